@@ -1,0 +1,1 @@
+"""The Retention Workbook: who stays, who leaves, who behaves alike."""

@@ -1,0 +1,56 @@
+"""Where customers are in their life with the business, by rules on their present spell."""
+
+import polars as pl
+
+from retention.intervals import wilson
+
+STAGES = ("new", "active", "silent", "returned", "gone", "never active")
+
+
+def stage(after_days: int, new_days: int = 30) -> pl.Expr:
+    """The stage of a customer, from the columns of "customers_at".
+
+    never active  no spell yet
+    gone          the last spell has ended (silent, or out of contract, for ``after_days``)
+    new           in the first spell, for at most ``new_days``
+    silent        nothing done for more than half of ``after_days``
+    returned      in a second or later spell
+    active        everybody else
+    """
+    silent = pl.col("days_since_last_activity").fill_null(after_days) > after_days / 2
+    return (
+        pl.when(pl.col("spell").is_null())
+        .then(pl.lit("never active"))
+        .when(~pl.col("in_risk_set"))
+        .then(pl.lit("gone"))
+        .when((pl.col("spell") == 1) & (pl.col("tenure_days") <= new_days))
+        .then(pl.lit("new"))
+        .when(silent)
+        .then(pl.lit("silent"))
+        .when(pl.col("spell") > 1)
+        .then(pl.lit("returned"))
+        .otherwise(pl.lit("active"))
+        .alias("lifecycle")
+    )
+
+
+def shares(customers: pl.DataFrame, confidence: float = 0.95) -> pl.DataFrame:
+    """How many customers are in each stage, and who carries the amount of the last year.
+
+    Takes   one row per customer: lifecycle, amount_cents_365d
+    Returns the table "lifecycle_shares", in the order of a life: lifecycle, n, share, ci_lower,
+            ci_upper, share_of_amount (null where nobody spent anything)
+    """
+    total = pl.col("amount_cents_365d").sum().over(pl.lit(1))
+    spent = pl.when(total > 0).then(pl.col("amount_cents_365d") / total)
+    order = {name: number for number, name in enumerate(STAGES)}
+    return (
+        customers.with_columns(spent=spent)
+        .group_by("lifecycle", maintain_order=True)
+        .agg(pl.len().cast(pl.Int64).alias("n"), pl.col("spent").sum().alias("share_of_amount"))
+        .with_columns(n_all=pl.col("n").sum())
+        .with_columns(share=pl.col("n") / pl.col("n_all"))
+        .with_columns(*wilson("n", "n_all", confidence))
+        .sort(pl.col("lifecycle").replace_strict(order))
+        .select("lifecycle", "n", "share", "ci_lower", "ci_upper", "share_of_amount")
+    )

@@ -1,0 +1,176 @@
+"""A book: one business in one file, `params/<book>.yaml`, read and checked whole."""
+
+import re
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from retention import notebooks
+from retention.errors import Refused
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+
+class Part(BaseModel):
+    """A part of a book: every key is known, every type is strict, nothing changes later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Files(Part):
+    """Tables in Parquet or CSV files; `tables` holds their paths or globs."""
+
+    kind: Literal["files"]
+
+
+class Demo(Part):
+    """Data that comes with an installed package, or is simulated with planted truth."""
+
+    kind: Literal["demo"]
+    data: Literal["cdnow", "complete-journey", "simulated"]
+    customers: int = Field(5_000, ge=1_000, le=10_000_000)
+    seed: int = 1
+    setting: Literal["separate", "overlap"] = "separate"
+
+
+class Churn(Part):
+    """When a customer is gone (GLOSSARY: churn)."""
+
+    kind: Literal["activity", "contract"]
+    activity: list[str] = []
+    after_days: int = Field(ge=1, le=3650)
+
+
+class Book(Part):
+    """A business: its source, its definition of churn, its settings."""
+
+    title: str = Field(min_length=1)
+    label: str = ""
+    source: Annotated[Files | Demo, Field(discriminator="kind")]
+    tables: dict[Literal["events", "customers", "contracts"], str] = {}
+    columns: dict[Literal["events", "customers", "contracts"], dict[str, str]] = {}
+    timezone: str = ""
+    currency: str = Field("EUR", pattern="^[A-Z]{3}$")
+    snapshot_date: date
+    churn: Churn
+    parameters: dict[str, dict[str, object]] = {}
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_a_zone(cls, zone: str) -> str:
+        try:
+            return zone and ZoneInfo(zone).key
+        except (KeyError, ValueError, OSError):
+            raise ValueError("not a time zone; expected a name such as Europe/Berlin") from None
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML in which a key given twice is an error."""
+
+    def construct_mapping(self, node, deep=False):
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"{key.value}: given twice", problem_mark=key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def load(name: str, root: Path) -> Book:
+    """Read and check ``params/<name>.yaml`` under ``root`` whole, before anything runs.
+
+    Raises:
+        Refused: no such book; not YAML; unknown key, wrong type or missing key; a parameter that
+            no notebook declares; a file that does not exist. Every fault is in one message, with
+            file, line, key, what was expected and the nearest known name.
+    """
+    if not NAME.fullmatch(name):
+        raise Refused(f"{name!r} is not a book's name: use small letters, digits, - and _")
+    path = root / "params" / f"{name}.yaml"
+    if not path.is_file():
+        known = [file.stem for file in (root / "params").glob("*.yaml")]
+        raise Refused(f"no book params/{name}.yaml{notebooks.nearest(name, known)}")
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = yaml.load(text, _Loader) or {}
+        lines = _lines(yaml.compose(text, _Loader))
+    except UnicodeDecodeError as error:
+        raise Refused(f"params/{name}.yaml: not UTF-8 text: {error}") from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise Refused(f"params/{name}.yaml:{line}: {error.problem}") from None
+    try:
+        book = Book.model_validate(values)
+    except ValidationError as error:
+        faults = [_fault(fault) for fault in error.errors()]
+    else:
+        faults = [*_parameter_faults(book, root), *_table_faults(book, root)]
+    if faults:
+        raise Refused(
+            "\n".join(
+                f"params/{name}.yaml:{_line(lines, place)}: {'.'.join(place) or 'book'}: {what}"
+                for place, what in faults
+            )
+        )
+    return book
+
+
+def _lines(node, place: tuple[str, ...] = ()) -> dict[tuple[str, ...], int]:
+    """Line of every key in the file, by its place."""
+    lines = {place: node.start_mark.line + 1} if node else {}
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            lines |= _lines(value, (*place, key.value)) | {
+                (*place, key.value): key.start_mark.line + 1
+            }
+    return lines
+
+
+def _line(lines: dict[tuple[str, ...], int], place: tuple[str, ...]) -> int:
+    """Line of the longest known part of ``place``."""
+    return next((lines[place[:n]] for n in range(len(place), -1, -1) if place[:n] in lines), 1)
+
+
+def _fault(fault) -> tuple[tuple[str, ...], str]:
+    """One of pydantic's faults as (place, words)."""
+    place = tuple(str(part) for part in fault["loc"] if part not in ("files", "demo", "[key]"))
+    known = {(): Book, ("churn",): Churn, ("source",): Demo}.get(place[:-1])
+    if fault["type"] == "extra_forbidden":
+        return place, f"unknown key{notebooks.nearest(place[-1], known.model_fields)}"
+    if fault["type"] == "missing":
+        return place, "missing; this key is needed"
+    words = fault["msg"].removeprefix("Value error, ")
+    return place, f"{words[0].lower()}{words[1:]}, got {fault['input']!r}"
+
+
+def _parameter_faults(book: Book, root: Path):
+    """Parameters that no notebook declares, or of another type than declared."""
+    found = {path.stem: path for path in sorted((root / "notebooks").glob("*.ipynb"))}
+    for stem, given in book.parameters.items():
+        if stem not in found:
+            yield ("parameters", stem), f"no such notebook{notebooks.nearest(stem, found)}"
+            continue
+        defaults = notebooks.declared(found[stem])
+        for name, value in given.items():
+            if what := notebooks.expect(name, value, defaults):
+                yield ("parameters", stem, name), what
+
+
+def _table_faults(book: Book, root: Path):
+    """Tables that a book of this kind needs, and files that are not there."""
+    if book.churn.kind == "activity" and not book.churn.activity:
+        yield ("churn", "activity"), "an activity book names the kinds of event that count"
+    if book.source.kind != "files":
+        return
+    needed = {"events"} | ({"contracts"} if book.churn.kind == "contract" else set())
+    for table in sorted(needed - set(book.tables)):
+        yield ("tables", table), "missing; this key is needed"
+    for table, place in book.tables.items():
+        if not any(root.glob(place)) if not Path(place).is_absolute() else not Path(place).exists():
+            yield ("tables", table), f"no such file: {place}"

@@ -1,0 +1,72 @@
+"""What the notebooks declare: their question and the parameters of their `parameters` cell."""
+
+import ast
+import difflib
+import json
+from pathlib import Path
+
+from retention.errors import Refused
+
+
+def cells(notebook: Path, kind: str, tag: str | None = None) -> list[str]:
+    """Sources of the cells of one ``kind`` ("code", "markdown"), of those with ``tag`` if given."""
+    return [
+        "".join(cell["source"])
+        for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        if cell["cell_type"] == kind
+        and (tag is None or tag in cell.get("metadata", {}).get("tags", []))
+    ]
+
+
+def question(notebook: Path) -> str:
+    """The notebook's H1, which is the question it answers."""
+    lines = "\n".join(cells(notebook, "markdown")).splitlines()
+    return next((line[2:].strip() for line in lines if line.startswith("# ")), notebook.stem)
+
+
+def declared(notebook: Path) -> dict[str, object]:
+    """Names and defaults of the parameters that ``notebook`` declares, in its own order.
+
+    The same names that `papermill --help-notebook` shows (tests/test_notebooks.py compares them).
+
+    Raises:
+        Refused: not exactly one cell is tagged ``parameters``, or a line of it is not
+            ``name = literal``.
+    """
+    found = cells(notebook, "code", "parameters")
+    if len(found) != 1:
+        raise Refused(
+            f"{notebook.name}: expected exactly one code cell tagged 'parameters', "
+            f"found {len(found)}"
+        )
+    defaults = {}
+    for statement in ast.parse(found[0]).body:
+        target = statement.targets[0] if isinstance(statement, ast.Assign) else None
+        target = statement.target if isinstance(statement, ast.AnnAssign) else target
+        try:
+            defaults[target.id] = ast.literal_eval(statement.value)
+        except (AttributeError, ValueError, TypeError):
+            raise Refused(
+                f"{notebook.name}: line {statement.lineno} of the parameters cell is not "
+                "`name = literal  # meaning`"
+            ) from None
+    return defaults
+
+
+def expect(name: str, given: object, defaults: dict[str, object]) -> str | None:
+    """What is wrong with setting ``name`` to ``given``, or None when nothing is."""
+    if name == "refresh":
+        return "is set by the refresh itself; leave it out"
+    if name not in defaults:
+        return f"no such parameter{nearest(name, defaults)}"
+    default = defaults[name]
+    fits = isinstance(given, type(default)) and isinstance(given, bool) == isinstance(default, bool)
+    if fits or (isinstance(default, float) and type(given) is int):
+        return None
+    return f"expected {type(default).__name__} (such as {default!r}), got {given!r}"
+
+
+def nearest(word: str, known) -> str:
+    """A hint that names the nearest known word, or all of them."""
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(sorted(known))}"

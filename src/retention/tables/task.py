@@ -1,0 +1,103 @@
+"""The task `tables`: from a book's source to the customer tables that every notebook reads."""
+
+import narwhals as nw
+import polars as pl
+
+from retention.book import Book
+from retention.errors import Refused
+from retention.tables import activity, calendar, features, sources, spells, workspace
+
+LEAST_CUSTOMERS = 10  # below this nothing can be said that is not about a person
+
+
+def build(book: Book, space: workspace.Workspace) -> None:
+    """Read the source up to the snapshot once and write activity, habits, baskets, spells,
+    customers_at and exclusions.
+
+    Raises:
+        Refused: the source breaks its promises, or holds nothing that can be analysed: no events,
+            too few customers, a single cohort, nobody or everybody gone.
+    """
+    tables = sources.read(book, workspace.root())
+    day, after_days = space.snapshot_day, book.churn.after_days
+    known = activity.until(tables.events, day)
+    acts = activity.activity(known).collect()
+    if acts.is_empty():
+        raise Refused(f"{tables.places['events']}: no event up to {space.snapshot_date}")
+    if book.churn.kind == "contract":
+        if tables.contracts is None:
+            raise Refused("churn: kind: contract needs the table contracts")
+        stretches = spells.from_contracts(
+            tables.contracts, snapshot_day=day, after_days=after_days
+        ).collect()
+    else:
+        _require_kinds(acts, book.churn.activity)
+        stretches = spells.from_activity(
+            acts.lazy(),
+            tables.customers,
+            kinds=book.churn.activity,
+            snapshot_day=day,
+            after_days=after_days,
+        ).collect()
+    counts = features.counts_at(features.behaviour(acts, book.churn.activity), day=day)
+    at = features.customers_at(
+        tables.customers, stretches.lazy(), counts.lazy(), day=day, after_days=after_days
+    ).collect()
+    _require_variety(stretches, at, book)
+    later = tables.events.select((pl.col("day") > day).sum()).collect().item()
+    excluded = pl.concat(
+        [
+            spells.exclusions(stretches),
+            pl.DataFrame(
+                {"rule": ["after_snapshot", "never_active"],
+                 "n": [later, at["spell"].null_count()]}
+            ).cast({"n": pl.Int64}),
+        ]
+    )
+    workspace.write_table(space, "activity", acts)
+    workspace.write_table(space, "habits", activity.habits(known).collect())
+    workspace.write_table(space, "baskets", activity.baskets(known).collect())
+    workspace.write_table(space, "spells", stretches)
+    workspace.write_table(space, "customers_at", at)
+    workspace.write_table(space, "exclusions", excluded)
+
+
+def _require_kinds(acts: pl.DataFrame, kinds: list[str]) -> None:
+    """Every kind of event that counts as activity occurs."""
+    found = acts["kind"].unique().sort().to_list()
+    if strange := sorted(set(kinds) - set(found)):
+        raise Refused(
+            f"churn: activity: no event is of kind {strange[0]!r} (found: {', '.join(found)})"
+        )
+
+
+def _require_variety(stretches: pl.DataFrame, at: pl.DataFrame, book: Book) -> None:
+    """Something can be learnt: enough customers, more than one cohort, some gone and some not."""
+    customers = stretches["customer_id"].n_unique()
+    judged = stretches.filter(pl.col("excluded").is_null())
+    cohorts = nw.from_native(judged).select(month=calendar.month("start_day")).to_native()
+    if customers < LEAST_CUSTOMERS:
+        raise Refused(
+            f"{customers} customer(s) with a spell: at least {LEAST_CUSTOMERS} are needed, "
+            "since fewer would be shown person by person"
+        )
+    if judged.is_empty():
+        raise Refused(
+            "no spell can be judged: all are too new or have an unknown start; choose a later "
+            "snapshot_date, a smaller churn: after_days, or give customers a `started`"
+        )
+    if cohorts["month"].n_unique() < 2:
+        raise Refused(
+            "all customers started in one month: one cohort has nothing to be compared with; "
+            "read data of a longer time"
+        )
+    if not judged["event_observed"].any():
+        raise Refused(
+            f"nobody has left by {book.snapshot_date}: there is no churn to learn from; choose a "
+            "later snapshot_date or a smaller churn: after_days"
+        )
+    if not at["in_risk_set"].any():
+        raise Refused(
+            f"everybody has left by {book.snapshot_date}: nobody is in force to analyse; choose "
+            "an earlier snapshot_date or a larger churn: after_days"
+        )

@@ -1,0 +1,132 @@
+"""Where the tables of a refresh lie, and the one way to read and write them."""
+
+import os
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from retention.errors import Failed, Refused
+from retention.tables import calendar, promises
+
+STAGE = "RETENTION_STAGE"  # set by a running refresh: the folder in which it is being built
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """One refresh as one task sees it. ``scratch`` overlays ``folder`` for work in JupyterLab."""
+
+    book: str
+    refresh: str
+    task: str
+    folder: Path
+    scratch: Path | None = None
+
+    @property
+    def snapshot_date(self) -> date:
+        return date.fromisoformat(self.refresh[:10])
+
+    @property
+    def snapshot_day(self) -> int:
+        """Days from 1970-01-01 to the snapshot."""
+        return calendar.day_of(self.snapshot_date)
+
+
+def root() -> Path:
+    """The workbook's folder: the nearest one upwards that holds `params` and `notebooks`."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "params").is_dir() and (folder / "notebooks").is_dir():
+            return folder
+    raise Refused("not inside a workbook: no folder from here upwards holds params/ and notebooks/")
+
+
+def refreshes(book: str) -> list[str]:
+    """Names of the good refreshes of ``book``, oldest first, the last revision of a day last."""
+    folders = (root() / "work" / book).glob("[0-9]*")
+    return [folder.name for folder in sorted(folders, key=lambda folder: order(folder.name))]
+
+
+def order(refresh: str) -> tuple[str, int]:
+    """Sorts refreshes: 2025-06-30 before 2025-06-30-r2 before 2025-06-30-r10."""
+    return refresh[:10], int(refresh[12:] or 1)
+
+
+def open(refresh: str, task: str) -> Workspace:
+    """The workspace of ``refresh``: a book ("cdnow": its newest) or "cdnow/1998-06-30".
+
+    Inside a running refresh this is the folder being built. In JupyterLab reads prefer what was
+    written there before (`work/lab/`), and writes go there: published refreshes never change.
+
+    Raises:
+        Refused: there is no such refresh; the message holds the command that makes it.
+    """
+    book, _, name = refresh.partition("/")
+    if stage := os.environ.get(STAGE):
+        return Workspace(book, name, task, Path(stage))
+    known = refreshes(book)
+    if not known or (name and name not in known):
+        when = f" --snapshot-date {name[:10]}" if name else ""
+        raise Refused(
+            f"there is no refresh {refresh!r}"
+            + (f" (there are: {', '.join(known)})" if known else "")
+            + f"; run: retention refresh {book}{when}"
+        )
+    name = name or known[-1]
+    work = root() / "work"
+    return Workspace(book, name, task, work / book / name, work / "lab" / book / name)
+
+
+def previous(space: Workspace) -> Path | None:
+    """The folder of the previous refresh: the newest good one with an earlier snapshot_date."""
+    earlier = [name for name in refreshes(space.book) if name[:10] < space.refresh[:10]]
+    return root() / "work" / space.book / earlier[-1] if earlier else None
+
+
+def path(space: Workspace, table: str) -> Path | None:
+    """The file of ``table``, or None when this refresh does not hold it."""
+    folders = [space.scratch, space.folder] if space.scratch else [space.folder]
+    files = [folder / "tables" / f"{table}.parquet" for folder in folders]
+    return next((file for file in files if file.is_file()), None)
+
+
+def has_table(space: Workspace, table: str) -> bool:
+    """Whether this refresh holds ``table``."""
+    return path(space, table) is not None
+
+
+def read_table(space: Workspace, table: str) -> pl.DataFrame:
+    """The whole ``table`` of this refresh (grain and columns: GLOSSARY.md).
+
+    Raises:
+        Refused: this refresh does not hold the table; the message names the task that writes it.
+    """
+    if (file := path(space, table)) is None:
+        writer = promises.PROMISES[table].writer if table in promises.PROMISES else "no task"
+        raise Refused(f"{space.book}/{space.refresh} has no table {table!r}; {writer} writes it")
+    return pl.read_parquet(file)
+
+
+def write_table(space: Workspace, table: str, frame: pl.DataFrame) -> None:
+    """Write ``frame`` as ``table``: sorted by its grain, typed, equal content as equal bytes.
+
+    Raises:
+        Failed: another task writes this table, or the frame breaks the table's promise; every
+            broken rule is named with its number of rows.
+    """
+    promise = promises.PROMISES[table]
+    if promise.writer != space.task:
+        raise Failed(f"table {table!r} is written by {promise.writer}, not by {space.task}")
+    frame = frame.select(
+        *promise.columns, *(name for name in frame.columns if name not in promise.columns)
+    ) if set(promise.columns) <= set(frame.columns) else frame
+    if broken := promises.broken(frame, promise):
+        raise Failed(promises.report(table, broken))
+    folder = (space.scratch or space.folder) / "tables"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    aside = folder / f".{table}.parquet"
+    frame.sort(promise.grain, nulls_last=True).write_parquet(
+        aside, compression="zstd", compression_level=3, row_group_size=100_000, statistics=True
+    )
+    aside.replace(folder / f"{table}.parquet")
