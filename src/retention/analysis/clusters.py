@@ -134,6 +134,53 @@ def segments(
     )
 
 
+def profile(behaviour: pl.DataFrame, logged: list[str], clusters: pl.DataFrame) -> pl.DataFrame:
+    """What sets segments apart: segment, trait, difference.
+
+    ``difference`` is the segment's median minus that of all compared customers, in interquartile
+    ranges of the trait on the scale on which it was compared. No rows where all are noise.
+    """
+    traits = behaviour.columns[1:]
+    points = pl.DataFrame(scale(behaviour, logged), schema=traits)
+    return (
+        points.with_columns(clusters["cluster"])
+        .filter(pl.col("cluster") >= 0)
+        .group_by("cluster")
+        .agg(pl.col(traits).median())
+        .sort("cluster")
+        .select(_segment(), *traits)
+        .unpivot(index="segment", variable_name="trait", value_name="difference")
+        .sort("segment", "trait", maintain_order=True)
+    )
+
+
+def certainty(clusters: pl.DataFrame) -> pl.DataFrame:
+    """Quartiles of membership by segment: segment, n, lower, median, upper."""
+    return (
+        clusters.filter(pl.col("cluster") >= 0)
+        .group_by("cluster")
+        .agg(
+            pl.len().cast(pl.Int64).alias("n"),
+            pl.col("membership").quantile(0.25, "linear").alias("lower"),
+            pl.col("membership").median().alias("median"),
+            pl.col("membership").quantile(0.75, "linear").alias("upper"),
+        )
+        .sort("cluster")
+        .select(_segment(), pl.exclude("cluster"))
+    )
+
+
+def definition(
+    features: list[str], logged: list[str], min_cluster_size: int, min_samples: int
+) -> str:
+    """How the customers were compared, for the page."""
+    names = [f"{name} (log)" if name in logged else name for name in features]
+    return (
+        f"HDBSCAN on {', '.join(names)}, each scaled by median and interquartile range; "
+        f"groups of at least {min_cluster_size} customers, min_samples {min_samples}."
+    )
+
+
 def members(clusters: pl.DataFrame) -> pl.DataFrame:
     """Who belongs to which segment: customer_id, segment. Noise belongs to none."""
     return clusters.filter(pl.col("cluster") >= 0).select("customer_id", _segment())

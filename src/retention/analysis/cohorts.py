@@ -9,6 +9,7 @@ from datetime import date
 import narwhals as nw
 import polars as pl
 
+from retention.book import Churn
 from retention.intervals import wilson
 from retention.tables import calendar
 
@@ -46,6 +47,22 @@ def months_in_force(spells, months, *, snapshot_day: int):
     )
 
 
+def months(
+    activity: pl.DataFrame, spells: pl.DataFrame, churn: Churn, snapshot_day: int
+) -> pl.DataFrame:
+    """Months in which customers count as active, by the book's kind: customer_id, month.
+
+    Activity books: a month with an event that counts as activity. Contract books: a month on at
+    least one day of which a contract was in force.
+    """
+    if churn.kind == "activity":
+        return active_months(activity, churn.activity)
+    first = calendar.month_of(calendar.date_of(spells["start_day"].min()))
+    last = calendar.month_of(calendar.date_of(snapshot_day))
+    every = pl.DataFrame({"month": range(first, last + 1)}, schema={"month": pl.Int64})
+    return months_in_force(spells, every, snapshot_day=snapshot_day)
+
+
 @nw.narwhalify
 def active_counts(starts, months):
     """How many customers of each cohort were active at each age.
@@ -59,6 +76,37 @@ def active_counts(starts, months):
         .filter(nw.col("age") >= 0)
         .group_by("cohort", "age")
         .agg(nw.len().cast(nw.Int64).alias("n_active"))
+    )
+
+
+def definition(churn: Churn, min_cell: int) -> str:
+    """What retention means here, for the page."""
+    active = (
+        f"with an event of kind {', '.join(churn.activity)} in that month"
+        if churn.kind == "activity"
+        else "with a contract in force on at least one day of that month"
+    )
+    return (
+        f"Bounded retention: share of the cohort {active}. A cell is empty where the month had "
+        f"not wholly passed, and hidden where fewer than {min_cell} customers stand in it."
+    )
+
+
+def at(table: pl.DataFrame, ages: list[int]) -> pl.DataFrame:
+    """The rows of "retention" at ``ages``."""
+    return table.filter(pl.col("age").is_in(ages))
+
+
+def first_and_last(cells: pl.DataFrame, ages: list[int]) -> pl.DataFrame:
+    """At each of ``ages``, the first and the last cohort that were observed and are shown."""
+    known = at(cells, ages).drop_nulls("retention").sort("age", "cohort")
+    return (
+        pl.concat(
+            [known.group_by("age").first(), known.group_by("age").last()], how="vertical"
+        )
+        .unique()
+        .sort("age", "cohort")
+        .select("age", "cohort", "n_start", "retention", "ci_lower", "ci_upper")
     )
 
 

@@ -34,6 +34,37 @@ def stage(after_days: int, new_days: int = 30) -> pl.Expr:
     )
 
 
+def definition(after_days: int, new_days: int) -> str:
+    """The stages in words, for the page."""
+    return (
+        f"Gone: silent, or out of contract, for {after_days} days. New: in the first {new_days} "
+        f"days. Silent: nothing done for more than {after_days / 2:g} days. Returned: back after "
+        "having been gone. Active: all other current customers."
+    )
+
+
+def quartiles(customers: pl.DataFrame) -> pl.DataFrame:
+    """Quartiles of the behaviour of customers: feature, n (known), lower, median, upper.
+
+    Takes   customers_at: one row per customer
+    """
+    features = (
+        "tenure_days",
+        "days_since_last_activity",
+        "active_days_90d",
+        "orders_90d",
+        "amount_cents_90d",
+        "amount_cents_365d",
+    )
+    long = customers.select(pl.col(features).cast(pl.Float64)).unpivot(variable_name="feature")
+    return long.group_by("feature", maintain_order=True).agg(
+        pl.col("value").count().cast(pl.Int64).alias("n"),
+        pl.col("value").quantile(0.25, "linear").alias("lower"),
+        pl.col("value").median().alias("median"),
+        pl.col("value").quantile(0.75, "linear").alias("upper"),
+    )
+
+
 def shares(customers: pl.DataFrame, confidence: float = 0.95) -> pl.DataFrame:
     """How many customers are in each stage, and who carries the amount of the last year.
 

@@ -4,10 +4,12 @@ Nothing here computes a statistic. A chart shows its intervals and its n; ``show
 headline, the text alternative and the table without which it is not published.
 """
 
+import base64
 import hashlib
 import io
 import re
-from collections.abc import Collection
+import textwrap
+from collections.abc import Callable, Collection
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -22,6 +24,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator, PercentFormatter
+from PIL import Image
 
 TEMPLATES = Path(__file__).parent / "templates" / "report"
 TEXT = "#010203"  # stands for the colour of the text around the chart; see ``_svg``
@@ -30,25 +33,31 @@ GREY = "#7A7A7A"
 # without red, green or blue cones; 3:1 against a white and a near-black page.
 PALETTE = ("#348DF2", "#AE450E", "#0B7760", "#DD5FA9", "#8347C1", "#95901B")
 MARKERS = ("o", "s", "^", "D", "v", "P")
+PNG = "data:image/png;base64,"
 DASHES = ("-", "--")
-STYLE = sns.axes_style("ticks") | {
-    "figure.facecolor": "none",
-    "axes.facecolor": "none",
-    "savefig.facecolor": "none",
-    "text.parse_math": False,  # "$5" in a name is a price
-    "svg.fonttype": "none",
-    "svg.hashsalt": "retention",
-    "font.family": "DejaVu Sans",
-    "font.size": 14,  # 7 inches become 340 pixels on a phone: 9.4 pixels there
-    "axes.titlesize": 14,
-    "axes.titlelocation": "left",
-    "axes.labelsize": 14,
-    "xtick.labelsize": 14,
-    "ytick.labelsize": 14,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-} | dict.fromkeys(
-    ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), TEXT
+STYLE = (
+    sns.axes_style("ticks")
+    | {
+        "figure.facecolor": "none",
+        "axes.facecolor": "none",
+        "savefig.facecolor": "none",
+        "text.parse_math": False,  # "$5" in a name is a price
+        "hatch.linewidth": 0.5,
+        "svg.fonttype": "none",
+        "svg.hashsalt": "retention",
+        "font.family": "DejaVu Sans",
+        "font.size": 14,  # 7 inches become 340 pixels on a phone: 9.4 pixels there
+        "axes.titlesize": 14,
+        "axes.titlelocation": "left",
+        "axes.labelsize": 14,
+        "xtick.labelsize": 14,
+        "ytick.labelsize": 14,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+    }
+    | dict.fromkeys(
+        ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), TEXT
+    )
 )
 
 
@@ -63,7 +72,7 @@ def survival_curves(curves: pl.DataFrame, by: str) -> Figure:
     Refuses an empty table and more than 12 groups.
     """
     return _curves(
-        curves.filter(pl.col("by") == by).sort("duration_days", maintain_order=True),
+        curves.filter(pl.col("by") == by),
         ("duration_days", "survival", "at_risk"),
         ("Share still active", "Days since start", "Customers at risk"),
         steps=True,
@@ -83,7 +92,7 @@ def retention_curves(table: pl.DataFrame) -> Figure:
     if "group" not in table.columns:
         table = table.with_columns(group=pl.lit("all"))
     return _curves(
-        table.sort("age", maintain_order=True),
+        table,
         ("age", "retention", "n_start"),
         ("Share retained", "Age of the cohort (periods)", "Customers observed"),
         steps=False,
@@ -103,7 +112,9 @@ def hazard_ratios(table: pl.DataFrame) -> Figure:
     causes = _distinct(table, "cause") if "cause" in table.columns else [None]
     axes = _rows(
         [
-            "\n".join(_short(row[name]) for name in ("term", "cause") if row.get(name) is not None)
+            "\n".join(
+                _wrapped(row[name]) for name in ("term", "cause") if row.get(name) is not None
+            )
             for row in table.iter_rows(named=True)
         ]
     )
@@ -112,8 +123,7 @@ def hazard_ratios(table: pl.DataFrame) -> Figure:
         which = causes.index(row.get("cause"))
         _interval(axes, y, row["ci_lower"], row["ci_upper"], _colour(which))
         axes.plot(row["hazard_ratio"], y, MARKERS[which % 6], color=_colour(which), markersize=9)
-        figures = (_number(row[name]) for name in ("hazard_ratio", "ci_lower", "ci_upper"))
-        _at_right(axes, y, "{} ({}–{})".format(*figures))
+        _at_right(axes, y, "{hazard_ratio:.2f} ({ci_lower:.2f}–{ci_upper:.2f})".format(**row))
     ends = np.log(table.select("ci_lower", "ci_upper").to_numpy().astype(float))
     reach = np.exp(np.clip(np.nanmax(np.abs(ends), initial=np.log(1.3)), None, np.log(100)))
     tick = max(tick for tick in (1.2, 1.5, 2, 3, 5, 10, 30) if tick <= reach)
@@ -121,7 +131,7 @@ def hazard_ratios(table: pl.DataFrame) -> Figure:
     axes.set_xlim(1 / reach / 1.05, reach * 1.05)
     axes.set_xticks([1 / tick, 1, tick], [f"{value:.2g}" for value in (1 / tick, 1, tick)])
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xlabel("← stays longer    leaves sooner →")
+    axes.set_xlabel("← stays longer · leaves sooner →")
     axes.set_title("Hazard ratio")
     return axes.figure
 
@@ -141,8 +151,9 @@ def retention_triangle(table: pl.DataFrame) -> Figure:
         f"{_short(row['cohort'], 12)} (n {_text(row['n_start'])})"
         for row in sizes.iter_rows(named=True)
     ]
-    values, _, ages = _grid(table, "cohort", "age", "retention")
-    axes = _heat(values * 100, labels, ages, "{:.0f}", cmap="crest", vmin=0, vmax=100)
+    values, _, ages = _grid(table.sort("age", maintain_order=True), "cohort", "age", "retention")
+    most = np.nanmax(values[:, 1:], initial=0.01)  # colours tell ages after the first apart
+    axes = _heat(values * 100, labels, ages, "{:.0f}", cmap="crest", vmin=0, vmax=100 * most)
     axes.set_title("Per cent retained")
     axes.set_xlabel("Age of the cohort (periods)")
     return axes.figure
@@ -188,12 +199,21 @@ def bars(
     _refuse_empty(table)
     axes = _rows(
         [
-            _short(row[label]) + (f"\nn {_text(row[n])}" if n else "")
+            _wrapped(row[label]) + (f"\nn {_text(row[n])}" if n else "")
             for row in table.iter_rows(named=True)
         ]
     )
     values = table[value].cast(pl.Float64).to_numpy()
-    sns.barplot(x=values, y=range(len(values)), orient="h", color=PALETTE[0], width=0.6, ax=axes)
+    sns.barplot(
+        x=values,
+        y=range(len(values)),
+        orient="h",
+        color=PALETTE[0],
+        width=0.6,
+        linewidth=0,
+        saturation=1,
+        ax=axes,
+    )
     for y, row in enumerate(table.iter_rows(named=True)):
         if ci_lower and ci_upper:
             _interval(axes, y, row[ci_lower], row[ci_upper], TEXT)
@@ -202,7 +222,7 @@ def bars(
     axes.set(xlabel="", ylabel="", title=_heading(value))
     axes.xaxis.set_major_locator(MaxNLocator(4))
     if percent:
-        axes.xaxis.set_major_formatter(PercentFormatter(1))
+        axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.6g}%")
     return axes.figure
 
 
@@ -243,7 +263,12 @@ def cluster_map(points: pl.DataFrame) -> Figure:
             ha="center",
             va="center",
             color="white",
-            bbox={"boxstyle": "round,pad=0.3", "facecolor": "#1C1F23", "alpha": 0.85},
+            bbox={
+                "boxstyle": "round,pad=0.3",
+                "facecolor": "#1C1F23",
+                "edgecolor": "none",
+                "alpha": 0.85,
+            },
         )
     axes.set(xticks=[], yticks=[], xlabel="", ylabel="")
     sns.despine(ax=axes, left=True, bottom=True)
@@ -278,6 +303,18 @@ def show(
     )
     plt.close(figure)
     return HTML(html)
+
+
+def present(
+    chart: Callable[..., Figure], rows: pl.DataFrame, *, empty: str = "", by: str = "", **words
+) -> HTML:
+    """`show` ``chart(rows)``; where there are no rows, say ``empty`` instead.
+
+    ``by`` is handed to charts that need it; ``words`` are those of `show`.
+    """
+    if rows.is_empty():
+        return HTML(template("note.html.j2").render(text=empty or "Nothing can be shown."))
+    return show(chart(rows, by) if by else chart(rows), **words)
 
 
 def table(
@@ -380,6 +417,10 @@ def _short(value: object, length: int = 20) -> str:
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"
 
 
+def _wrapped(value: object) -> str:
+    return "\n".join(textwrap.wrap(_short(value, 40), 20))
+
+
 def _distinct(table: pl.DataFrame, column: str) -> list:
     return table[column].unique(maintain_order=True).to_list()
 
@@ -409,9 +450,7 @@ def _rows(labels: list[str]) -> Axes:
     return axes
 
 
-def _interval(
-    axes: Axes, y: float, lower: float | None, upper: float | None, colour: str
-) -> None:
+def _interval(axes: Axes, y: float, lower: float | None, upper: float | None, colour: str) -> None:
     if lower is not None and upper is not None:
         axes.plot([lower, upper], [y, y], color=colour, linewidth=2.5, solid_capstyle="butt")
 
@@ -433,20 +472,21 @@ def _curves(
     axes.set(ylim=(0, 1.02), xlabel=words[1])
     axes.set_title(words[0])
     axes.yaxis.set_major_formatter(PercentFormatter(1))
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     start = {x: [0], share: [1.0], "ci_lower": [1.0], "ci_upper": [1.0]}
     lines = {}
     for group in groups:
-        line = table.filter(pl.col("group").eq_missing(group)).select(*start, count)
-        lines[group] = line
+        lines[group] = table.filter(pl.col("group").eq_missing(group)).sort(x)
+        line = _thinned(lines[group].select(*start), x, table[x].max())
         if steps:  # everyone is there at the start
-            line = pl.concat([pl.DataFrame(start), line.drop(count)], how="vertical_relaxed")
-        days, share_, lower, upper = line.select(*start).cast(pl.Float64).to_numpy().T
+            line = pl.concat([pl.DataFrame(start), line], how="vertical_relaxed")
+        days, shares, lower, upper = line.cast(pl.Float64).to_numpy().T
         look = {"color": _colour(len(lines) - 1), "linestyle": DASHES[(len(lines) - 1) // 6]}
         kind = {"drawstyle": "steps-post"} if steps else {"marker": "o", "markersize": 5}
-        sns.lineplot(x=days, y=share_, ax=axes, linewidth=2.5, errorbar=None, **look, **kind)
+        sns.lineplot(x=days, y=shares, ax=axes, linewidth=2.5, errorbar=None, **look, **kind)
         step = "post" if steps else None
-        axes.fill_between(days, lower, upper, step=step, color=look["color"], alpha=0.2, lw=0)
+        band = {"color": look["color"], "alpha": 0.2, "linewidth": 0, "rasterized": True}
+        axes.fill_between(days, lower, upper, step=step, **band)
     axes.set_xlim(0, table[x].max())
     axes.set_ylabel("")
     ticks = [tick for tick in axes.get_xticks() if 0 <= tick <= table[x].max()]
@@ -457,11 +497,17 @@ def _curves(
     return figure
 
 
+def _thinned(line: pl.DataFrame, x: str, end: float) -> pl.DataFrame:
+    """The last row in each 300th of the axis: more points than that cannot be seen."""
+    part = pl.col(x) * 300 // max(end, 1)
+    return line.filter(part.ne_missing(part.shift(-1)))
+
+
 def _name_lines(axes: Axes, shares: dict[object, pl.Series]) -> None:
     """Write each line's name at its end, moved apart where they would overlap."""
     ends = {group: values[-1] if len(values) else 0.0 for group, values in shares.items()}
     order = sorted(ends, key=ends.get)
-    heights = _apart([ends[group] for group in order], gap=0.08, top=1.0)
+    heights = _apart([ends[group] for group in order], gap=0.1, top=1.0)
     beside = axes.get_yaxis_transform()
     for group, height in zip(order, heights, strict=True):
         number = list(ends).index(group)
@@ -474,7 +520,7 @@ def _name_lines(axes: Axes, shares: dict[object, pl.Series]) -> None:
             clip_on=False,
             linewidth=2.5,
         )
-        axes.text(1.08, height, _short(group, 16), transform=beside, va="center")
+        axes.text(1.08, height, _short(group, 18), transform=beside, va="center")
 
 
 def _apart(heights: list[float], gap: float, top: float) -> list[float]:
@@ -491,16 +537,17 @@ def _counts_beneath(
     """Print each group's count at the ticks; a dash where its curve has ended."""
     place = {"textcoords": "offset points", "annotation_clip": False, "va": "top"}
     beneath = ("data", "axes fraction")
-    axes.annotate(heading, (ticks[0], 0), (0, -58), xycoords=beneath, ha="left", **place)
+    axes.annotate(heading, (ticks[0], 0), (0, -50), xycoords=beneath, ha="left", **place)
     for number, (group, line) in enumerate(lines.items()):
-        down = -78 - 20 * number
+        down = -70 - 20 * number
         for tick in ticks:
             later = line.filter(pl.col(x) >= tick)[count]
             text = _text(later[0]) if len(later) else "–"
-            side = "left" if tick == ticks[0] else "right" if tick == axes.get_xlim()[1] else "center"
-            axes.annotate(text, (tick, 0), (0, down), xycoords=beneath, ha=side, **place)
+            axes.annotate(text, (tick, 0), (0, down), xycoords=beneath, ha="center", **place)
         if len(lines) > 1:
-            axes.annotate(_short(group, 16), (1.08, 0), (0, down), xycoords="axes fraction", **place)
+            axes.annotate(
+                _short(group, 18), (1.08, 0), (0, down), xycoords="axes fraction", **place
+            )
 
 
 def _grid(
@@ -512,7 +559,11 @@ def _grid(
         raise ValueError(f"each {rows} and {columns} may be given only once")
     wide = table.pivot(on=columns, index=rows, values=value)
     matrix = wide.drop(rows).cast(pl.Float64).to_numpy()
-    return matrix, [_short(name) for name in wide[rows]], [_short(name) for name in wide.columns[1:]]
+    return (
+        matrix,
+        [_short(name) for name in wide[rows]],
+        [_short(name) for name in wide.columns[1:]],
+    )
 
 
 def _heat(values: np.ndarray, rows: list[str], columns: list[str], form: str, **colours) -> Axes:
@@ -522,10 +573,12 @@ def _heat(values: np.ndarray, rows: list[str], columns: list[str], form: str, **
     sns.heatmap(
         values,
         mask=np.isnan(values),
-        annot=np.vectorize(form.format)(values) if few else None,
+        annot=np.vectorize(form.format)(values.round(1) + 0.0) if few else None,
         fmt="",
         annot_kws={"size": 13},
-        xticklabels=columns if few else [name if not i % 3 else "" for i, name in enumerate(columns)],
+        xticklabels=columns
+        if few
+        else [name if not i % 3 else "" for i, name in enumerate(columns)],
         yticklabels=rows,
         cbar=not few,
         rasterized=True,
@@ -544,7 +597,7 @@ def _svg(figure: Figure, title: str, alt: str) -> str:
     """
     buffer = io.BytesIO()
     with rc_context(STYLE):
-        figure.savefig(buffer, format="svg", dpi=144, metadata={"Date": None})
+        figure.savefig(buffer, format="svg", dpi=128, metadata={"Date": None})
     drawing = buffer.getvalue()
     name = "c" + hashlib.sha256(drawing + title.encode() + alt.encode()).hexdigest()[:10]
     used = re.findall(r'(?:url\(#|href="#)([^)"]+)', drawing.decode())
@@ -566,7 +619,7 @@ def _svg(figure: Figure, title: str, alt: str) -> str:
         "viewBox": root.get("viewBox"),
         "role": "img",
         "aria-labelledby": f"{name}-title {name}-alt",
-        "style": "width:100%;max-width:40rem;stroke-linejoin:round;stroke-linecap:butt",
+        "style": "max-width:34rem;stroke-linejoin:round;stroke-linecap:butt",
     }
     for place, (tag, kind, text) in enumerate([("title", "title", title), ("desc", "alt", alt)]):
         words = ElementTree.Element(tag, id=f"{name}-{kind}")
@@ -576,5 +629,18 @@ def _svg(figure: Figure, title: str, alt: str) -> str:
 
 
 def _in_page(text: str, ids: dict[str, str]) -> str:
+    if text.startswith(PNG):
+        return PNG + _smaller(text.removeprefix(PNG))
     text = re.sub(r"(?<=#)[\w-]+", lambda match: ids.get(match[0], match[0]), text)
+    text = re.sub(r"\d+\.\d{2,}", lambda match: f"{float(match[0]):.1f}", text)
     return text.replace(TEXT, "currentColor").replace("'DejaVu Sans'", "system-ui, sans-serif")
+
+
+def _smaller(png: str) -> str:
+    """A picture of many points in 128 colours, a third of the bytes; heat maps stay exact."""
+    if len(png) < 20_000:
+        return png.replace("\n", "")
+    picture = Image.open(io.BytesIO(base64.b64decode(png)))
+    smaller = io.BytesIO()
+    picture.quantize(128).save(smaller, format="png", optimize=True)
+    return base64.b64encode(smaller.getvalue()).decode()

@@ -84,6 +84,43 @@ def recorded(space: workspace.Workspace) -> pl.DataFrame:
     return pl.concat(frames[name] for name in sorted(frames))
 
 
+def figure(table: pl.DataFrame, column: str, **where) -> dict:
+    """The one row of ``table`` in which columns equal ``where``, as value and ci for `say`.
+
+    Unknown (a dash on the page) where there is no such row or it is hidden.
+    """
+    rows = table.filter(pl.col(name) == wanted for name, wanted in where.items())
+    if rows.is_empty() or rows[column][0] is None:
+        return {"value": None, "ci": None}
+    row = rows.row(0, named=True)
+    return {"value": row[column], "ci": (row["ci_lower"], row["ci_upper"])}
+
+
+def listed(table: pl.DataFrame, label: str, value: str, of: str = "", unit: str = "") -> str:
+    """The key figures of a chart in words, for its text alternative: "Jan 0.15; Feb 0.16."
+
+    One figure per row, at most 12; ``of`` names a second label column.
+    """
+    rows = table.drop_nulls(value).head(12)
+    if rows.is_empty():
+        return "Nothing can be shown."
+    parts = [
+        f"{row[label]}{f', {of} {row[of]}' if of else ''}: {number(row[value], unit)}"
+        for row in rows.iter_rows(named=True)
+    ]
+    return "; ".join(parts) + ("." if rows.height == table.drop_nulls(value).height else "; …")
+
+
+def by_notebook(recorded: pl.DataFrame) -> HTML:
+    """All findings as a list under the notebook that recorded them, linked to its page."""
+    parts = []
+    for (notebook,), rows in recorded.group_by("notebook", maintain_order=True):
+        page = html.escape(f"{notebook}.html", quote=True)
+        sentences = "".join(f"<li>{html.escape(said)}</li>" for said in rows["sentence"])
+        parts.append(f'<h3><a href="{page}">{html.escape(notebook)}</a></h3><ul>{sentences}</ul>')
+    return HTML("".join(parts))
+
+
 def hide_small(
     frame: pl.DataFrame,
     count: str,

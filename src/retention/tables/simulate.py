@@ -3,11 +3,11 @@
 People belong to groups that behave alike, or are stragglers. Their group shifts plan, onboarding,
 payment method and trial usage, and these alone decide how soon they leave, and why. What they do
 meanwhile follows the habits of their group. Readers see contracts and events, tests also the truth.
-Usage per 30 days, money in euros, days counted from 1970-01-01.
+The business is one in euros, and everybody starts in it on a known day.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -51,59 +51,76 @@ BASELINES = {  # Weibull: hazard(t) = shape / scale_days * (t / scale_days) ** (
     "payment_failure": {"shape": 1.1, "scale_days": 1200.0},
 }
 NOTICE_DAYS = 30  # a voluntary end is booked 0 to 30 days before it, never before the start
-RETURNS = {"share": 0.12, "after_days": 91, "mean_further_days": 60.0}
+RETURNS = {"share": 0.2, "after_days": 91, "mean_further_days": 60.0}  # no window sees two spells
 DECLINE = {"share": 0.6, "days": 56}  # usage falls steadily to nothing before a voluntary end
 MOVES = 0.04  # share of customers who change group at the start of a quarter after a snapshot
 
 
 @dataclass(frozen=True)
 class Group:
-    """Customers who behave alike: a bell in four coordinates, cut at 3 spreads, maybe bent."""
+    """Customers who behave alike: a bell in four coordinates, cut at 3 spreads, maybe bent.
+
+    The coordinates: log events per 30 days, log cents per order, weekend share, order share.
+    """
 
     weight: float  # share of all customers
     events_per_30d: float
     euros_per_order: float
     weekend_share: float  # of events
     order_share: float  # of events
-    spread: tuple[float, ...]  # sd of log events, log euros, weekend share, order share
-    bend: float = 0.0  # log euros rise by this times (z ** 2 - 1), z = standardised log events
-    plans: tuple[float, ...] = (0.4, 0.4, 0.2)  # shares of basic, plus, pro
-    guided: float = 0.5  # share with guided onboarding
-    payments: tuple[float, ...] = (0.5, 0.3, 0.2)  # shares of card, direct debit, invoice
-    sessions: float = 4.0  # mean of trial sessions (Poisson)
+    spread: tuple[float, ...]  # standard deviation in each coordinate
+    bend: float = 0.0  # log cents rise by this times (z ** 2 - 1), z = standardised log events
 
     @property
     def centre(self) -> np.ndarray:
-        cents = 100 * self.euros_per_order
-        logs = np.log([self.events_per_30d, cents])
+        """Middle of the bell, in coordinates."""
+        logs = np.log([self.events_per_30d, 100 * self.euros_per_order])
         return np.array([*logs, self.weekend_share, self.order_share])
 
 
+@dataclass(frozen=True)
+class Mix:
+    """What contracts the customers of a group have: nothing else acts on their hazards."""
+
+    plans: tuple[float, ...]  # shares of basic, plus, pro
+    guided: float  # share with guided onboarding
+    payments: tuple[float, ...]  # shares of card, direct debit, invoice
+    sessions: float  # mean of trial sessions (Poisson)
+
+
 GROUPS = {
-    "everyday": Group(0.34, 16, 18, 0.22, 0.40, (0.40, 0.10, 0.02, 0.03), 0.6),
+    "everyday": Group(0.34, 16, 18, 0.22, 0.40, (0.45, 0.10, 0.02, 0.03), bend=0.5),
     "weekend": Group(0.22, 13, 60, 0.54, 0.48, (0.08, 0.12, 0.03, 0.03)),
-    "browsing": Group(0.16, 22, 45, 0.36, 0.17, (0.05, 0.75, 0.02, 0.02)),
+    "browsing": Group(0.16, 22, 45, 0.34, 0.20, (0.05, 0.80, 0.02, 0.02)),
     "stocking": Group(0.12, 12, 130, 0.30, 0.70, (0.15, 0.30, 0.04, 0.05)),
-    "office": Group(0.08, 18, 12, 0.07, 0.58, (0.06, 0.10, 0.015, 0.025)),
+    "office": Group(0.08, 18, 12, 0.07, 0.56, (0.06, 0.10, 0.015, 0.025)),
 }
 # Stragglers belong to none: evenly spread within centre +- spread, but outside of every group.
 STRAGGLERS = Group(0.08, 13, 35, 0.40, 0.45, (0.8, 2.0, 0.38, 0.40))
-LABELS = (*GROUPS, "straggler")
-SETTINGS = {"separate": 0.0, "overlap": 0.6}  # how far groups are drawn to the stragglers' centre
+MIXES = {
+    "everyday": Mix((0.3, 0.5, 0.2), 0.5, (0.5, 0.3, 0.2), 4.0),
+    "weekend": Mix((0.4, 0.4, 0.2), 0.7, (0.3, 0.6, 0.1), 4.0),
+    "browsing": Mix((0.7, 0.2, 0.1), 0.5, (0.5, 0.3, 0.2), 7.0),
+    "stocking": Mix((0.4, 0.4, 0.2), 0.3, (0.5, 0.3, 0.2), 2.0),
+    "office": Mix((0.1, 0.3, 0.6), 0.8, (0.1, 0.2, 0.7), 4.0),
+    "straggler": Mix((0.4, 0.4, 0.2), 0.5, (0.5, 0.3, 0.2), 4.0),
+}
+LABELS = tuple(MIXES)
+SETTINGS = {"separate": 0.0, "overlap": 0.63}  # how far groups are drawn to the stragglers' centre
 VALLEY = np.array([0.2, 0.4, 0.08, 0.08])  # no straggler comes nearer than this to a group's edge
 NOISE = np.array([0.06, 0.08, 0.03, 0.03])  # sd with which 90 days of events show the coordinates
 
-QUASI = np.array([(5**0.5 - 1) / 2, 2**0.5, 3**0.5, 7**0.5])  # steps whose multiples fill evenly
+QUASI = np.array([(5**0.5 - 1) / 2, 2**0.5, 3**0.5, 7**0.5])  # multiples fill [0, 1) evenly
 
 
-def people(customers: int, seed: int, block: int = 0) -> pl.DataFrame:
+def people(customers: int, seed: int, *, block: int = 0) -> pl.DataFrame:
     """Draw who they are: one row per customer of one block, sorted by ``customer_id``.
 
     Returns customer_id, started (Date), onboarding, payment_method, trial_sessions, region,
-            consent_email, group (at the start; one of LABELS), plan, is_annual, is_declining
-            (usage falls before a voluntary end), channel and category (the favourites).
+            consent_email, group (at the start; one of LABELS), plan, is_annual, declines (usage
+            falls before a voluntary end), channel and category (the favourites)
 
-    A block is the same whatever other blocks there are, but not if its size changes.
+    A block is the same whatever other blocks there are, but another if its size is another.
 
     Raises:
         ValueError: ``customers`` is not positive or ids would pass c99999999.
@@ -114,28 +131,29 @@ def people(customers: int, seed: int, block: int = 0) -> pl.DataFrame:
     if not 1 <= customers < 10**8 - first:
         raise ValueError(f"customers must lie between 1 and {10**8 - first - 1}, got {customers}")
     rng = np.random.default_rng((seed, block, 0))
-    groups = [*GROUPS.values(), STRAGGLERS]
-    group = rng.choice(len(groups), customers, p=[g.weight for g in groups])
+    shares = [group.weight for group in (*GROUPS.values(), STRAGGLERS)]
+    group = rng.choice(len(shares), customers, p=shares)
+    mixes = MIXES.values()
+    number = pl.int_range(first, first + customers, eager=True)
     world_days = (LAST_DAY - FIRST_DAY).days + 1
 
-    def pick(names: tuple[str, ...], shares: list[tuple[float, ...]] | None = None) -> pl.Series:
-        if shares is None:
-            return _texts(names, rng.integers(len(names), size=customers))
-        return _texts(names, _choose(rng, np.array(shares)[group], customers))
+    def pick(names: Collection[str], shares: list | None = None) -> pl.Series:
+        shares = np.full(len(names), 1 / len(names)) if shares is None else np.array(shares)[group]
+        return _texts(names, _choose(rng, shares, customers))
 
     return pl.DataFrame(
         {
-            "customer_id": _customer_ids(first, customers),
+            "customer_id": "c" + number.cast(pl.String).str.zfill(8),
             "started": np.datetime64(FIRST_DAY) + rng.integers(world_days, size=customers),
-            "onboarding": pick(("guided", "self"), [(g.guided, 1 - g.guided) for g in groups]),
-            "payment_method": pick(PAYMENT_METHODS, [g.payments for g in groups]),
-            "trial_sessions": rng.poisson(np.array([g.sessions for g in groups])[group]),
+            "onboarding": pick(("guided", "self"), [(mix.guided, 1 - mix.guided) for mix in mixes]),
+            "payment_method": pick(PAYMENT_METHODS, [mix.payments for mix in mixes]),
+            "trial_sessions": rng.poisson(np.array([mix.sessions for mix in mixes])[group]),
             "region": pick(REGIONS),
             "consent_email": rng.random(customers) < 0.7,
             "group": _texts(LABELS, group),
-            "plan": pick(tuple(PLANS), [g.plans for g in groups]),
+            "plan": pick(PLANS, [mix.plans for mix in mixes]),
             "is_annual": rng.random(customers) < ANNUAL["share"],
-            "is_declining": rng.random(customers) < DECLINE["share"],
+            "declines": rng.random(customers) < DECLINE["share"],
             "channel": pick(CHANNELS),
             "category": pick(CATEGORIES),
         }
@@ -149,7 +167,7 @@ def log_hazard(cause: str) -> pl.Expr:
     return pl.sum_horizontal(terms).alias(f"log_hazard_{cause}")
 
 
-def lives(people: pl.DataFrame, seed: int, block: int = 0) -> pl.DataFrame:
+def lives(people: pl.DataFrame, seed: int, *, block: int = 0) -> pl.DataFrame:
     """Draw how long they stay, and why they leave: the truth, known to nobody at the time.
 
     Takes   people(...)
@@ -192,15 +210,15 @@ def _spell(people: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
     )
 
 
-def terms(people: pl.DataFrame, lives: pl.DataFrame, seed: int, block: int = 0) -> pl.DataFrame:
+def terms(people: pl.DataFrame, lives: pl.DataFrame, seed: int, *, block: int = 0) -> pl.DataFrame:
     """Cut spells into terms of contract, up to LAST_DAY: the truth, with ends not yet booked.
 
     Returns one row per term, sorted: customer_id, started, ended, cause, booked, plan, amount
-            (euros per 30 days), is_declining (usage falls towards this ``ended``)
+            (euros per 30 days), declines (usage falls towards this ``ended``)
 
     An annual contract is renewed every ANNUAL["term_days"], up to ANNUAL["grace_days"] days late;
     the term before then ended for the cause "renewed", which is no end of the spell. All other
-    contracts are one open term.
+    contracts are one term for the whole spell.
     """
     rng = np.random.default_rng((seed, block, 2))
     late = rng.integers(ANNUAL["grace_days"] + 1, size=people.height)
@@ -212,7 +230,7 @@ def terms(people: pl.DataFrame, lives: pl.DataFrame, seed: int, block: int = 0) 
     renewed = following - pl.duration(days=pl.col("late") + 1)
     return (
         lives.join(
-            people.select("customer_id", "plan", "is_annual", "is_declining", late=pl.Series(late)),
+            people.select("customer_id", "plan", "is_annual", "declines", late=pl.Series(late)),
             on="customer_id",
             maintain_order="left",
         )
@@ -224,16 +242,16 @@ def terms(people: pl.DataFrame, lives: pl.DataFrame, seed: int, block: int = 0) 
             "started",
             ended=pl.when(ends).then("ended").otherwise(renewed),
             cause=pl.when(ends).then("cause").otherwise(pl.lit("renewed")),
-            booked=pl.when(ends).then("booked").otherwise(renewed),
+            booked=pl.when(ends).then(pl.max_horizontal("booked", "started")).otherwise(renewed),
             plan="plan",
             amount=price.round(2),
-            is_declining=pl.col("is_declining") & ends & (pl.col("cause") == "voluntary"),
+            declines=pl.col("declines") & ends & (pl.col("cause") == "voluntary"),
         )
     )
 
 
 def phases(
-    people: pl.DataFrame, seed: int, setting: str = "separate", block: int = 0
+    people: pl.DataFrame, seed: int, setting: str = "separate", *, block: int = 0
 ) -> pl.DataFrame:
     """Draw how they behave: one row per customer and phase, sorted.
 
@@ -242,6 +260,9 @@ def phases(
 
     A few change group, whatever they were, on the first day after a snapshot, so that 90 days
     later the window shows the new habits only.
+
+    Raises:
+        ValueError: ``setting`` is not one of SETTINGS.
     """
     rng = np.random.default_rng((seed, block, 3))
     group = people["group"].cast(pl.Enum(LABELS)).to_physical().to_numpy().astype(np.int64)
@@ -306,15 +327,19 @@ def _unbent(points: np.ndarray, group: Group) -> np.ndarray:
 
 
 def _is_near(points: np.ndarray, group: Group) -> np.ndarray:
+    """Whether ``points`` lie in the group or in the valley around it."""
     reach = 3 * np.array(group.spread) + VALLEY
     return ((_unbent(points, group) / reach) ** 2).sum(axis=1) < 1
 
 
 def log_densities(features: pl.DataFrame, setting: str = "separate") -> np.ndarray:
-    """Log of weight times planted density, (n, len(LABELS)): its argmax is the best classifier.
+    """Log of weight times planted density, (n, len(LABELS)): the argmax is Bayes' classifier.
 
     Takes one row per customer: events_per_30d, cents_per_order_90d, weekend_share_90d,
-          order_share_90d, as seen in the 90 days up to a snapshot.
+          order_share_90d, as seen in the 90 days up to a snapshot
+
+    Bells are as wide as habits and NOISE together; that they are cut, and that stragglers keep
+    away from them, is left out. Checked in tests/test_simulate.py.
     """
     points = features.select(
         pl.col("events_per_30d", "cents_per_order_90d").log(),
@@ -324,7 +349,7 @@ def log_densities(features: pl.DataFrame, setting: str = "separate") -> np.ndarr
     for group in _groups(setting):
         noise = np.tile(NOISE, (len(points), 1))
         slope = 2 * group.bend * (points[:, 0] - group.centre[0]) / group.spread[0] ** 2
-        noise[:, 1] += np.abs(slope) * NOISE[0]
+        noise[:, 1] += np.abs(slope) * NOISE[0]  # along a bend, noise in events shows in cents
         seen = np.hypot(group.spread, noise)
         squares = (_unbent(points, group) / seen) ** 2
         bell = -(squares / 2 + np.log(seen)).sum(axis=1) - 2 * np.log(2 * np.pi)
@@ -334,7 +359,7 @@ def log_densities(features: pl.DataFrame, setting: str = "separate") -> np.ndarr
 
 
 def events(
-    people: pl.DataFrame, terms: pl.DataFrame, phases: pl.DataFrame, seed: int, block: int = 0
+    people: pl.DataFrame, terms: pl.DataFrame, phases: pl.DataFrame, seed: int, *, block: int = 0
 ) -> pl.DataFrame:
     """Let them live: one row per event, sorted by ``customer_id``, ``at``.
 
@@ -346,62 +371,35 @@ def events(
     Shares over 90 days thus lie within about one event of the planted ones. Events happen on days
     with a contract in force, up to LAST_DAY.
 
-    Source: Roberts (2018), The unreasonable effectiveness of quasirandom sequences.
+    Source: Kuipers and Niederreiter (1974), Uniform Distribution of Sequences, chapter 2: multiples
+    of an irrational number. Checked in tests/test_simulate.py.
     """
     rng = np.random.default_rng((seed, block, 4))
-    habits = _habits_in_force(people, terms, phases)
-    counts = habits["events"].to_numpy()
-    row = np.repeat(np.arange(habits.height), counts)
-    nth = np.arange(len(row)) - np.repeat(counts.cumsum() - counts, counts)
-    quasi = (rng.random((habits.height, 4))[row] + nth[:, None] * QUASI) % 1
-    moment = pl.Series(nth + rng.random(habits.height)[row])
-    on_weekend = pl.Series(quasi[:, 0]) < pl.col("weekend_share")
-    weekday = pl.Series(rng.random(len(row))) * pl.when(on_weekend).then(2).otherwise(5)
-    week = (moment / pl.col("events_per_week")).floor()
-    day = week * 7 + weekday.floor() + pl.when(on_weekend).then(5).otherwise(0)
-    minute = pl.Series(rng.integers(8 * 60, 22 * 60, size=len(row)))
-    fading = (pl.col("ended") - pl.col("day")).dt.total_days() / DECLINE["days"]
-    happened = (
-        habits[row]
-        .with_columns(
-            row=pl.Series(row),
-            day=pl.col("monday") + pl.duration(days=day),
-            is_purchase=pl.Series(quasi[:, 1]) < pl.col("order_share"),
-            amount=(pl.col("cents_per_order") * (0.5 + pl.Series(quasi[:, 2]))).round() / 100,
-            staying=pl.Series(quasi[:, 3]),
-        )
-        .with_columns(at=pl.col("day").cast(pl.Datetime("us")) + pl.duration(minutes=minute))
-        .filter(
-            pl.col("day").is_between("first", "last"),
-            ~pl.col("is_declining") | (pl.col("staying") < fading),
-        )
-        .sort("row", "at", maintain_order=True)
-    )
+    happened = _happen(_stretches(people, terms, phases), rng)
     n = happened.height
-    other = _choose(rng, np.array([*OTHER_KINDS.values()]), n)
-    category = pl.when(pl.Series(rng.random(n) < FAVOURITE)).then("category")
-    channel = pl.when(pl.Series(rng.random(n) < FAVOURITE)).then("channel")
-    number = pl.int_range(pl.len()) + block * BLOCK * 1000
-    order = pl.format("o{}", number.cast(pl.String).str.zfill(11))
-    return happened.with_columns(
-        category=category.otherwise(_texts(CATEGORIES, rng.integers(len(CATEGORIES), size=n)))
-    ).select(
+
+    def mostly(favourite: str, names: tuple[str, ...]) -> pl.Expr:
+        other = _texts(names, rng.integers(len(names), size=n))
+        return pl.when(pl.Series(rng.random(n) < FAVOURITE)).then(favourite).otherwise(other)
+
+    other_kind = _texts(OTHER_KINDS, _choose(rng, np.array([*OTHER_KINDS.values()]), n))
+    number = pl.Series(1 + rng.integers(PRODUCTS, size=n))
+    order = pl.int_range(pl.len()) + block * BLOCK * 10_000
+    bought = pl.when("is_purchase")
+    return happened.with_columns(category=mostly("category", CATEGORIES)).select(
         "customer_id",
         "at",
-        kind=pl.when("is_purchase").then(pl.lit("purchase")).otherwise(_texts(OTHER_KINDS, other)),
-        order_id=pl.when("is_purchase").then(order),
-        amount=pl.when("is_purchase").then("amount"),
-        product=pl.format("{} {}", "category", pl.Series(1 + rng.integers(PRODUCTS, size=n))),
+        kind=bought.then(pl.lit("purchase")).otherwise(other_kind),
+        order_id=bought.then(pl.format("o{}", order.cast(pl.String).str.zfill(12))),
+        amount=bought.then("amount"),
+        product=pl.format("{} {}", "category", number),
         category="category",
-        channel=channel.otherwise(_texts(CHANNELS, rng.integers(len(CHANNELS), size=n))),
+        channel=mostly("channel", CHANNELS),
     )
 
 
-def _habits_in_force(
-    people: pl.DataFrame, terms: pl.DataFrame, phases: pl.DataFrame
-) -> pl.DataFrame:
+def _stretches(people: pl.DataFrame, terms: pl.DataFrame, phases: pl.DataFrame) -> pl.DataFrame:
     """One row per stretch of days under one contract with one habit, and the weeks it touches."""
-    monday = pl.col("first").dt.truncate("1w")
     weeks = (pl.col("last") - pl.col("monday")).dt.total_days() // 7 + 1
     return (
         terms.drop("cause", "booked", "plan", "amount")
@@ -410,17 +408,51 @@ def _habits_in_force(
         .with_columns(
             first=pl.max_horizontal("started", "from_date"),
             last=pl.min_horizontal("ended", "to_date", pl.lit(LAST_DAY)),
-            events_per_week=pl.col("events_per_30d") * 7 / 30,
+            per_week=pl.col("events_per_30d") * 7 / 30,
         )
         .filter(pl.col("first") <= pl.col("last"))
-        .with_columns(monday=monday)
-        .with_columns(events=(weeks * pl.col("events_per_week")).ceil().cast(pl.Int64))
+        .with_columns(monday=pl.col("first").dt.truncate("1w"))
+        .with_columns(events=(weeks * pl.col("per_week")).ceil().cast(pl.Int64))
         .sort("customer_id", "first")
     )
 
 
+def _happen(stretches: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
+    """Every event of every stretch: when it happens, whether something is bought, and for how much.
+
+    Whole weeks are filled, then cut to the stretch, or its first and last week would lose the
+    events that their weekday carries out of it.
+    """
+    counts = stretches["events"].to_numpy()
+    row = np.repeat(np.arange(len(counts)), counts)
+    nth = np.arange(len(row)) - np.repeat(counts.cumsum() - counts, counts)
+    quasi = (rng.random((len(counts), len(QUASI)))[row] + nth[:, None] * QUASI) % 1
+    week = (pl.Series(nth + rng.random(len(counts))[row]) / pl.col("per_week")).floor()
+    on_weekend = pl.Series(quasi[:, 0]) < pl.col("weekend_share")
+    within = pl.Series(rng.random(len(row)))
+    weekday = pl.when(on_weekend).then(5 + (2 * within).floor()).otherwise((5 * within).floor())
+    minute = pl.Series(rng.integers(8 * 60, 22 * 60, size=len(row)))
+    left = (pl.col("ended") - pl.col("day")).dt.total_days() / DECLINE["days"]
+    return (
+        stretches[row]
+        .with_columns(
+            row=pl.Series(row),
+            day=pl.col("monday") + pl.duration(days=7 * week + weekday),
+            is_purchase=pl.Series(quasi[:, 1]) < pl.col("order_share"),
+            amount=(pl.col("cents_per_order") * (0.5 + pl.Series(quasi[:, 2]))).round() / 100,
+            stays=pl.Series(quasi[:, 3]),
+        )
+        .with_columns(at=pl.col("day").cast(pl.Datetime("us")) + pl.duration(minutes=minute))
+        .filter(
+            pl.col("day").is_between("first", "last"),
+            ~pl.col("declines") | (pl.col("stays") < left),
+        )
+        .sort("row", "at", maintain_order=True)
+    )
+
+
 def world(
-    customers: int, seed: int, setting: str = "separate", block: int = 0
+    customers: int, seed: int, setting: str = "separate", *, block: int = 0
 ) -> dict[str, pl.DataFrame]:
     """Draw one block of the world: the tables that ``write`` writes, by name.
 
@@ -432,32 +464,36 @@ def world(
             LAST_DAY: an end not booked by then is null, and so are its cause and booking. To look
             from an earlier snapshot, null those booked after it.
         events: as ``events``
-        truth: one row per customer and phase: customer_id, from_date, group, is_declining,
-            true_ended and true_cause (of the first spell, however long after LAST_DAY),
-            log_hazard_voluntary, log_hazard_payment_failure
+        truth: one row per customer and phase: customer_id, from_date, group, declines,
+            true_ended and true_cause (of the first spell, as declines; may be after LAST_DAY),
+            log_hazard_voluntary, log_hazard_payment_failure (over the baseline)
 
     Raises:
         ValueError: ``setting`` is not one of SETTINGS, or as ``people``.
     """
     _groups(setting)
-    who = people(customers, seed, block)
-    spells = lives(who, seed, block)
-    periods = terms(who, spells, seed, block)
-    habits = phases(who, seed, setting, block)
-    visible = pl.when(pl.col("booked") <= LAST_DAY)
-    ends = spells.filter(pl.col("spell") == 0).select(
-        "customer_id", true_ended="ended", true_cause="cause"
+    who = people(customers, seed, block=block)
+    spells = lives(who, seed, block=block)
+    periods = terms(who, spells, seed, block=block)
+    habits = phases(who, seed, setting, block=block)
+    known = pl.when(pl.col("booked") <= LAST_DAY)
+    first = spells.filter(pl.col("spell") == 0)
+    planted = who.join(first, on="customer_id", maintain_order="left").select(
+        "customer_id",
+        *(log_hazard(cause) for cause in CAUSES),
+        declines=pl.col("declines") & (pl.col("cause") == "voluntary"),
+        true_ended="ended",
+        true_cause="cause",
     )
-    hazards = who.select("customer_id", "is_declining", *(log_hazard(cause) for cause in CAUSES))
     return {
-        "customers": who.drop("group", "plan", "is_annual", "is_declining", "channel", "category"),
-        "contracts": periods.drop("is_declining").with_columns(
-            visible.then(name).alias(name) for name in ("ended", "cause", "booked")
+        "customers": who.drop("group", "plan", "is_annual", "declines", "channel", "category"),
+        "contracts": periods.drop("declines").with_columns(
+            known.then(name).alias(name) for name in ("ended", "cause", "booked")
         ),
-        "events": events(who, periods, habits, seed, block),
-        "truth": habits.select("customer_id", "from_date", "group")
-        .join(ends, on="customer_id", maintain_order="left")
-        .join(hazards, on="customer_id", maintain_order="left"),
+        "events": events(who, periods, habits, seed, block=block),
+        "truth": habits.select("customer_id", "from_date", "group").join(
+            planted, on="customer_id", maintain_order="left"
+        ),
     }
 
 
@@ -477,11 +513,11 @@ def write(folder: Path, customers: int, seed: int, setting: str = "separate") ->
     (folder / "events").mkdir(parents=True)
     with TemporaryDirectory(dir=folder) as parts:
         for block, first in enumerate(range(0, customers, BLOCK)):
-            tables = world(min(BLOCK, customers - first), seed, setting, block)
+            tables = world(min(BLOCK, customers - first), seed, setting, block=block)
             tables.pop("events").write_parquet(folder / f"events/part-{block:05}.parquet", **FILES)
             for name, table in tables.items():
                 table.write_parquet(Path(parts) / f"{name}-{block:05}.parquet")
-        for name in tables:
+        for name in ("customers", "contracts", "truth"):
             whole = pl.scan_parquet(Path(parts) / f"{name}-*.parquet")
             whole.sink_parquet(folder / f"{name}.parquet", **FILES)
     (folder / "truth.json").write_text(json.dumps(truth(customers, seed, setting), indent=2) + "\n")
@@ -501,7 +537,8 @@ def truth(customers: int, seed: int, setting: str) -> dict:
         "returns": RETURNS,
         "decline": DECLINE,
         "moves": MOVES,
-        "groups": dict(zip(LABELS, map(asdict, [*_groups(setting), STRAGGLERS]), strict=True)),
+        "groups": dict(zip(LABELS, map(asdict, (*_groups(setting), STRAGGLERS)), strict=True)),
+        "mixes": {name: asdict(mix) for name, mix in MIXES.items()},
     }
 
 
@@ -511,9 +548,6 @@ def _choose(rng: np.random.Generator, shares: np.ndarray, n: int) -> np.ndarray:
     return passed.sum(axis=1)
 
 
-def _texts(names: Iterable[str], codes: np.ndarray) -> pl.Series:
+def _texts(names: Collection[str], codes: np.ndarray) -> pl.Series:
+    """The name that each code counts, from 0."""
     return pl.Series(list(names)).gather(codes)
-
-
-def _customer_ids(first: int, n: int) -> pl.Series:
-    return "c" + pl.int_range(first, first + n, eager=True).cast(pl.String).str.zfill(8)

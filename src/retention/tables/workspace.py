@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
+from retention.book import Book
 from retention.errors import Failed, Refused
 from retention.tables import calendar, promises
 
@@ -76,6 +77,11 @@ def open(refresh: str, task: str) -> Workspace:
     name = name or known[-1]
     work = root() / "work"
     return Workspace(book, name, task, work / book / name, work / "lab" / book / name)
+
+
+def settings(space: Workspace) -> Book:
+    """The book as resolved for this refresh."""
+    return Book.model_validate_json((space.folder / "book.json").read_text(encoding="utf-8"))
 
 
 def previous(space: Workspace) -> Path | None:

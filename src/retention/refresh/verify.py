@@ -1,0 +1,54 @@
+"""Proof that a refresh repeats: run twice in two clean folders, compare every byte."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from retention.errors import Failed
+from retention.tables import workspace
+
+NEEDED = ("src", "notebooks", "params", "requirements.lock", "pyproject.toml")
+
+
+def verify(name: str, say: Callable[[str], None]) -> None:
+    """Refresh the book ``name`` in two clean copies of the workbook, under two hash seeds.
+
+    Raises:
+        Failed: a refresh failed, or a published file differs; the message names the files.
+    """
+    root = workspace.root()
+    with tempfile.TemporaryDirectory() as scratch:
+        folders = [Path(scratch) / "first", Path(scratch) / "the-second"]
+        for seed, folder in enumerate(folders, start=1):
+            _copy(root, folder)
+            say(f"{name}: run {seed} of {len(folders)}")
+            env = os.environ | {"PYTHONPATH": str(folder / "src"), "PYTHONHASHSEED": str(seed)}
+            command = [sys.executable, "-m", "retention", "refresh", name]
+            done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
+            if done.returncode:
+                raise Failed(f"{name}: run {seed} failed:\n{done.stdout}{done.stderr}")
+        first, second = (_contents(folder / "reports") for folder in folders)
+    different = [file for file in first | second if first.get(file) != second.get(file)]
+    if different:
+        raise Failed(f"{name}: not the same in both runs: {', '.join(sorted(different))}")
+    say(f"{name}: {len(first)} published files, the same byte for byte in both runs")
+
+
+def _copy(root: Path, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for part in NEEDED:
+        source = root / part
+        copy = shutil.copytree if source.is_dir() else shutil.copy2
+        copy(source, folder / part)
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {
+        str(file.relative_to(folder)): file.read_bytes()
+        for file in folder.rglob("*")
+        if file.is_file()
+    }
