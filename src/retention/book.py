@@ -55,7 +55,7 @@ class Book(Part):
     columns: dict[Literal["events", "customers", "contracts"], dict[str, str]] = {}
     timezone: str = ""
     currency: str = Field("EUR", pattern="^[A-Z]{3}$")
-    snapshot_date: date
+    snapshot_date: date | Annotated[list[date], Field(min_length=1)]
     churn: Churn
     parameters: dict[str, dict[str, object]] = {}
 
@@ -66,6 +66,17 @@ class Book(Part):
             return zone and ZoneInfo(zone).key
         except (KeyError, ValueError, OSError):
             raise ValueError("not a time zone; expected a name such as Europe/Berlin") from None
+
+
+def at(book: Book, snapshot_date: date) -> Book:
+    """The book resolved for one snapshot date."""
+    return book.model_copy(update={"snapshot_date": snapshot_date})
+
+
+def snapshot_dates(book: Book) -> list[date]:
+    """The snapshot dates of the book, earliest first."""
+    dates = book.snapshot_date
+    return sorted(set(dates)) if isinstance(dates, list) else [dates]
 
 
 class _Loader(yaml.SafeLoader):
@@ -154,7 +165,10 @@ def _parameter_faults(book: Book, root: Path):
     found = {path.stem: path for path in sorted((root / "notebooks").glob("*.ipynb"))}
     for stem, given in book.parameters.items():
         if stem not in found:
-            yield ("parameters", stem), f"no such notebook{notebooks.nearest(stem, found)}"
+            yield (
+                ("parameters", stem),
+                f"no such notebook{notebooks.nearest(stem, found)}",
+            )
             continue
         defaults = notebooks.declared(found[stem])
         for name, value in given.items():
@@ -165,7 +179,10 @@ def _parameter_faults(book: Book, root: Path):
 def _table_faults(book: Book, root: Path):
     """Tables that a book of this kind needs, and files that are not there."""
     if book.churn.kind == "activity" and not book.churn.activity:
-        yield ("churn", "activity"), "an activity book names the kinds of event that count"
+        yield (
+            ("churn", "activity"),
+            "an activity book names the kinds of event that count",
+        )
     if book.source.kind != "files":
         return
     needed = {"events"} | ({"contracts"} if book.churn.kind == "contract" else set())

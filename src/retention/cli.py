@@ -12,9 +12,12 @@ import typer
 from retention.errors import Failed, Refused
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-Date = Annotated[
-    datetime | None,
-    typer.Option(formats=["%Y-%m-%d"], help="last day whose data counts; default: the book's"),
+Dates = Annotated[
+    list[datetime] | None,
+    typer.Option(
+        formats=["%Y-%m-%d"],
+        help="last day whose data counts; may be repeated; default: the book's",
+    ),
 ]
 Reports = Annotated[Path, typer.Option(help="folder to publish to")]
 Jobs = Annotated[int, typer.Option(min=1, help="notebooks at a time")]
@@ -46,15 +49,16 @@ def main() -> None:
 @honest
 def refresh(
     books: list[str],
-    snapshot_date: Date = None,
+    snapshot_date: Dates = None,
     reports: Reports = Path("reports"),
     jobs: Jobs = 2,
 ) -> None:
     """Build books and publish their pages under reports/<book>/<snapshot_date>/."""
     from retention.refresh import refresh as one
 
+    dates = [moment.date() for moment in snapshot_date or ()]
     for name in books:
-        one.refresh(name, snapshot_date and snapshot_date.date(), reports.resolve(), jobs, print)
+        one.refresh(name, dates, reports.resolve(), jobs, print)
 
 
 @app.command()

@@ -102,9 +102,7 @@ def fit(
     )
 
 
-def segments(
-    clusters: pl.DataFrame, customers: pl.DataFrame, features: list[str]
-) -> pl.DataFrame:
+def segments(clusters: pl.DataFrame, customers: pl.DataFrame, features: list[str]) -> pl.DataFrame:
     """The clusters as segments: size, share of customers and amount, and typical behaviour.
 
     Takes   clusters (one row per clustered customer); customers_at
@@ -187,7 +185,7 @@ def members(clusters: pl.DataFrame) -> pl.DataFrame:
 
 
 def picture(behaviour: pl.DataFrame, logged: list[str], clusters: pl.DataFrame) -> pl.DataFrame:
-    """Customers in two dimensions, for a chart: x, y (principal components), cluster. No ids."""
+    """Customers in two dimensions, for a chart: x, y (principal components), cluster, name."""
     points = scale(behaviour, logged)
     centred = points - points.mean(axis=0)
     _, _, axes = np.linalg.svd(centred, full_matrices=False)
@@ -195,7 +193,7 @@ def picture(behaviour: pl.DataFrame, logged: list[str], clusters: pl.DataFrame) 
     flat = centred @ axes.T
     return pl.DataFrame(
         {"x": flat[:, 0], "y": flat[:, -1], "cluster": clusters["cluster"].to_numpy()}
-    )
+    ).with_columns(_segment().alias("name"))
 
 
 def _segment() -> pl.Expr:

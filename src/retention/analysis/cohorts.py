@@ -38,7 +38,11 @@ def months_in_force(spells, months, *, snapshot_day: int):
     """
     spans = spells.select(
         "customer_id", "start_day", last_day=nw.col("end_day").fill_null(snapshot_day)
-    ).select("customer_id", first=calendar.month("start_day"), last=calendar.month("last_day"))
+    ).select(
+        "customer_id",
+        first=calendar.month("start_day"),
+        last=calendar.month("last_day"),
+    )
     return (
         spans.join(months, how="cross")
         .filter((nw.col("month") >= nw.col("first")) & (nw.col("month") <= nw.col("last")))
@@ -102,7 +106,8 @@ def first_and_last(cells: pl.DataFrame, ages: list[int]) -> pl.DataFrame:
     known = at(cells, ages).drop_nulls("retention").sort("age", "cohort")
     return (
         pl.concat(
-            [known.group_by("age").first(), known.group_by("age").last()], how="vertical"
+            [known.group_by("age").first(), known.group_by("age").last()],
+            how="vertical",
         )
         .unique()
         .sort("age", "cohort")
@@ -111,7 +116,10 @@ def first_and_last(cells: pl.DataFrame, ages: list[int]) -> pl.DataFrame:
 
 
 def retention(
-    starts: pl.DataFrame, counts: pl.DataFrame, snapshot_date: date, confidence: float = 0.95
+    starts: pl.DataFrame,
+    counts: pl.DataFrame,
+    snapshot_date: date,
+    confidence: float = 0.95,
 ) -> pl.DataFrame:
     """Bounded retention of monthly cohorts and of all cohorts pooled.
 

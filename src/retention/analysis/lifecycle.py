@@ -78,7 +78,10 @@ def shares(customers: pl.DataFrame, confidence: float = 0.95) -> pl.DataFrame:
     return (
         customers.with_columns(spent=spent)
         .group_by("lifecycle", maintain_order=True)
-        .agg(pl.len().cast(pl.Int64).alias("n"), pl.col("spent").sum().alias("share_of_amount"))
+        .agg(
+            pl.len().cast(pl.Int64).alias("n"),
+            pl.col("spent").sum().alias("share_of_amount"),
+        )
         .with_columns(n_all=pl.col("n").sum())
         .with_columns(share=pl.col("n") / pl.col("n_all"))
         .with_columns(*wilson("n", "n_all", confidence))

@@ -20,14 +20,14 @@ import seaborn as sns
 from IPython.display import HTML
 from markupsafe import Markup
 from matplotlib import pyplot as plt
-from matplotlib import rc_context
+from matplotlib import rc_context, rc_params_from_file
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator, PercentFormatter
 from PIL import Image
 
 TEMPLATES = Path(__file__).parent / "templates" / "report"
-TEXT = "#010203"  # stands for the colour of the text around the chart; see ``_svg``
+TEXT = "#010203"  # stands for the colour of the text around the chart: see ``_in_page``
 GREY = "#7A7A7A"
 # Chosen by search: every pair differs by 0.1 in OKLab, or 0.17 to full colour vision, also
 # without red, green or blue cones; 3:1 against a white and a near-black page.
@@ -35,33 +35,10 @@ PALETTE = ("#348DF2", "#AE450E", "#0B7760", "#DD5FA9", "#8347C1", "#95901B")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 PNG = "data:image/png;base64,"
 DASHES = ("-", "--")
-STYLE = (
-    sns.axes_style("ticks")
-    | {
-        "figure.facecolor": "none",
-        "axes.facecolor": "none",
-        "savefig.facecolor": "none",
-        "text.parse_math": False,  # "$5" in a name is a price
-        "hatch.linewidth": 0.5,
-        "svg.fonttype": "none",
-        "svg.hashsalt": "retention",
-        "font.family": "DejaVu Sans",
-        "font.size": 14,  # 7 inches become 340 pixels on a phone: 9.4 pixels there
-        "axes.titlesize": 14,
-        "axes.titlelocation": "left",
-        "axes.labelsize": 14,
-        "xtick.labelsize": 14,
-        "ytick.labelsize": 14,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-    }
-    | dict.fromkeys(
-        ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), TEXT
-    )
-)
+LOOK = rc_params_from_file(TEMPLATES / "charts.mplstyle", use_default_template=False)
 
 
-@rc_context(STYLE)
+@rc_context(LOOK)
 def survival_curves(curves: pl.DataFrame, by: str) -> Figure:
     """Draw the share still active by days since the start, a step line for each group.
 
@@ -79,7 +56,7 @@ def survival_curves(curves: pl.DataFrame, by: str) -> Figure:
     )
 
 
-@rc_context(STYLE)
+@rc_context(LOOK)
 def retention_curves(table: pl.DataFrame) -> Figure:
     """Draw retention by age, all cohorts together, with its interval.
 
@@ -99,7 +76,7 @@ def retention_curves(table: pl.DataFrame) -> Figure:
     )
 
 
-@rc_context(STYLE)
+@rc_context(LOOK)
 def hazard_ratios(table: pl.DataFrame) -> Figure:
     """Draw a forest plot: how much sooner or later customers leave, on a log axis.
 
@@ -109,20 +86,22 @@ def hazard_ratios(table: pl.DataFrame) -> Figure:
     Refuses an empty table.
     """
     _refuse_empty(table)
-    causes = _distinct(table, "cause") if "cause" in table.columns else [None]
-    axes = _rows(
-        [
-            "\n".join(
-                _wrapped(row[name]) for name in ("term", "cause") if row.get(name) is not None
-            )
-            for row in table.iter_rows(named=True)
-        ]
+    causes = (
+        table["cause"].unique(maintain_order=True).to_list() if "cause" in table.columns else [None]
     )
+    named = [name for name in ("term", "cause") if name in table.columns]
+    axes = _rows(["\n".join(map(_wrapped, row)) for row in table.select(named).iter_rows()])
     axes.axvline(1, color=TEXT, linewidth=1)
     for y, row in enumerate(table.iter_rows(named=True)):
         which = causes.index(row.get("cause"))
-        _interval(axes, y, row["ci_lower"], row["ci_upper"], _colour(which))
-        axes.plot(row["hazard_ratio"], y, MARKERS[which % 6], color=_colour(which), markersize=9)
+        _interval(axes, y, row["ci_lower"], row["ci_upper"], _look(which)["color"])
+        axes.plot(
+            row["hazard_ratio"],
+            y,
+            MARKERS[which % 6],
+            color=_look(which)["color"],
+            markersize=9,
+        )
         _at_right(axes, y, "{hazard_ratio:.2f} ({ci_lower:.2f}–{ci_upper:.2f})".format(**row))
     ends = np.log(table.select("ci_lower", "ci_upper").to_numpy().astype(float))
     reach = np.exp(np.clip(np.nanmax(np.abs(ends), initial=np.log(1.3)), None, np.log(100)))
@@ -136,7 +115,7 @@ def hazard_ratios(table: pl.DataFrame) -> Figure:
     return axes.figure
 
 
-@rc_context(STYLE)
+@rc_context(LOOK)
 def retention_triangle(table: pl.DataFrame) -> Figure:
     """Draw retention by cohort and age as a heat map; what is not known stays hatched.
 
@@ -159,7 +138,7 @@ def retention_triangle(table: pl.DataFrame) -> Figure:
     return axes.figure
 
 
-@rc_context(STYLE)
+@rc_context(LOOK)
 def profile_heatmap(table: pl.DataFrame) -> Figure:
     """Draw how far each segment lies from the average customer in each trait.
 
@@ -178,7 +157,7 @@ def profile_heatmap(table: pl.DataFrame) -> Figure:
     return axes.figure
 
 
-@rc_context(STYLE)
+@rc_context(LOOK)
 def bars(
     table: pl.DataFrame,
     label: str,
@@ -197,23 +176,11 @@ def bars(
     Refuses an empty table.
     """
     _refuse_empty(table)
-    axes = _rows(
-        [
-            _wrapped(row[label]) + (f"\nn {_text(row[n])}" if n else "")
-            for row in table.iter_rows(named=True)
-        ]
-    )
+    sizes = [f"\nn {_text(size)}" for size in table[n]] if n else [""] * table.height
+    axes = _rows([_wrapped(name) + size for name, size in zip(table[label], sizes, strict=True)])
     values = table[value].cast(pl.Float64).to_numpy()
-    sns.barplot(
-        x=values,
-        y=range(len(values)),
-        orient="h",
-        color=PALETTE[0],
-        width=0.6,
-        linewidth=0,
-        saturation=1,
-        ax=axes,
-    )
+    look = {"color": PALETTE[0], "saturation": 1, "width": 0.6, "linewidth": 0}
+    sns.barplot(x=values, y=range(len(values)), orient="h", ax=axes, **look)
     for y, row in enumerate(table.iter_rows(named=True)):
         if ci_lower and ci_upper:
             _interval(axes, y, row[ci_lower], row[ci_upper], TEXT)
@@ -226,7 +193,7 @@ def bars(
     return axes.figure
 
 
-@rc_context(STYLE)
+@rc_context(LOOK)
 def cluster_map(points: pl.DataFrame) -> Figure:
     """Draw customers as points on a map, a colour, a marker and a name for each cluster.
 
@@ -236,43 +203,35 @@ def cluster_map(points: pl.DataFrame) -> Figure:
     Refuses an empty table.
     """
     _refuse_empty(points)
-    figure, axes = _canvas(5)
-    for cluster in points["cluster"].unique().sort():
-        members = points.filter(pl.col("cluster") == cluster)
+    axes = _canvas(5)
+    marks = {"s": 20, "alpha": 0.45, "linewidth": 0, "rasterized": True}
+    for (cluster,), members in points.sort("cluster").group_by("cluster", maintain_order=True):
         noise = cluster == -1
         sns.scatterplot(
             x=members["x"].to_numpy(),
             y=members["y"].to_numpy(),
-            color=GREY if noise else _colour(cluster),
+            color=GREY if noise else _look(cluster)["color"],
             marker="." if noise else MARKERS[(cluster + cluster // 6) % 6],
-            s=20,
-            alpha=0.45,
-            linewidth=0,
-            rasterized=True,
-            zorder=0 if noise else 1,
             ax=axes,
+            **marks,
         )
         size = f"n {members.height:,}"
         if noise:
             axes.set_title(f"Grey: noise, {size}")
             continue
         name = members["name"][0] if "name" in members.columns else f"cluster {cluster}"
-        axes.annotate(
-            f"{_short(name)}\n{size}",
-            (members["x"].median(), members["y"].median()),
-            ha="center",
-            va="center",
-            color="white",
-            bbox={
-                "boxstyle": "round,pad=0.3",
-                "facecolor": "#1C1F23",
-                "edgecolor": "none",
-                "alpha": 0.85,
-            },
-        )
-    axes.set(xticks=[], yticks=[], xlabel="", ylabel="")
-    sns.despine(ax=axes, left=True, bottom=True)
-    return figure
+        middle = members["x"].median(), members["y"].median()
+        box = {
+            "boxstyle": "round",
+            "facecolor": "#1C1F23",
+            "edgecolor": "none",
+            "alpha": 0.85,
+        }
+        centred = {"ha": "center", "va": "center", "color": "white", "bbox": box}
+        axes.text(*middle, f"{_short(name)}\n{size}", **centred)
+    axes.set(xlabel="", ylabel="")
+    axes.set_axis_off()
+    return axes.figure
 
 
 def show(
@@ -297,16 +256,24 @@ def show(
     """
     if not title.strip() or not alt.strip():
         raise ValueError("a figure needs a title that states the finding and an alt text")
-    behind = None if table is None else Markup(_table(table, title, percent, {}, limit))
+    behind = table if table is None else _table(table, title, percent=percent, limit=limit).data
     html = template("figure.html.j2").render(
-        title=title, svg=Markup(_svg(figure, title, alt)), definition=definition, table=behind
+        title=title,
+        svg=_svg(figure, title, alt),
+        definition=definition,
+        table=behind and Markup(behind),
     )
     plt.close(figure)
     return HTML(html)
 
 
 def present(
-    chart: Callable[..., Figure], rows: pl.DataFrame, *, empty: str = "", by: str = "", **words
+    chart: Callable[..., Figure],
+    rows: pl.DataFrame,
+    *,
+    empty: str = "",
+    by: str = "",
+    **words,
 ) -> HTML:
     """`show` ``chart(rows)``; where there are no rows, say ``empty`` instead.
 
@@ -335,47 +302,39 @@ def table(
     Raises:
         ValueError: the caption is empty, or ``percent`` or ``names`` name an unknown column.
     """
-    return HTML(_table(frame, caption, percent, names or {}, limit))
-
-
-def template(name: str) -> jinja2.Template:
-    """Give a template of the report; whatever is filled in is escaped."""
-    loader = jinja2.FileSystemLoader(TEMPLATES)
-    return jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined
-    ).get_template(name)
-
-
-def _table(
-    frame: pl.DataFrame,
-    caption: str,
-    percent: Collection[str],
-    names: dict[str, str],
-    limit: int,
-) -> str:
+    names = names or {}
     if not caption.strip():
         raise ValueError("a table needs a caption")
     if unknown := {*percent, *names} - set(frame.columns):
         raise ValueError(f"table {caption!r} has no column {', '.join(sorted(unknown))}")
     shown = frame.head(limit)
-    notes = []
-    if frame.height > limit:
-        notes.append(f"The first {limit:,} of {frame.height:,} rows.")
-    if frame.is_empty():
-        notes.append("No rows.")
-    if any(column.null_count() for column in shown):
-        notes.append("– means not observed, not applicable or hidden.")
-    return template("table.html.j2").render(
-        caption=caption,
-        columns=[
-            (names.get(column.name, _heading(column.name)), _is_number(column)) for column in shown
-        ],
-        rows=[
-            [_text(value, name in percent) for name, value in row.items()]
-            for row in shown.iter_rows(named=True)
-        ],
-        note=" ".join(notes),
-    )
+    notes = {
+        f"The first {limit:,} of {frame.height:,} rows.": frame.height > limit,
+        "No rows.": frame.is_empty(),
+        "– means not observed, not applicable or hidden.": sum(shown.null_count().row(0)),
+    }
+    columns = [
+        (names.get(column.name, _heading(column.name)), _is_number(column)) for column in shown
+    ]
+    rows = [
+        [_text(value, name in percent) for name, value in row.items()]
+        for row in shown.iter_rows(named=True)
+    ]
+    note = " ".join(note for note, is_so in notes.items() if is_so)
+    html = template("table.html.j2").render(caption=caption, columns=columns, rows=rows, note=note)
+    return HTML(html)
+
+
+_table = table  # for ``show``, which has an argument of that name
+
+
+def template(name: str) -> jinja2.Template:
+    """Give a template of the report; whatever is filled in is escaped."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+    ).get_template(name)
 
 
 def _is_number(column: pl.Series) -> bool:
@@ -400,16 +359,11 @@ def _text(value: object, percent: bool = False) -> str:
         case int():
             return f"{value:,}".replace("-", "−")
         case float():
-            return _number(value)
+            round_ = 999.5 <= abs(value) < np.inf
+            text = f"{value:,.0f}" if round_ else f"{value:#.3g}".rstrip(".")
+            return text.replace("-", "−")
         case _:
             return str(value)
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "–"
-    text = f"{value:,.0f}" if 999.5 <= abs(value) < np.inf else f"{value:#.3g}".rstrip(".")
-    return text.replace("-", "−")
 
 
 def _short(value: object, length: int = 20) -> str:
@@ -421,12 +375,9 @@ def _wrapped(value: object) -> str:
     return "\n".join(textwrap.wrap(_short(value, 40), 20))
 
 
-def _distinct(table: pl.DataFrame, column: str) -> list:
-    return table[column].unique(maintain_order=True).to_list()
-
-
-def _colour(number: int) -> str:
-    return PALETTE[number % len(PALETTE)]
+def _look(number: int) -> dict[str, str]:
+    """Six colours, then the same dashed."""
+    return {"color": PALETTE[number % 6], "linestyle": DASHES[number // 6 % 2]}
 
 
 def _refuse_empty(table: pl.DataFrame) -> None:
@@ -434,15 +385,14 @@ def _refuse_empty(table: pl.DataFrame) -> None:
         raise ValueError("a chart needs at least one row")
 
 
-def _canvas(height: float) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(7, height), layout="constrained")
-    return figure, figure.subplots()
+def _canvas(height: float) -> Axes:
+    return Figure(figsize=(7, height), layout="constrained").subplots()
 
 
 def _rows(labels: list[str]) -> Axes:
     """Axes for one mark per label, the first on top."""
     lines = 1 + max(label.count("\n") for label in labels)
-    figure, axes = _canvas(1.2 + len(labels) * (0.25 + 0.2 * lines))
+    axes = _canvas(1.2 + len(labels) * (0.25 + 0.2 * lines))
     axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
@@ -452,7 +402,7 @@ def _rows(labels: list[str]) -> Axes:
 
 def _interval(axes: Axes, y: float, lower: float | None, upper: float | None, colour: str) -> None:
     if lower is not None and upper is not None:
-        axes.plot([lower, upper], [y, y], color=colour, linewidth=2.5, solid_capstyle="butt")
+        axes.plot([lower, upper], [y, y], color=colour, solid_capstyle="butt")
 
 
 def _at_right(axes: Axes, y: float, text: str) -> None:
@@ -460,65 +410,75 @@ def _at_right(axes: Axes, y: float, text: str) -> None:
 
 
 def _curves(
-    table: pl.DataFrame, columns: tuple[str, str, str], words: tuple[str, str, str], steps: bool
+    table: pl.DataFrame,
+    columns: tuple[str, str, str],
+    words: tuple[str, str, str],
+    steps: bool,
 ) -> Figure:
     """One line per group of ``table``; columns and words are those of x, share and count."""
     _refuse_empty(table)
     x, share, count = columns
-    groups = _distinct(table, "group")
+    groups = {
+        group: line.sort(x) for (group,), line in table.group_by("group", maintain_order=True)
+    }
     if len(groups) > len(PALETTE) * len(DASHES):
         raise ValueError(f"{len(groups)} groups are more than one chart can tell apart: choose 12")
-    figure, axes = _canvas(3.9 + 0.28 * len(groups))
-    axes.set(ylim=(0, 1.02), xlabel=words[1])
-    axes.set_title(words[0])
+    end = table[x].max()
+    axes = _canvas(3.9 + 0.28 * len(groups))
+    for number, line in enumerate(groups.values()):
+        _line(
+            axes,
+            line.select(x, share, "ci_lower", "ci_upper"),
+            end,
+            _look(number),
+            steps,
+        )
+    axes.set(xlim=(0, end), ylim=(0, 1.02), title=words[0], xlabel=words[1], ylabel="")
     axes.yaxis.set_major_formatter(PercentFormatter(1))
-    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    start = {x: [0], share: [1.0], "ci_lower": [1.0], "ci_upper": [1.0]}
-    lines = {}
-    for group in groups:
-        lines[group] = table.filter(pl.col("group").eq_missing(group)).sort(x)
-        line = _thinned(lines[group].select(*start), x, table[x].max())
-        if steps:  # everyone is there at the start
-            line = pl.concat([pl.DataFrame(start), line], how="vertical_relaxed")
-        days, shares, lower, upper = line.cast(pl.Float64).to_numpy().T
-        look = {"color": _colour(len(lines) - 1), "linestyle": DASHES[(len(lines) - 1) // 6]}
-        kind = {"drawstyle": "steps-post"} if steps else {"marker": "o", "markersize": 5}
-        sns.lineplot(x=days, y=shares, ax=axes, linewidth=2.5, errorbar=None, **look, **kind)
-        step = "post" if steps else None
-        band = {"color": look["color"], "alpha": 0.2, "linewidth": 0, "rasterized": True}
-        axes.fill_between(days, lower, upper, step=step, **band)
-    axes.set_xlim(0, table[x].max())
-    axes.set_ylabel("")
-    ticks = [tick for tick in axes.get_xticks() if 0 <= tick <= table[x].max()]
-    axes.set_xticks(ticks)
+    axes.set_xticks(
+        [tick for tick in MaxNLocator(4, integer=True).tick_values(0, end) if 0 <= tick <= end]
+    )
     if len(groups) > 1:
-        _name_lines(axes, {group: line[share].drop_nulls() for group, line in lines.items()})
-    _counts_beneath(axes, lines, ticks, x, count, words[2])
-    return figure
+        _name_lines(axes, [(group, line[share]) for group, line in groups.items()])
+    _counts_beneath(
+        axes, {group: line.select(x, count) for group, line in groups.items()}, words[2]
+    )
+    return axes.figure
 
 
-def _thinned(line: pl.DataFrame, x: str, end: float) -> pl.DataFrame:
-    """The last row in each 300th of the axis: more points than that cannot be seen."""
-    part = pl.col(x) * 300 // max(end, 1)
-    return line.filter(part.ne_missing(part.shift(-1)))
+def _line(axes: Axes, line: pl.DataFrame, end: float, look: dict[str, str], steps: bool) -> None:
+    """Draw one row per 300th of the axis, its last: more points than that cannot be seen."""
+    part = pl.col(line.columns[0]) * 300 // max(end, 1)
+    points = line.filter(part.ne_missing(part.shift(-1))).cast(pl.Float64).to_numpy()
+    if steps:  # everyone is there at the start
+        points = np.vstack([(0, 1, 1, 1), points])
+    x, share, lower, upper = points.T
+    kind = {"drawstyle": "steps-post"} if steps else {"marker": "o", "markersize": 5}
+    sns.lineplot(x=x, y=share, ax=axes, errorbar=None, **look, **kind)
+    band = {
+        "step": "post" if steps else None,
+        "color": look["color"],
+        "rasterized": True,
+    }
+    axes.fill_between(x, lower, upper, alpha=0.2, linewidth=0, **band)
 
 
-def _name_lines(axes: Axes, shares: dict[object, pl.Series]) -> None:
+def _name_lines(axes: Axes, shares: list[tuple[object, pl.Series]]) -> None:
     """Write each line's name at its end, moved apart where they would overlap."""
-    ends = {group: values[-1] if len(values) else 0.0 for group, values in shares.items()}
-    order = sorted(ends, key=ends.get)
-    heights = _apart([ends[group] for group in order], gap=0.1, top=1.0)
     beside = axes.get_yaxis_transform()
-    for group, height in zip(order, heights, strict=True):
-        number = list(ends).index(group)
+    ends = [
+        (share.drop_nulls().tail(1).sum(), number, group)
+        for number, (group, share) in enumerate(shares)
+    ]
+    ends.sort()
+    heights = _apart([end for end, *_ in ends], gap=0.1, top=1.0)
+    for height, (end, number, group) in zip(heights, ends, strict=True):
         axes.plot(
             [1.01, 1.06],
-            [ends[group], height],
-            color=_colour(number),
-            linestyle=DASHES[number // 6],
+            [end, height],
+            **_look(number),
             transform=beside,
             clip_on=False,
-            linewidth=2.5,
         )
         axes.text(1.08, height, _short(group, 18), transform=beside, va="center")
 
@@ -531,23 +491,21 @@ def _apart(heights: list[float], gap: float, top: float) -> list[float]:
     return [min(height, top - gap * left) for left, height in enumerate(reversed(apart))][::-1]
 
 
-def _counts_beneath(
-    axes: Axes, lines: dict, ticks: list[float], x: str, count: str, heading: str
-) -> None:
+def _counts_beneath(axes: Axes, counts: dict[object, pl.DataFrame], heading: str) -> None:
     """Print each group's count at the ticks; a dash where its curve has ended."""
-    place = {"textcoords": "offset points", "annotation_clip": False, "va": "top"}
-    beneath = ("data", "axes fraction")
-    axes.annotate(heading, (ticks[0], 0), (0, -50), xycoords=beneath, ha="left", **place)
-    for number, (group, line) in enumerate(lines.items()):
+
+    def write(text, x, down, xycoords=("data", "axes fraction"), **place):
+        place |= {"textcoords": "offset points", "annotation_clip": False, "va": "top"}
+        axes.annotate(text, (x, 0), (0, down), xycoords=xycoords, **place)
+
+    write(heading, 0, -50)
+    for number, (group, line) in enumerate(counts.items()):
         down = -70 - 20 * number
-        for tick in ticks:
-            later = line.filter(pl.col(x) >= tick)[count]
-            text = _text(later[0]) if len(later) else "–"
-            axes.annotate(text, (tick, 0), (0, down), xycoords=beneath, ha="center", **place)
-        if len(lines) > 1:
-            axes.annotate(
-                _short(group, 18), (1.08, 0), (0, down), xycoords="axes fraction", **place
-            )
+        for tick in axes.get_xticks():
+            later = line.filter(pl.nth(0) >= tick)
+            write(_text(later.item(0, 1) if len(later) else None), tick, down, ha="center")
+        if len(counts) > 1:
+            write(_short(group, 18), 1.08, down, xycoords="axes fraction")
 
 
 def _grid(
@@ -559,16 +517,13 @@ def _grid(
         raise ValueError(f"each {rows} and {columns} may be given only once")
     wide = table.pivot(on=columns, index=rows, values=value)
     matrix = wide.drop(rows).cast(pl.Float64).to_numpy()
-    return (
-        matrix,
-        [_short(name) for name in wide[rows]],
-        [_short(name) for name in wide.columns[1:]],
-    )
+    return matrix, list(map(_short, wide[rows])), list(map(_short, wide.columns[1:]))
 
 
 def _heat(values: np.ndarray, rows: list[str], columns: list[str], form: str, **colours) -> Axes:
     few = len(columns) <= 13
-    figure, axes = _canvas(1.4 + 0.36 * len(rows))
+    columns = [name if few or number % 3 == 0 else "" for number, name in enumerate(columns)]
+    axes = _canvas(1.4 + 0.36 * len(rows))
     axes.patch.set(hatch="///", edgecolor=GREY)  # seen where there is no value
     sns.heatmap(
         values,
@@ -576,9 +531,7 @@ def _heat(values: np.ndarray, rows: list[str], columns: list[str], form: str, **
         annot=np.vectorize(form.format)(values.round(1) + 0.0) if few else None,
         fmt="",
         annot_kws={"size": 13},
-        xticklabels=columns
-        if few
-        else [name if not i % 3 else "" for i, name in enumerate(columns)],
+        xticklabels=columns,
         yticklabels=rows,
         cbar=not few,
         rasterized=True,
@@ -589,14 +542,14 @@ def _heat(values: np.ndarray, rows: list[str], columns: list[str], form: str, **
     return axes
 
 
-def _svg(figure: Figure, title: str, alt: str) -> str:
+def _svg(figure: Figure, title: str, alt: str) -> Markup:
     """The drawing as inline SVG: text in the page's font and colour, named by title and alt.
 
     Ids are numbered after a hash of the whole, so that several drawings share a page and equal
     drawings are equal bytes. Namespaces, metadata and unused ids, which a page does not need, go.
     """
     buffer = io.BytesIO()
-    with rc_context(STYLE):
+    with rc_context(LOOK):
         figure.savefig(buffer, format="svg", dpi=128, metadata={"Date": None})
     drawing = buffer.getvalue()
     name = "c" + hashlib.sha256(drawing + title.encode() + alt.encode()).hexdigest()[:10]
@@ -609,23 +562,20 @@ def _svg(figure: Figure, title: str, alt: str) -> str:
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
         element.attrib = {
-            attribute.rpartition("}")[2]: _in_page(text, ids)
+            attribute.rpartition("}")[2]: ids[text] if attribute == "id" else _in_page(text, ids)
             for attribute, text in element.items()
             if attribute != "id" or text in ids
         }
-        if "id" in element.attrib:
-            element.set("id", ids[element.get("id")])
     root.attrib = {
         "viewBox": root.get("viewBox"),
         "role": "img",
-        "aria-labelledby": f"{name}-title {name}-alt",
+        "aria-labelledby": f"{name}-title {name}-desc",
         "style": "max-width:34rem;stroke-linejoin:round;stroke-linecap:butt",
     }
-    for place, (tag, kind, text) in enumerate([("title", "title", title), ("desc", "alt", alt)]):
-        words = ElementTree.Element(tag, id=f"{name}-{kind}")
-        words.text = text
-        root.insert(place, words)
-    return ElementTree.tostring(root, encoding="unicode")
+    for place, (tag, words) in enumerate({"title": title, "desc": alt}.items()):
+        root.insert(place, ElementTree.Element(tag, id=f"{name}-{tag}"))
+        root[place].text = words
+    return Markup(ElementTree.tostring(root, encoding="unicode"))
 
 
 def _in_page(text: str, ids: dict[str, str]) -> str:

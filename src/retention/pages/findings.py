@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 from IPython.display import HTML
 
+from retention import notebooks
 from retention.errors import Refused
 from retention.tables import promises, workspace
 
@@ -89,7 +90,7 @@ def figure(table: pl.DataFrame, column: str, **where) -> dict:
 
     Unknown (a dash on the page) where there is no such row or it is hidden.
     """
-    rows = table.filter(pl.col(name) == wanted for name, wanted in where.items())
+    rows = table.filter(pl.lit(True), *(pl.col(name) == value for name, value in where.items()))
     if rows.is_empty() or rows[column][0] is None:
         return {"value": None, "ci": None}
     row = rows.row(0, named=True)
@@ -115,9 +116,10 @@ def by_notebook(recorded: pl.DataFrame) -> HTML:
     """All findings as a list under the notebook that recorded them, linked to its page."""
     parts = []
     for (notebook,), rows in recorded.group_by("notebook", maintain_order=True):
-        page = html.escape(f"{notebook}.html", quote=True)
+        question = notebooks.question(workspace.root() / "notebooks" / f"{notebook}.ipynb")
+        link = f'<a href="{html.escape(notebook)}.html">{html.escape(question)}</a>'
         sentences = "".join(f"<li>{html.escape(said)}</li>" for said in rows["sentence"])
-        parts.append(f'<h3><a href="{page}">{html.escape(notebook)}</a></h3><ul>{sentences}</ul>')
+        parts.append(f"<h3>{link}</h3><ul>{sentences}</ul>")
     return HTML("".join(parts))
 
 

@@ -23,7 +23,12 @@ from pygments.lexers import PythonLexer
 from retention.pages import charts
 
 LIMIT = 300_000  # bytes of a page
-UNSEEN = {"parameters", "injected-parameters"}  # cells whose values stand in the footer instead
+UNSEEN = {
+    "parameters",
+    "injected-parameters",
+}  # cells whose values stand in the footer instead
+ADDRESSES = {"src", "srcset", "href", "data", "action", "poster"}
+EXTERNAL = r"\s*(?!data:image/)([a-z][a-z0-9+.-]*:|//)"
 MARKDOWN = mistune.create_markdown(escape=True, plugins=["table"])
 
 
@@ -141,9 +146,8 @@ def _tag_problems(tag: Tag) -> list[str]:
         text = " ".join(value) if isinstance(value, list) else value
         if name.startswith("on"):
             found.append(f"runs a script in {name}")
-        if name.split(":")[-1] in {"src", "srcset", "href", "data", "action", "poster"}:
-            if re.match(r"\s*(?!data:image/)([a-z][a-z0-9+.-]*:|//)", text, re.IGNORECASE):
-                found.append(f"external address {text[:80]!r} in {name}")
+        elif name.split(":")[-1] in ADDRESSES and re.match(EXTERNAL, text, re.IGNORECASE):
+            found.append(f"external address {text[:80]!r} in {name}")
     style = tag.get("style", "") + (tag.get_text() if tag.name == "style" else "")
     if re.search(r"@import|url\(\s*['\"]?(?!#|data:)", style, re.IGNORECASE):
         found.append("external address in its style")

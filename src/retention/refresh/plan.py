@@ -13,9 +13,7 @@ def tasks(notebooks: Path) -> dict[str, set[str]]:
     """Every task with the tasks it needs: the tables, and one task per notebook."""
     names = {"tables", *(path.stem for path in notebooks.glob("[0-9]*.ipynb"))}
     needs = {name: NEEDS.get(name, {"tables"}) for name in names}
-    return {
-        name: names - {name} if needed == {"*"} else needed for name, needed in needs.items()
-    }
+    return {name: names - {name} if needed == {"*"} else needed for name, needed in needs.items()}
 
 
 def run(needs: dict[str, set[str]], work: Callable[[str], None], jobs: int) -> None:

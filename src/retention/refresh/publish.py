@@ -56,6 +56,7 @@ def manifest(pages: Path, facts: dict, records: list[dict]) -> dict:
 
 def same(pages: Path, published: Path) -> bool:
     """Whether all pages and tables equal the published ones, byte for byte."""
+
     def contents(folder: Path) -> dict[str, str]:
         whole = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         return {record["file"]: record["sha256"] for record in whole["pages"] + whole["tables"]}

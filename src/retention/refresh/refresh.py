@@ -13,7 +13,7 @@ import nbformat
 
 from retention import book as books
 from retention import notebooks
-from retention.errors import Failed, Refused
+from retention.errors import Failed
 from retention.pages import page
 from retention.refresh import keys, plan, publish, run
 from retention.tables import task, workspace
@@ -29,24 +29,29 @@ STEADY = {
 }
 
 
-def refresh(
-    name: str, snapshot_date: date | None, reports: Path, jobs: int, say: Say
-) -> Path | None:
-    """Build and publish the book ``name``; gives the published folder, None if nothing changed.
+def refresh(name: str, dates: list[date], reports: Path, jobs: int, say: Say) -> None:
+    """Build and publish the book ``name`` at ``dates``, or at its own snapshot dates if none.
+
+    Raises:
+        Refused: the book, its notebooks or its data are not as promised.
+        Failed: a task failed. Refreshes of earlier dates stay published.
+    """
+    book = books.load(name, workspace.root())
+    for snapshot_date in sorted(dates) or books.snapshot_dates(book):
+        refresh_at(name, books.at(book, snapshot_date), reports, jobs, say)
+
+
+def refresh_at(name: str, book: books.Book, reports: Path, jobs: int, say: Say) -> Path | None:
+    """Build and publish ``book`` at its one snapshot date; None if nothing has changed.
 
     Raises:
         Refused: the book, its notebooks or its data are not as promised; nothing is published.
         Failed: a task failed; nothing is published, and work/failed/ keeps the executed notebooks.
     """
     root = workspace.root()
-    book = books.load(name, root)
-    if snapshot_date:
-        book = book.model_copy(update={"snapshot_date": snapshot_date})
     needs = plan.tasks(root / "notebooks")
     day = book.snapshot_date.isoformat()
-    given = {
-        stem: {**book.parameters.get(stem, {}), "refresh": f"{name}/{day}"} for stem in needs
-    }
+    given = {stem: {**book.parameters.get(stem, {}), "refresh": f"{name}/{day}"} for stem in needs}
     parameters = {
         stem: run.resolve(root / "notebooks" / f"{stem}.ipynb", given[stem])
         for stem in sorted(needs)
@@ -127,7 +132,7 @@ def _pages(name, book, facts, parameters, here, pages, last) -> str:
     }
     for stem, title in titles.items():
         executed = nbformat.read(here.folder / "notebooks" / f"{stem}.ipynb", as_version=4)
-        links = [(files[other], titles[other]) for other in titles]
+        links = [(files[other], titles[other]) for other in titles if other != stem]
         html = page.render(
             executed,
             title=f"{book.title}, {here.refresh}",

@@ -70,9 +70,9 @@ def customers_at(customers, spells, counts, *, day: int, after_days: int):
             and zero counts. ``plan`` is the spell's, unless the customers have an attribute plan.
     """
     plan = [] if "plan" in customers.collect_schema() else ["plan"]
-    present = spells.filter(
-        nw.col("spell") == nw.col("spell").max().over("customer_id")
-    ).select("customer_id", "spell", "start_day", "end_day", *plan)
+    present = spells.filter(nw.col("spell") == nw.col("spell").max().over("customer_id")).select(
+        "customer_id", "spell", "start_day", "end_day", *plan
+    )
     table = (
         customers.rename({"started_day": "first_started_day"})
         .join(present, on="customer_id", how="left")

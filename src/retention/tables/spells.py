@@ -81,7 +81,9 @@ def from_contracts(contracts, *, snapshot_day: int, after_days: int):
     )
     reached = nw.col("reach").shift(1).over("customer_id", order_by="started_day")
     numbered = _numbered(
-        terms.with_columns(gap=nw.col("started_day") - reached), "started_day", after_days
+        terms.with_columns(gap=nw.col("started_day") - reached),
+        "started_day",
+        after_days,
     )
     place = nw.col("started_day")
     last = nw.col("end") == nw.col("end").max().over("customer_id", "spell")

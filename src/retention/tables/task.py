@@ -41,7 +41,11 @@ def build(book: Book, space: workspace.Workspace) -> None:
         ).collect()
     counts = features.counts_at(features.behaviour(acts, book.churn.activity), day=day)
     at = features.customers_at(
-        tables.customers, stretches.lazy(), counts.lazy(), day=day, after_days=after_days
+        tables.customers,
+        stretches.lazy(),
+        counts.lazy(),
+        day=day,
+        after_days=after_days,
     ).collect()
     _require_variety(stretches, at, book)
     later = tables.events.select((pl.col("day") > day).sum()).collect().item()
@@ -49,8 +53,10 @@ def build(book: Book, space: workspace.Workspace) -> None:
         [
             spells.exclusions(stretches),
             pl.DataFrame(
-                {"rule": ["after_snapshot", "never_active"],
-                 "n": [later, at["spell"].null_count()]}
+                {
+                    "rule": ["after_snapshot", "never_active"],
+                    "n": [later, at["spell"].null_count()],
+                }
             ).cast({"n": pl.Int64}),
         ]
     )

@@ -1,0 +1,314 @@
+"""Charts and tables: what a reader sees, read back from the SVG and the HTML."""
+
+import itertools
+import os
+import re
+import subprocess
+import sys
+from functools import cache
+
+import numpy as np
+import polars as pl
+import pytest
+from bs4 import BeautifulSoup
+from matplotlib.figure import Figure
+
+from retention.pages import charts
+
+EVIL = "<script>alert(1)</script>"
+
+
+def curve(group, rate, n=900):
+    days = np.arange(1, 700, 3)
+    survival = np.exp(-rate * days / 365)
+    return pl.DataFrame(
+        {
+            "by": "plan",
+            "group": group,
+            "duration_days": days,
+            "at_risk": (n * survival).astype(int),
+            "events": 3,
+            "survival": survival,
+            "ci_lower": survival * 0.95,
+            "ci_upper": survival * 0.95 + 0.05,
+        }
+    )
+
+
+CURVES = pl.concat([curve("monthly", 1.1), curve("yearly", 0.4), curve(EVIL, 1.0)])
+HAZARDS = pl.DataFrame(
+    {
+        "term": ["first order in sale", "came by a friend", EVIL],
+        "cause": ["voluntary", "payment failure", "voluntary"],
+        "hazard_ratio": [1.42, 0.71, 0.93],
+        "ci_lower": [1.21, 0.60, 0.85],
+        "ci_upper": [1.66, 0.84, 1.02],
+    }
+)
+TRIANGLE = pl.DataFrame(
+    [
+        (f"1997-{cohort:02d}", age, 400 + cohort, 1 / (age + 1) if age + cohort < 9 else None)
+        for cohort in range(1, 9)
+        for age in range(8)
+    ],
+    schema=["cohort", "age", "n_start", "retention"],
+    orient="row",
+)
+POOLED = pl.DataFrame(
+    {
+        "age": [0, 1, 2],
+        "n_start": [3000, 2000, 1000],
+        "retention": [1.0, 0.5, 0.25],
+        "ci_lower": [1.0, 0.48, 0.2],
+        "ci_upper": [1.0, 0.52, 0.3],
+    }
+)
+SEGMENTS = pl.DataFrame(
+    {
+        "segment": ["Weekend families", "Tiny", EVIL],
+        "churn": [0.31, None, 0.06],
+        "lower": [0.28, None, 0.05],
+        "upper": [0.34, None, 0.08],
+        "n": ["1,204", "<10", "2,210"],
+    }
+)
+POINTS = pl.DataFrame(
+    {
+        "x": np.sin(np.arange(3000)) + np.arange(3000) % 4 * 3,
+        "y": np.cos(np.arange(3000) * 1.3) + np.arange(3000) % 4 // 2 * 3,
+        "cluster": np.arange(3000) % 4 - 1,
+        "name": [[None, "Families", "Quiet regulars", EVIL][i % 4] for i in range(3000)],
+    }
+)
+PROFILES = pl.DataFrame(
+    [
+        (segment, trait, float(len(segment) - len(trait)) / 9)
+        for segment in ("Families", "Quiet regulars", EVIL)
+        for trait in ("orders per month", "average basket", "weekend share")
+    ],
+    schema=["segment", "trait", "difference"],
+    orient="row",
+)
+
+
+def figures():
+    return {
+        "survival": charts.survival_curves(CURVES, "plan"),
+        "hazards": charts.hazard_ratios(HAZARDS),
+        "triangle": charts.retention_triangle(TRIANGLE),
+        "pooled": charts.retention_curves(POOLED),
+        "bars": charts.bars(SEGMENTS, "segment", "churn", "lower", "upper", "n", percent=True),
+        "map": charts.cluster_map(POINTS),
+        "profiles": charts.profile_heatmap(PROFILES),
+    }
+
+
+@cache
+def shown():
+    """Every chart, finished for the page."""
+    return {
+        name: charts.show(
+            figure, title=f"Finding {name} {EVIL}", alt=f"In words {EVIL}", table=HAZARDS
+        ).data
+        for name, figure in figures().items()
+    }
+
+
+def words(figure):
+    return re.findall(r"<text[^>]*>([^<]*)</text>", charts.show(figure, title="t", alt="a").data)
+
+
+def test_every_chart_gives_a_figure_and_equal_bytes_in_every_process():
+    assert all(isinstance(figure, Figure) for figure in figures().values())
+    code = (
+        "import test_charts as t, hashlib as h; print(h.sha256(str(t.shown()).encode()).digest())"
+    )
+    printed = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=os.path.dirname(__file__),
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("0", "1")
+    }
+    assert len(printed) == 1 and printed != {""}
+
+
+def test_charts_share_a_page_without_sharing_ids():
+    page = BeautifulSoup("".join(shown().values()), "html.parser")
+    ids = [tag["id"] for tag in page.find_all(id=True)]
+    assert len(ids) > 20
+    assert len(ids) == len(set(ids))
+    used = re.findall(r'(?:url\(#|href="#)([^)"]+)', str(page))
+    assert len(used) > 20
+    assert set(used) <= set(ids)
+
+
+def test_no_value_is_markup():
+    html = "".join(shown().values()) + charts.table(SEGMENTS, EVIL, names={"n": EVIL}).data
+    assert html.count("&lt;script&gt;") > 20
+    assert "<script" not in html
+
+
+def test_text_takes_the_colour_of_the_page_and_nothing_points_outside():
+    html = "".join(shown().values())
+    assert "currentColor" in html
+    assert charts.TEXT not in html
+    assert "http" not in html
+
+
+@pytest.mark.parametrize("missing", ["title", "alt"])
+def test_a_figure_without_words_is_refused(missing):
+    figure = charts.retention_curves(POOLED)
+    with pytest.raises(ValueError, match="alt text"):
+        charts.show(figure, **{"title": "t", "alt": "a"} | {missing: " "})
+
+
+def test_survival_shows_numbers_at_risk_and_a_dash_after_the_end():
+    short = curve("short", 1.0).head(50)  # ends on day 148
+    text = words(charts.survival_curves(pl.concat([short, curve("long", 0.4)]), "plan"))
+    assert text.count("short") == text.count("long") == 2  # at the line and at its counts
+    assert text[-5 - 5 :] == ["899", "–", "–", "–", "short", "899", "722", "580", "466", "long"]
+
+
+def test_only_the_rows_of_the_asked_by_are_drawn():
+    other = CURVES.with_columns(by=pl.lit("country"), group=pl.lit("AT"))
+    assert "AT" not in words(charts.survival_curves(pl.concat([CURVES, other]), "plan"))
+
+
+def test_names_at_line_ends_never_overlap():
+    heights = charts._apart([0.0, 0.01, 0.5, 0.99, 0.995, 1.0], gap=0.1, top=1.0)
+    assert all(b - a >= 0.1 - 1e-9 for a, b in itertools.pairwise(heights))
+    assert heights[0] >= 0 and heights[-1] <= 1 and heights[2] == 0.5
+
+
+def test_what_is_not_observed_is_left_blank_never_zero():
+    text = words(charts.retention_triangle(TRIANGLE))
+    assert "0" not in [word for word in text if word not in "01234567"]
+    assert text.count("100") == 8 and text.count("12") == 1  # 1/8 of the oldest cohort only
+    assert "1997-01 (n 401)" in text
+    assert "pattern" in charts.show(charts.retention_triangle(TRIANGLE), title="t", alt="a").data
+
+
+def test_a_hidden_bar_is_a_dash_beside_its_hidden_n():
+    text = words(charts.bars(SEGMENTS, "segment", "churn", "lower", "upper", "n", percent=True))
+    assert "31.0%" in text and "–" in text and "0.0%" not in text
+    assert "n <10" in BeautifulSoup(" ".join(text), "html.parser").get_text()
+
+
+def test_hazard_ratios_print_the_interval():
+    assert "0.71 (0.60–0.84)" in words(charts.hazard_ratios(HAZARDS))
+
+
+def test_a_map_names_clusters_and_counts_the_noise():
+    text = words(charts.cluster_map(POINTS))
+    assert {"Families", "Quiet regulars", "n 750", "Grey: noise, n 750"} <= set(text)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: charts.survival_curves(CURVES, "no such by"),
+        lambda: charts.hazard_ratios(HAZARDS.head(0)),
+        lambda: charts.retention_triangle(pl.concat([TRIANGLE, TRIANGLE])),
+        lambda: charts.survival_curves(pl.concat([curve(f"{i}", 1) for i in range(13)]), "plan"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(draw):
+    with pytest.raises(ValueError, match=r"row|once|choose"):
+        draw()
+
+
+def test_long_curves_and_dense_maps_stay_small():
+    days = pl.DataFrame({"duration_days": range(1, 4001)})
+    long = curve("long", 1).head(1).drop("duration_days").join(days, how="cross")
+    html = charts.show(charts.survival_curves(long, "plan"), title="t", alt="a").data
+    assert len(html) < 60_000
+    assert len(shown()["map"]) < 80_000
+
+
+def test_a_table_prints_numbers_for_readers():
+    frame = pl.DataFrame(
+        {
+            "segment": ["a", "b"],
+            "customers": ["1,234", "<10"],
+            "cents": [1234567, -5],
+            "share": [0.1234, None],
+            "ratio": [0.034251, 1234.5],
+            "vip": [True, False],
+        }
+    )
+    page = BeautifulSoup(charts.table(frame, "Segments", percent=["share"]).data, "html.parser")
+    cells = [[cell.text for cell in row.find_all(["th", "td"])] for row in page.find_all("tr")]
+    assert cells == [
+        ["segment", "customers", "cents", "share", "ratio", "vip"],
+        ["a", "1,234", "1,234,567", "12.3%", "0.0343", "yes"],
+        ["b", "<10", "−5", "–", "1,234", "no"],
+    ]
+    assert page.caption.text == "Segments"
+    assert [th["scope"] for th in page.find_all("th")] == ["col"] * 6 + ["row"] * 2
+    assert [th.get("class") for th in page.thead.find_all("th")] == [
+        None, ["n"], ["n"], ["n"], ["n"], None
+    ]  # fmt: skip
+    assert "– means" in page.text
+
+
+def test_a_long_table_says_how_much_is_left_out():
+    html = charts.table(pl.DataFrame({"day": range(1200)}), "Days", limit=5).data
+    assert html.count("<tr>") == 6
+    assert "The first 5 of 1,200 rows." in html
+
+
+def test_a_table_refuses_columns_it_does_not_have():
+    with pytest.raises(ValueError, match="no column shre"):
+        charts.table(SEGMENTS, "Segments", percent=["shre"])
+
+
+# Machado, Oliveira and Fernandes (2009), severity 1: no red, no green, no blue cones.
+CONES = {
+    "all": np.eye(3),
+    "no red": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
+               [-0.003882, -0.048116, 1.051998]],
+    "no green": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
+                 [-0.011820, 0.042940, 0.968881]],
+    "no blue": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602],
+                [0.004733, 0.691367, 0.303900]],
+}  # fmt: skip
+
+
+def linear(colour):
+    values = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+
+
+def contrast(one, other):
+    dark, light = sorted(linear(colour) @ [0.2126, 0.7152, 0.0722] for colour in (one, other))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def oklab(light):
+    """Ottosson (2020)."""
+    cones = np.array([[0.4122214708, 0.5363325363, 0.0514459929],
+                      [0.2119034982, 0.6806995451, 0.1073969566],
+                      [0.0883024619, 0.2817188376, 0.6299787005]]) @ np.clip(light, 0, 1)  # fmt: skip
+    return np.array([[0.2104542553, 0.7936177850, -0.0040720468],
+                     [1.9779984951, -2.4285922050, 0.4505937099],
+                     [0.0259040371, 0.7827717662, -0.8086757660]]) @ np.cbrt(cones)  # fmt: skip
+
+
+@pytest.mark.parametrize("cones", CONES)
+def test_colours_differ_to_every_eye(cones):
+    for one, other in itertools.combinations(charts.PALETTE, 2):
+        seen = [oklab(np.array(CONES[cones]) @ linear(colour)) for colour in (one, other)]
+        assert np.linalg.norm(seen[0] - seen[1]) >= 0.1, (one, other)
+
+
+def test_colours_stand_out_from_light_and_dark_pages():
+    css = (charts.TEMPLATES / "report.css").read_text()
+    papers = re.findall(r"--paper: (#\w{6})", css)
+    assert len(papers) == 2
+    for paper, colour in itertools.product(papers, (*charts.PALETTE, charts.GREY)):
+        assert contrast(paper, colour) >= 3, (paper, colour)
