@@ -1,0 +1,44 @@
+# The verbs of the workbook; bare `make` lists them.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help refresh test lab check lint verify benchmark lock clean
+
+BOOK ?= cdnow
+RETENTION = .venv/bin/python -m retention
+PYTEST = .venv/bin/python -m pytest -n 2 --dist loadfile
+
+help:  ## list the verbs
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | awk -F'|' '{printf "make %-10s %s\n", $$1, $$2}'
+
+refresh: .venv/.ready  ## publish a book: make refresh BOOK=cdnow (or simulated, complete-journey)
+	@$(RETENTION) refresh $(BOOK)
+
+test: .venv/.ready  ## run the tests
+	@$(PYTEST)
+
+lab: .venv/.ready  ## open the notebooks in JupyterLab
+	@JUPYTER_PREFER_ENV_PATH=1 .venv/bin/jupyter lab --notebook-dir=notebooks
+
+lint: .venv/.ready  ## look for mistakes of form
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
+
+check: lint  ## lint, all tests, the slow proofs, and the same bytes twice
+	@$(PYTEST) -m "slow or not slow"
+	@$(RETENTION) verify cdnow
+
+verify: .venv/.ready  ## refresh twice in two clean folders and compare every byte
+	@$(RETENTION) verify $(BOOK)
+
+benchmark: .venv/.ready  ## set the workbook beside what a user would pick instead
+	@for file in benchmarks/*.py; do .venv/bin/python $$file || exit 1; done
+
+lock: .venv/.ready  ## choose versions anew for all supported Pythons (needs uv)
+	@uv pip compile pyproject.toml --universal --python-version 3.11 --fork-strategy fewest \
+		--all-extras --group build --group test --generate-hashes --no-emit-index-url \
+		--no-annotate --no-header --upgrade --quiet -o requirements.lock
+
+clean:  ## remove the environment, pages and customer tables
+	@rm -rf .venv work outreach reports/*/ reports/index.html reports/.building .pytest_cache .ruff_cache
+
+.venv/.ready: requirements.lock pyproject.toml .ci/setup
+	@.ci/setup
