@@ -108,10 +108,11 @@ def segments(clusters: pl.DataFrame, customers: pl.DataFrame, features: list[str
     Takes   clusters (one row per clustered customer); customers_at
     Returns the table "segments": segment (s1 = the largest), name, kind, n, share_of_customers (of
             those in the risk set), share_of_amount (of their last 365 days), and the median of
-            every feature. Noise is not a segment.
+            every feature. Where nobody spent, share_of_amount is null. Noise is no segment.
     """
     current = customers.filter(pl.col("in_risk_set"))
-    total = max(current["amount_cents_365d"].sum(), 1)
+    total = current["amount_cents_365d"].sum()
+    spent = pl.col("amount_cents_365d").sum() / total if total else pl.lit(None, pl.Float64)
     return (
         clusters.filter(pl.col("cluster") >= 0)
         .join(customers, on="customer_id", how="inner", validate="1:1")
@@ -119,7 +120,7 @@ def segments(clusters: pl.DataFrame, customers: pl.DataFrame, features: list[str
         .agg(
             pl.len().cast(pl.Int64).alias("n"),
             (pl.len() / current.height).alias("share_of_customers"),
-            (pl.col("amount_cents_365d").sum() / total).alias("share_of_amount"),
+            spent.alias("share_of_amount"),
             pl.col(features).cast(pl.Float64).median(),
         )
         .sort("cluster")

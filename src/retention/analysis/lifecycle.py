@@ -72,16 +72,12 @@ def shares(customers: pl.DataFrame, confidence: float = 0.95) -> pl.DataFrame:
     Returns the table "lifecycle_shares", in the order of a life: lifecycle, n, share, ci_lower,
             ci_upper, share_of_amount (null where nobody spent anything)
     """
-    total = pl.col("amount_cents_365d").sum().over(pl.lit(1))
-    spent = pl.when(total > 0).then(pl.col("amount_cents_365d") / total)
+    total = customers["amount_cents_365d"].sum()
+    spent = pl.col("amount_cents_365d").sum() / total if total else pl.lit(None, pl.Float64)
     order = {name: number for number, name in enumerate(STAGES)}
     return (
-        customers.with_columns(spent=spent)
-        .group_by("lifecycle", maintain_order=True)
-        .agg(
-            pl.len().cast(pl.Int64).alias("n"),
-            pl.col("spent").sum().alias("share_of_amount"),
-        )
+        customers.group_by("lifecycle", maintain_order=True)
+        .agg(pl.len().cast(pl.Int64).alias("n"), spent.alias("share_of_amount"))
         .with_columns(n_all=pl.col("n").sum())
         .with_columns(share=pl.col("n") / pl.col("n_all"))
         .with_columns(*wilson("n", "n_all", confidence))

@@ -4,11 +4,13 @@ lifelines does the estimating; pandas stays inside this module. Spells that are 
 start, too new to judge) must have been left out: `observed` does that.
 """
 
+import warnings
+
 import numpy as np
 import pandas
 import polars as pl
 from lifelines import CoxPHFitter, KaplanMeierFitter
-from lifelines.exceptions import ConvergenceError
+from lifelines.exceptions import ConvergenceError, ConvergenceWarning
 from scipy.stats import chi2
 
 from retention.book import Churn
@@ -221,9 +223,16 @@ def hazard_ratios(
         frame = frame.with_columns(entry.alias("_entry"))
     fitter = CoxPHFitter(alpha=1 - confidence)
     try:
-        fitter.fit(_pandas(frame), "_duration", "_event", entry_col="_entry" if late else None)
-    except ConvergenceError as error:
-        raise Refused(f"Cox regression on {covariates} did not converge: {error}") from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", ConvergenceWarning)
+            warnings.filterwarnings("ignore", ".*may harm convergence", ConvergenceWarning)
+            fitter.fit(_pandas(frame), "_duration", "_event", entry_col="_entry" if late else None)
+    except (ConvergenceError, ConvergenceWarning) as error:
+        raise Refused(
+            f"Cox regression on {', '.join(covariates)} does not converge: a covariate separates "
+            "those who left from the others, is nearly constant, or follows from others; "
+            f"leave one out ({str(error).splitlines()[0]})"
+        ) from error
     summary = fitter.summary
     lower, upper = (name for name in summary.columns if name.startswith("exp(coef) "))
     return pl.DataFrame(

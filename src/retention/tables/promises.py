@@ -319,6 +319,7 @@ PROMISES = {
             "share_of_customers": REAL,
             "share_of_amount": REAL,
         },
+        optional=("share_of_amount",),
         rules=rate("share_of_customers", "share_of_amount"),
         further=True,
     ),

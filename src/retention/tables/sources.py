@@ -51,7 +51,7 @@ def read(book: Book, root: Path) -> Tables:
     """
     raw, places = _files(book, root) if book.source.kind == "files" else _demo(book, root)
     frames = {
-        table: _adapt(frame, table, book, places[table]).collect().lazy()
+        table: adapt(frame, table, book, places[table]).collect().lazy()
         for table, frame in raw.items()
     }
     customers = frames.get("customers")
@@ -112,7 +112,7 @@ def _files(book: Book, root: Path) -> tuple[dict[str, pl.LazyFrame], dict[str, s
     return frames, dict(book.tables)
 
 
-def _adapt(frame: pl.LazyFrame, table: str, book: Book, place: str) -> pl.LazyFrame:
+def adapt(frame: pl.LazyFrame, table: str, book: Book, place: str) -> pl.LazyFrame:
     """Map the user's columns to ours, days and hours and cents as integers."""
     required, optional = COLUMNS[table]
     theirs = book.columns.get(table, {})
