@@ -14,6 +14,19 @@ from retention.errors import Refused
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
+# What a table of the user's holds: required and optional columns, in our words.
+COLUMNS = {
+    "events": (
+        ("customer_id", "at"),
+        ("kind", "order_id", "amount", "product", "category", "channel"),
+    ),
+    "customers": (("customer_id",), ("started",)),
+    "contracts": (
+        ("customer_id", "started"),
+        ("ended", "booked", "cause", "plan", "amount"),
+    ),
+}
+
 
 class Part(BaseModel):
     """A part of a book: every key is known, every type is strict, nothing changes later."""
@@ -80,17 +93,25 @@ def snapshot_dates(book: Book) -> list[date]:
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML in which a key given twice is an error."""
+    """Safe YAML in which a key given twice, or a date that no calendar has, is an error."""
 
     def construct_mapping(self, node, deep=False):
         seen = set()
         for key, _ in node.value:
-            if key.value in seen:
+            if str(key.value) in seen:
                 raise yaml.MarkedYAMLError(
                     problem=f"{key.value}: given twice", problem_mark=key.start_mark
                 )
-            seen.add(key.value)
+            seen.add(str(key.value))
         return super().construct_mapping(node, deep)
+
+    def construct_object(self, node, deep=False):
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:
+            raise yaml.MarkedYAMLError(
+                problem=f"{node.value}: {error}", problem_mark=node.start_mark
+            ) from None
 
 
 def load(name: str, root: Path) -> Book:
@@ -115,13 +136,20 @@ def load(name: str, root: Path) -> Book:
         raise Refused(f"params/{name}.yaml: not UTF-8 text: {error}") from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise Refused(f"params/{name}.yaml:{line}: {error.problem}") from None
+        raise Refused(f"params/{name}.yaml:{line}: not YAML: {error.problem}") from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise Refused(f"params/{name}.yaml:{line}: not YAML: {error.reason}") from None
     try:
         book = Book.model_validate(values)
     except ValidationError as error:
-        faults = [_fault(fault) for fault in error.errors()]
+        faults = dict(map(_fault, error.errors())).items()
     else:
-        faults = [*_parameter_faults(book, root), *_table_faults(book, root)]
+        faults = [
+            *_column_faults(book),
+            *_parameter_faults(book, root),
+            *_table_faults(book, root),
+        ]
     if faults:
         raise Refused(
             "\n".join(
@@ -149,15 +177,41 @@ def _line(lines: dict[tuple[str, ...], int], place: tuple[str, ...]) -> int:
 
 
 def _fault(fault) -> tuple[tuple[str, ...], str]:
-    """One of pydantic's faults as (place, words)."""
-    place = tuple(str(part) for part in fault["loc"] if part not in ("files", "demo", "[key]"))
-    known = {(): Book, ("churn",): Churn, ("source",): Demo}.get(place[:-1])
-    if fault["type"] == "extra_forbidden":
+    """One of pydantic's faults as (place, words), without a value that may hold a secret."""
+    tags = ("files", "demo", "[key]", "date", "list[date]")
+    place = tuple(str(part) for part in fault["loc"] if part not in tags)
+    kind, given = fault["type"], fault["input"]
+    source = Demo if "demo" in fault["loc"] else Files
+    known = {(): Book, ("churn",): Churn, ("source",): source}.get(place[:-1])
+    if kind == "extra_forbidden":
         return place, f"unknown key{notebooks.nearest(place[-1], known.model_fields)}"
-    if fault["type"] == "missing":
+    if kind == "literal_error" and "[key]" in fault["loc"]:
+        return place, f"unknown key{notebooks.nearest(place[-1], COLUMNS)}"
+    if kind in ("missing", "union_tag_not_found"):
+        place = place if kind == "missing" else (*place, "kind")
         return place, "missing; this key is needed"
-    words = fault["msg"].removeprefix("Value error, ")
-    return place, f"{words[0].lower()}{words[1:]}, got {fault['input']!r}"
+    if kind == "union_tag_invalid":
+        tag, known = fault["ctx"]["tag"], ("demo", "files")
+        return (*place, "kind"), f"no such kind of source, {tag!r}{notebooks.nearest(tag, known)}"
+    words = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if kind in ("model_type", "dict_type", "model_attributes_type"):
+        words = "should hold keys and their values"
+    if place[0:1] == ("snapshot_date",):
+        words = "should be a date such as 2025-06-30, without quotes, or a list of dates"
+    shown = repr(given) if isinstance(given, str | int | float | date) else type(given).__name__
+    return place, f"{words[0].lower()}{words[1:]}" + (
+        "" if place == ("source",) else f", got {shown}"
+    )
+
+
+def _column_faults(book: Book):
+    """Columns that are mapped to none of ours."""
+    for table, theirs in book.columns.items():
+        ours = [name for names in COLUMNS[table] for name in names]
+        for name in theirs:
+            if name not in ours:
+                what = f"not one of our columns{notebooks.nearest(name, ours)}"
+                yield ("columns", table, name), what
 
 
 def _parameter_faults(book: Book, root: Path):
@@ -189,5 +243,7 @@ def _table_faults(book: Book, root: Path):
     for table in sorted(needed - set(book.tables)):
         yield ("tables", table), "missing; this key is needed"
     for table, place in book.tables.items():
-        if not any(root.glob(place)) if not Path(place).is_absolute() else not Path(place).exists():
+        if not place or not (
+            any(root.glob(place)) if not Path(place).is_absolute() else Path(place).exists()
+        ):
             yield ("tables", table), f"no such file: {place}"

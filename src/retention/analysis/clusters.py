@@ -88,7 +88,7 @@ def fit(
     labels = pl.DataFrame({"customer_id": behaviour["customer_id"], "label": fitter.labels_})
     ranks = (
         labels.filter(pl.col("label") >= 0)
-        .group_by("label")
+        .group_by("label", maintain_order=True)
         .agg(pl.len().alias("n"), pl.col("customer_id").min().alias("first"))
         .sort(["n", "first"], descending=[True, False])
         .with_row_index("cluster")

@@ -80,6 +80,7 @@ def active_counts(starts, months):
         .filter(nw.col("age") >= 0)
         .group_by("cohort", "age")
         .agg(nw.len().cast(nw.Int64).alias("n_active"))
+        .sort("cohort", "age")
     )
 
 
@@ -104,12 +105,10 @@ def at(table: pl.DataFrame, ages: list[int]) -> pl.DataFrame:
 def first_and_last(cells: pl.DataFrame, ages: list[int]) -> pl.DataFrame:
     """At each of ``ages``, the first and the last cohort that were observed and are shown."""
     known = at(cells, ages).drop_nulls("retention").sort("age", "cohort")
+    by_age = known.group_by("age", maintain_order=True)
     return (
-        pl.concat(
-            [known.group_by("age").first(), known.group_by("age").last()],
-            how="vertical",
-        )
-        .unique()
+        pl.concat([by_age.first(), by_age.last()])
+        .unique(maintain_order=True)
         .sort("age", "cohort")
         .select("age", "cohort", "n_start", "retention", "ci_lower", "ci_upper")
     )
@@ -144,7 +143,7 @@ def retention(
     )
     pooled = (
         cells.filter(seen)
-        .group_by("age")
+        .group_by("age", maintain_order=True)
         .agg(pl.col("n_start").sum(), pl.col("n_active").sum())
         .with_columns(cohort=pl.lit("all"))
     )

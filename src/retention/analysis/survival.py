@@ -81,8 +81,8 @@ def kaplan_meier(
         raise Refused(f"confidence must lie between 0 and 1, got {confidence}")
     if by is None:
         return _curve(observed, confidence, "all", "all")
-    groups = observed.with_columns(_group(by)).sort("group").partition_by("group", as_dict=True)
-    return pl.concat(_curve(frame, confidence, by, group) for (group,), frame in groups.items())
+    groups = observed.with_columns(_group(by)).sort("group").group_by("group", maintain_order=True)
+    return pl.concat(_curve(frame, confidence, by, group) for (group,), frame in groups)
 
 
 def shown(curves: pl.DataFrame, min_cell: int) -> pl.DataFrame:

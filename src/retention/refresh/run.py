@@ -33,8 +33,8 @@ def run_notebook(notebook: Path, executed: Path, parameters: dict[str, object]) 
     Papermill's own status is not consulted: it calls a killed kernel "completed".
 
     Raises:
-        Failed: a cell raised, the kernel died or timed out, or a code cell was not executed; the
-            executed copy keeps what happened.
+        Failed: a cell raised (the executed copy then holds the traceback), the kernel died or
+            timed out, or a code cell was not executed.
     """
     import papermill
 

@@ -1,7 +1,7 @@
 """One expression per feature, as of a day; together they make the table "customers_at".
 
-A feature ending in `_90d` counts the 90 days up to and with the day; rates divide by the days of
-them in which the customer's present spell was running. Each is in GLOSSARY.md with unit and
+A feature ending in `_90d` counts the 90 days up to and with the day; a rate counts and divides by
+those of them since the customer's present spell began. Each is in GLOSSARY.md with unit and
 meaning. Every function takes and gives any frame that Narwhals reads, and stays lazy.
 """
 
@@ -17,25 +17,28 @@ def behaviour(activity, kinds: list[str]):
 
 
 @nw.narwhalify
-def counts_at(activity, *, day: int):
+def counts_at(activity, spells, *, day: int):
     """What each customer did up to ``day``: one row per customer with any activity by then.
 
-    Takes   activity: customer_id, day, kind, events, orders, amount_cents
+    Takes   activity: customer_id, day, kind, events, orders, amount_cents; spells as of ``day``
     Returns customer_id and the counting features (whole numbers)
     """
     recent = nw.col("day") > day - WINDOW_DAYS
     year = nw.col("day") > day - 365
     weekend = recent & ((nw.col("day") + 3) % 7 >= 5)
+    of_the_spell = recent & (nw.col("day") >= nw.col("start_day"))
     days = (
         activity.filter(nw.col("day") <= day)
         .group_by("customer_id", "day")
         .agg(nw.col(name).sum() for name in ("events", "orders", "amount_cents"))
+        .join(_present(spells).select("customer_id", "start_day"), on="customer_id", how="left")
         .with_columns(
             active_day_90d=nw.when(recent).then(nw.lit(1)).otherwise(nw.lit(0)),
             events_90d=nw.when(recent).then("events").otherwise(nw.lit(0)),
             orders_90d=nw.when(recent).then("orders").otherwise(nw.lit(0)),
             amount_cents_90d=nw.when(recent).then("amount_cents").otherwise(nw.lit(0)),
             amount_cents_365d=nw.when(year).then("amount_cents").otherwise(nw.lit(0)),
+            spell_events_90d=nw.when(of_the_spell).then("events").otherwise(nw.lit(0)),
             weekend_events_90d=nw.when(weekend).then("events").otherwise(nw.lit(0)),
         )
     )
@@ -51,6 +54,7 @@ def counts_at(activity, *, day: int):
                 "orders_90d",
                 "amount_cents_90d",
                 "amount_cents_365d",
+                "spell_events_90d",
                 "weekend_events_90d",
             )
         },
@@ -70,11 +74,9 @@ def customers_at(customers, spells, counts, *, day: int, after_days: int):
             and zero counts. ``plan`` is the spell's, unless the customers have an attribute plan.
     """
     plan = [] if "plan" in customers.collect_schema() else ["plan"]
-    present = spells.filter(nw.col("spell") == nw.col("spell").max().over("customer_id")).select(
-        "customer_id", "spell", "start_day", "end_day", *plan
-    )
+    present = _present(spells).select("customer_id", "spell", "start_day", "end_day", *plan)
     table = (
-        customers.rename({"started_day": "first_started_day"})
+        customers.drop("started_day")
         .join(present, on="customer_id", how="left")
         .join(counts, on="customer_id", how="left")
     )
@@ -89,7 +91,8 @@ def customers_at(customers, spells, counts, *, day: int, after_days: int):
         "amount_cents_365d",
     ]
     in_force = nw.col("end_day").is_null() | (nw.col("end_day") > day - after_days)
-    exposed = nw.min_horizontal(nw.lit(WINDOW_DAYS), nw.col("tenure_days"))
+    tenure = nw.col("tenure_days")
+    exposed = nw.when(tenure > WINDOW_DAYS).then(nw.lit(WINDOW_DAYS)).otherwise(tenure)
     return (
         table.with_columns(nw.col(name).fill_null(0) for name in counted)
         .with_columns(
@@ -98,14 +101,19 @@ def customers_at(customers, spells, counts, *, day: int, after_days: int):
             days_since_last_activity=day - nw.col("last_active_day"),
         )
         .with_columns(
-            events_per_30d=30.0 * nw.col("events_90d") / exposed,
+            events_per_30d=30.0 * nw.col("spell_events_90d").fill_null(0) / exposed,
             cents_per_order_90d=_ratio("amount_cents_90d", "orders_90d"),
             weekend_share_90d=_ratio("weekend_events_90d", "events_90d"),
             order_share_90d=_ratio("orders_90d", "events_90d"),
             last_day=nw.col("end_day"),
         )
-        .drop("first_started_day", "last_active_day", "end_day", "weekend_events_90d")
+        .drop("last_active_day", "end_day", "spell_events_90d", "weekend_events_90d")
     )
+
+
+def _present(spells):
+    """The last spell of each customer."""
+    return spells.filter(nw.col("spell") == nw.col("spell").max().over("customer_id"))
 
 
 def _ratio(part: str, whole: str) -> nw.Expr:

@@ -7,6 +7,7 @@ import narwhals as nw
 
 from retention.errors import Refused
 from retention.tables.rules import (
+    EMPTY,
     REAL,
     TEXT,
     TRUTH,
@@ -16,14 +17,10 @@ from retention.tables.rules import (
     Rule,
     at_least,
     broken,
-    no_script,
     ordered,
     rate,
     report,
 )
-
-EVENT_TEXT = ("kind", "order_id", "product", "category", "channel")
-CONTRACT_TEXT = ("cause", "plan")
 
 PROMISES = {
     "events": Promise(
@@ -52,7 +49,6 @@ PROMISES = {
                 | ~nw.col("amount_cents").is_null(),
                 "give the missing amounts, or give these events another kind",
             ),
-            *no_script(*EVENT_TEXT),
         ),
     ),
     "customers": Promise(
@@ -80,7 +76,6 @@ PROMISES = {
         rules=(
             ordered("started_day", "ended_day", "a contract cannot end before it starts"),
             at_least("amount_cents", 0, "give amounts per 30 days, not credits"),
-            *no_script(*CONTRACT_TEXT),
         ),
     ),
     "activity": Promise(
@@ -362,43 +357,46 @@ PROMISES = {
 }
 
 
-def check_inputs(events, customers, contracts, places: dict[str, str]) -> None:
-    """Check a source's tables, each alone and then together.
+def check_inputs(events, customers, contracts, places, names=EMPTY) -> None:
+    """Check a source's tables, each alone and then against the customers.
 
-    ``places`` says where a table came from, for the message. ``contracts`` may be None.
+    ``places`` says where a table came from and ``names`` what its columns are called there, for
+    the message; both by our name of the table. ``contracts`` may be None.
 
     Raises:
         Refused: any rule is broken; the message names every one, with the rows that break it.
     """
     tables = {"events": events, "customers": customers, "contracts": contracts}
+    given = {name: frame for name, frame in tables.items() if frame is not None}
+    faults = {name: broken(frame, PROMISES[name]) for name, frame in given.items()}
+    if not any(faults.values()):
+        faults = {
+            name: _against_customers(given[name], customers, day)
+            for name, day in (("events", "day"), ("contracts", "started_day"))
+            if name in given
+        }
     lines = [
-        report(name, faults, places.get(name, name))
-        for name, frame in tables.items()
-        if frame is not None and (faults := broken(frame, PROMISES[name]))
+        report(places.get(name, name), found, names.get(name, EMPTY))
+        for name, found in faults.items()
+        if found
     ]
-    if not lines:
-        lines = [
-            report("events", faults, places.get("events", "events"))
-            for faults in [_events_against_customers(events, customers)]
-            if faults
-        ]
     if lines:
         raise Refused("\n".join(lines))
 
 
-def _events_against_customers(events, customers) -> list[Broken]:
-    """Events of unknown customers, and events before their customer's start."""
-    known = nw.from_native(customers).lazy().select("customer_id", "started_day")
+def _against_customers(table, customers, day: str) -> list[Broken]:
+    """Rows of unknown customers, and rows whose ``day`` is before their customer's start."""
+    known = nw.from_native(customers).lazy().select("customer_id", first_day="started_day")
     joined = (
-        nw.from_native(events)
+        nw.from_native(table)
         .lazy()
-        .select("customer_id", "day")
+        .select("customer_id", day)
         .join(known.with_columns(known=nw.lit(1)), on="customer_id", how="left")
     )
     unknown, early = (
         joined.select(
             nw.col("known").is_null().cast(WHOLE).alias("unknown"),
-            (nw.col("day") < nw.col("started_day")).fill_null(False).cast(WHOLE).alias("early"),
+            (nw.col(day) < nw.col("first_day")).fill_null(False).cast(WHOLE).alias("early"),
         )
         .select(nw.all().sum())
         .collect()
@@ -410,5 +408,5 @@ def _events_against_customers(events, customers) -> list[Broken]:
         faults.append(Broken("customer_id", "is in the customers table", unknown, mend))
     if early:
         mend = "correct `started`, or map another column to it"
-        faults.append(Broken("at", "is not before the customer's start", early, mend))
+        faults.append(Broken(day, "is not before the customer's start", early, mend))
     return faults

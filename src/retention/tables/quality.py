@@ -9,8 +9,8 @@ def measure(tables: dict[str, pl.DataFrame]) -> pl.DataFrame:
     """Measure tables: the table "data_quality", one row per table, column and measure.
 
     Takes   tables by their name; each must have a promise
-    Returns table, column (null = the whole table), measure, value: "rows"; "broken rules" (rows
-            that break any rule of the promise); per column "share of nulls" (0 to 1)
+    Returns table, column (null = the whole table), measure, value: "rows"; "broken rules" (how
+            many rules of the promise are broken); per column "share of nulls" (0 to 1)
     """
     rows = []
     for name in sorted(tables):

@@ -3,12 +3,15 @@
 A promise holds for a table on any engine: its rules are Narwhals expressions on integers and text.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import narwhals as nw
 
 TEXT, WHOLE, REAL, TRUTH = nw.String, nw.Int64, nw.Float64, nw.Boolean
+EMPTY = MappingProxyType({})
+FILL = "fill the gaps in the source, or leave these rows out"
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,9 @@ def broken(frame, promise: Promise) -> list[Broken]:
     faults = [
         Broken(
             name,
-            f"is {dtype.__name__}" + (f", got {schema[name]}" if name in schema else ""),
+            f"is {dtype.__name__}, got {schema[name]}"
+            if name in schema
+            else "is a column of this table",
             0,
         )
         for name, dtype in promise.columns.items()
@@ -116,14 +121,15 @@ def broken(frame, promise: Promise) -> list[Broken]:
         faults.append(Broken("customer_id", "is not in a published table", 0))
     if faults:
         return faults
+    made = promise.level != "in"
     rules = [
         *(
-            Rule(name, "is known", ~nw.col(name).is_null())
+            Rule(name, "is known", ~nw.col(name).is_null(), "" if made else FILL)
             for name in promise.columns
             if name not in promise.optional
         ),
         *promise.rules,
-        *(no_script(*_further_text(schema, promise)) if promise.level == "in" else ()),
+        *(() if made else no_script(*(name for name in schema if schema[name] == TEXT))),
     ]
     breaks = table.select(
         (~rule.holds).fill_null(True).alias(f"{number}") for number, rule in enumerate(rules)
@@ -142,15 +148,18 @@ def broken(frame, promise: Promise) -> list[Broken]:
     return faults
 
 
-def _further_text(schema, promise: Promise) -> list[str]:
-    return [name for name in schema if name not in promise.columns and schema[name] == TEXT]
+def report(place: str, faults: Iterable[Broken], names: Mapping[str, str] = EMPTY) -> str:
+    """The message for broken rules, one a line: place, column, rule, rows, how to mend it.
 
+    ``names`` says what the user calls a column, where that differs. No value is ever repeated.
+    """
 
-def report(table: str, faults: Iterable[Broken], place: str = "") -> str:
-    """The message for broken rules, one a line: table, column, rule, rows, how to mend it."""
-    return "\n".join(
-        f"{place or table}: {fault.column}: promise broken: '{fault.column} {fault.words}'"
-        + (f", {fault.n:,} rows break it" if fault.n else "")
-        + (f"; {fault.mend}" if fault.mend else "")
-        for fault in faults
-    )
+    def line(fault: Broken) -> str:
+        column = ", ".join(names.get(name, name) for name in fault.column.split(", "))
+        return (
+            f"{place}: {column}: promise broken: '{column} {fault.words}'"
+            + (f", {fault.n:,} rows break it" if fault.n else "")
+            + (f"; {fault.mend}" if fault.mend else "")
+        )
+
+    return "\n".join(map(line, faults))

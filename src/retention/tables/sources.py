@@ -11,25 +11,26 @@ from pathlib import Path
 
 import polars as pl
 
-from retention.book import Book
+from retention.book import COLUMNS, Book
 from retention.errors import Refused
 from retention.tables import demo, promises
 
-# What a table of the user's holds: required and optional columns, in our words.
-COLUMNS = {
-    "events": (
-        ("customer_id", "at"),
-        ("kind", "order_id", "amount", "product", "category", "channel"),
-    ),
-    "customers": (("customer_id",), ("started",)),
-    "contracts": (
-        ("customer_id", "started"),
-        ("ended", "booked", "cause", "plan", "amount"),
-    ),
-}
 DATES = {"at", "started", "ended", "booked"}
-ISO = ("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f")
-ISO_ZONED = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z")
+CLOCK = ("%H:%M", "%H:%M:%S%.f")
+ISO = ("%Y-%m-%d", *(f"%Y-%m-%d{between}{clock}" for between in " T" for clock in CLOCK))
+ISO_ZONED = tuple(f"{form}%#z" for form in ISO[1:])
+MOST = 1e13  # an amount beyond this is a fault, and could not be added up in whole cents
+
+# Columns that the package makes itself: no attribute of a customer may take their place.
+OURS = {
+    *promises.PROMISES["customers_at"].columns,
+    *promises.PROMISES["spells"].columns,
+    *promises.PROMISES["lifecycle"].columns,
+    *promises.PROMISES["clusters"].columns,
+    *promises.PROMISES["members"].columns,
+    *("started_day", "start_month", "entry_days", "last_active_day"),
+    *("spell_events_90d", "weekend_events_90d"),
+} - {"plan"}  # an attribute of this name stands for the contract's
 
 
 @dataclass(frozen=True)
@@ -50,18 +51,22 @@ def read(book: Book, root: Path) -> Tables:
             read or its zone is not stated, or a promise is broken. Nothing is repaired.
     """
     raw, places = _files(book, root) if book.source.kind == "files" else _demo(book, root)
-    frames = {
-        table: adapt(frame, table, book, places[table]).collect().lazy()
-        for table, frame in raw.items()
-    }
+    frames = {table: _collected(frame, table, book, places[table]) for table, frame in raw.items()}
     customers = frames.get("customers")
     if customers is None:
         ids = [frames[name].select("customer_id") for name in frames]
-        customers = pl.concat(ids).unique().with_columns(started_day=pl.lit(None, pl.Int64))
+        known = pl.concat(ids).unique().drop_nulls()  # a missing id is the fault of its own table
+        customers = known.with_columns(started_day=pl.lit(None, pl.Int64))
     tables = Tables(
         frames["events"], customers.sort("customer_id"), frames.get("contracts"), places
     )
-    promises.check_inputs(tables.events, tables.customers, tables.contracts, places)
+    names = {
+        table: {
+            _inside(name): book.columns.get(table, {}).get(name, name) for name in required + more
+        }
+        for table, (required, more) in COLUMNS.items()
+    }
+    promises.check_inputs(tables.events, tables.customers, tables.contracts, places, names)
     return tables
 
 
@@ -102,23 +107,26 @@ def _files(book: Book, root: Path) -> tuple[dict[str, pl.LazyFrame], dict[str, s
         elif kinds == {".csv"}:
             frames[table] = pl.scan_csv(files, infer_schema=False)
         else:
-            raise Refused(f"{place}: expected .parquet or .csv files, found {sorted(kinds)}")
-        try:
-            frames[table].collect_schema()
-        except pl.exceptions.NoDataError:
-            raise Refused(f"{place}: the file is empty") from None
-        except (pl.exceptions.PolarsError, OSError) as error:
-            raise Refused(f"{place}: cannot be read: {str(error).splitlines()[0]}") from None
+            found = ", ".join(sorted(kinds)) or "none"
+            raise Refused(f"{place}: expected .parquet or .csv files, found {found}")
     return frames, dict(book.tables)
+
+
+def _collected(frame: pl.LazyFrame, table: str, book: Book, place: str) -> pl.LazyFrame:
+    """A table as `adapt` gives it, read once. What an engine says never holds a value."""
+    try:
+        return adapt(frame, table, book, place).collect().lazy()
+    except pl.exceptions.NoDataError:
+        raise Refused(f"{place}: the file is empty") from None
+    except (pl.exceptions.PolarsError, OSError) as error:
+        what = str(error).partition("\n")[0].partition(": [")[0]
+        raise Refused(f"{place}: cannot be read: {what}") from None
 
 
 def adapt(frame: pl.LazyFrame, table: str, book: Book, place: str) -> pl.LazyFrame:
     """Map the user's columns to ours, days and hours and cents as integers."""
     required, optional = COLUMNS[table]
     theirs = book.columns.get(table, {})
-    if strange := sorted(set(theirs) - {*required, *optional}):
-        known = ", ".join((*required, *optional))
-        raise Refused(f"columns: {table}: {strange[0]!r} is not one of ours ({known})")
     schema = frame.collect_schema()
     source = {name: theirs.get(name, name) for name in (*required, *optional)}
     missing = [name for name in source if source[name] not in schema]
@@ -136,18 +144,23 @@ def adapt(frame: pl.LazyFrame, table: str, book: Book, place: str) -> pl.LazyFra
             columns += _column(frame, ours, column, book, place)
     mapped = set(source.values())
     extra = [name for name in schema if name not in mapped] if table == "customers" else []
+    if taken := sorted(OURS.intersection(extra)):
+        raise Refused(f"{place}: column {taken[0]!r} has a name that we use ourselves; rename it")
     return frame.select(*columns, *(_attribute(name, schema[name], place) for name in extra))
+
+
+def _inside(name: str) -> str:
+    """What a column of ours is called once its days and cents are whole numbers."""
+    day = f"{name}_day" if name in DATES else name
+    return {"at": "day", "amount": "amount_cents"}.get(name, day)
 
 
 def _absent(name: str) -> list[pl.Expr]:
     """An optional column that the source does not have: null, but every event has a kind."""
-    if name in DATES:
-        return [pl.lit(None, pl.Int64).alias(f"{name}_day")]
-    if name == "amount":
-        return [pl.lit(None, pl.Int64).alias("amount_cents")]
     if name == "kind":
         return [pl.lit("purchase").alias("kind")]
-    return [pl.lit(None, pl.String).alias(name)]
+    whole = name in DATES or name == "amount"
+    return [pl.lit(None, pl.Int64 if whole else pl.String).alias(_inside(name))]
 
 
 def _column(frame: pl.LazyFrame, name: str, theirs: str, book: Book, place: str) -> list[pl.Expr]:
@@ -169,11 +182,15 @@ def _column(frame: pl.LazyFrame, name: str, theirs: str, book: Book, place: str)
         elif not dtype.is_numeric():
             raise Refused(f"{place}: column {theirs!r} should hold amounts, is {dtype}")
         real = value.cast(pl.Float64)
-        odd = frame.select((real.is_nan() | real.is_infinite()).sum()).collect().item()
+        odd = frame.select((~(real.abs() < MOST)).sum()).collect().item()
         if odd:
-            raise Refused(f"{place}: {odd:,} values of {theirs!r} are not finite amounts")
+            raise Refused(
+                f"{place}: {odd:,} values of {theirs!r} are no amounts (not a number, or "
+                f"{MOST:,.0f} or more); correct them in the source"
+            )
         return [(real * 100).round().cast(pl.Int64).alias("amount_cents")]
-    if name == "customer_id" and not (dtype == pl.String or dtype.is_integer()):
+    text = dtype in (pl.String, pl.Categorical, pl.Enum)
+    if name == "customer_id" and not (text or dtype.is_integer()):
         raise Refused(f"{place}: column {theirs!r} should hold ids (text or integers), is {dtype}")
     return [value.cast(pl.String).alias(name)]
 
@@ -208,10 +225,8 @@ def _days(frame: pl.LazyFrame, name: str, theirs: str, book: Book, place: str) -
         hour = value.dt.hour().cast(pl.Int64)
     else:
         raise Refused(f"{place}: column {theirs!r} should hold dates or times, is {dtype}")
-    day = value.dt.date().cast(pl.Int32).cast(pl.Int64)
-    if name == "at":
-        return [day.alias("day"), hour.alias("hour")]
-    return [day.alias(f"{name}_day")]
+    day = value.dt.date().cast(pl.Int32).cast(pl.Int64).alias(_inside(name))
+    return [day, hour.alias("hour")] if name == "at" else [day]
 
 
 def _checked(frame, value, parsed, theirs: str, place: str, expected: str) -> pl.Expr:

@@ -33,7 +33,8 @@ def from_activity(activity, customers, *, kinds: list[str], snapshot_day: int, a
     customer's start is known; if that lies before the data, the spell enters observation late, on
     its first active day (nobody is seen here who was not active then).
     """
-    days = activity.filter(nw.col("kind").is_in(kinds)).select("customer_id", "day").unique()
+    counts = nw.col("kind").is_in(kinds) & (nw.col("day") <= snapshot_day)
+    days = activity.filter(counts).select("customer_id", "day").unique()
     first_data_day = days.select(nw.col("day").min().alias("first_data_day"))
     gap = nw.col("day") - nw.col("day").shift(1).over("customer_id", order_by="day")
     stretches = (
@@ -71,7 +72,9 @@ def from_contracts(contracts, *, snapshot_day: int, after_days: int):
     A cancellation booked for a later day is no end yet. ``plan`` is the plan at the start,
     ``cause`` the cause of the last end.
     """
-    known = nw.max_horizontal("ended_day", "booked_day") <= snapshot_day
+    known = (nw.col("ended_day") <= snapshot_day) & (
+        nw.col("booked_day").is_null() | (nw.col("booked_day") <= snapshot_day)
+    )
     horizon = nw.lit(snapshot_day + 1)
     terms = (
         contracts.filter(nw.col("started_day") <= snapshot_day)

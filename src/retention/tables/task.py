@@ -24,6 +24,7 @@ def build(book: Book, space: workspace.Workspace) -> None:
     acts = activity.activity(known).collect()
     if acts.is_empty():
         raise Refused(f"{tables.places['events']}: no event up to {space.snapshot_date}")
+    _require_kinds(acts, book.churn.activity)
     if book.churn.kind == "contract":
         if tables.contracts is None:
             raise Refused("churn: kind: contract needs the table contracts")
@@ -31,7 +32,6 @@ def build(book: Book, space: workspace.Workspace) -> None:
             tables.contracts, snapshot_day=day, after_days=after_days
         ).collect()
     else:
-        _require_kinds(acts, book.churn.activity)
         stretches = spells.from_activity(
             acts.lazy(),
             tables.customers,
@@ -39,11 +39,11 @@ def build(book: Book, space: workspace.Workspace) -> None:
             snapshot_day=day,
             after_days=after_days,
         ).collect()
-    counts = features.counts_at(features.behaviour(acts, book.churn.activity), day=day)
+    own = features.behaviour(acts.lazy(), book.churn.activity)
     at = features.customers_at(
         tables.customers,
         stretches.lazy(),
-        counts.lazy(),
+        features.counts_at(own, stretches.lazy(), day=day),
         day=day,
         after_days=after_days,
     ).collect()
@@ -80,8 +80,10 @@ def _require_kinds(acts: pl.DataFrame, kinds: list[str]) -> None:
 def _require_variety(stretches: pl.DataFrame, at: pl.DataFrame, book: Book) -> None:
     """Something can be learnt: enough customers, more than one cohort, some gone and some not."""
     customers = stretches["customer_id"].n_unique()
-    judged = stretches.filter(pl.col("excluded").is_null())
-    cohorts = nw.from_native(judged).select(month=calendar.month("start_day")).to_native()
+    first = stretches.filter(pl.col("spell") == 1)
+    judged = first.filter(pl.col("excluded").is_null())
+    started = first.filter(pl.col("excluded").ne_missing("unknown_start"))
+    cohorts = nw.from_native(started).select(month=calendar.month("start_day")).to_native()
     if customers < LEAST_CUSTOMERS:
         raise Refused(
             f"{customers} customer(s) with a spell: at least {LEAST_CUSTOMERS} are needed, "
@@ -89,8 +91,8 @@ def _require_variety(stretches: pl.DataFrame, at: pl.DataFrame, book: Book) -> N
         )
     if judged.is_empty():
         raise Refused(
-            "no spell can be judged: all are too new or have an unknown start; choose a later "
-            "snapshot_date, a smaller churn: after_days, or give customers a `started`"
+            "no first spell can be judged: all are too new or have an unknown start; choose a "
+            "later snapshot_date, a smaller churn: after_days, or give customers a `started`"
         )
     if cohorts["month"].n_unique() < 2:
         raise Refused(

@@ -1,16 +1,18 @@
 """Where the tables of a refresh lie, and the one way to read and write them."""
 
 import os
+import re
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import polars as pl
 
-from retention.book import Book
+from retention.book import NAME, Book
 from retention.errors import Failed, Refused
 from retention.tables import calendar, promises
 
+REFRESH = re.compile(r"\d{4}-\d\d-\d\d(-r\d+)?")
 STAGE = "RETENTION_STAGE"  # set by a running refresh: the folder in which it is being built
 
 
@@ -45,8 +47,10 @@ def root() -> Path:
 
 def refreshes(book: str) -> list[str]:
     """Names of the good refreshes of ``book``, oldest first, the last revision of a day last."""
+    if not NAME.fullmatch(book):
+        raise Refused(f"{book!r} is not a book's name: use small letters, digits, - and _")
     folders = (root() / "work" / book).glob("[0-9]*")
-    return [folder.name for folder in sorted(folders, key=lambda folder: order(folder.name))]
+    return sorted((folder.name for folder in folders if REFRESH.fullmatch(folder.name)), key=order)
 
 
 def order(refresh: str) -> tuple[str, int]:

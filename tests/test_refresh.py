@@ -1,0 +1,247 @@
+"""From a book to published pages, through the command line; and what must never be published."""
+
+import csv
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from retention.pages import page
+from retention.refresh import publish
+from retention.tables import workspace
+
+PROJECT = Path(__file__).parents[1]
+PAGES = {
+    "00_data.html",
+    "10_customers.html",
+    "20_survival.html",
+    "30_clusters.html",
+    "40_cohorts.html",
+    "index.html",
+}
+SHOP = """\
+title: Corner shop
+source: {kind: demo, data: simulated, customers: 1000, seed: 2}
+timezone: Europe/Berlin
+snapshot_date: 2025-06-30
+churn: {kind: contract, after_days: 30}
+parameters:
+  20_survival: {by: plan, covariates: [onboarding], causes: [voluntary]}
+  30_clusters: {min_cluster_size: 40, min_samples: 10}
+"""
+
+
+def retention(folder: Path, *words: str) -> subprocess.CompletedProcess:
+    """The command as a user runs it, in ``folder``."""
+    return subprocess.run(
+        [sys.executable, "-m", "retention", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != ".gitkeep"
+    }
+
+
+@pytest.fixture(scope="module")
+def shop(make_workbook) -> Path:
+    """A workbook whose book `shop` has been refreshed once."""
+    folder = make_workbook()
+    (folder / "params" / "shop.yaml").write_text(SHOP)
+    done = retention(folder, "refresh", "shop")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def test_a_refresh_publishes_pages_tables_manifest_and_index(shop):
+    folder = shop / "reports" / "shop" / "2025-06-30"
+
+    assert {path.name for path in folder.glob("*.html")} == PAGES
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["snapshot_date"] == manifest["refresh"] == "2025-06-30"
+    records = manifest["pages"] + manifest["tables"]
+    for record in records:
+        content = (folder / record["file"]).read_bytes()
+        assert record["sha256"] == hashlib.sha256(content).hexdigest()
+    published = {str(path.relative_to(folder)) for path in folder.rglob("*.*")}
+    assert published == {record["file"] for record in records} | {"manifest.json"}
+    assert "Corner shop" in (shop / "reports" / "index.html").read_text()
+    assert not (shop / "work" / ".building").exists() or not files(shop / "work" / ".building")
+
+
+def test_every_page_keeps_its_rules(shop):
+    for path in (shop / "reports").rglob("*.html"):
+        html = path.read_text()
+        assert page.problems(html) == [], path.name
+        assert len(re.findall("<h1[ >]", html)) == 1
+        assert not re.search(r"""(src|href|url\(|@import)\s*=?\s*["']?\s*(https?:)?//""", html)
+        assert str(shop) not in html
+
+
+def test_no_customer_id_is_published(shop):
+    ids = set(
+        pl.read_parquet(shop / "work" / "shop" / "2025-06-30" / "tables" / "customers_at.parquet")[
+            "customer_id"
+        ]
+    )
+    assert len(ids) == 1000
+
+    for name, content in files(shop / "reports").items():
+        words = set(re.findall(r"[A-Za-z0-9_-]+", content.decode()))
+        assert not words & ids, name
+        if name.endswith(".csv"):
+            assert "customer_id" not in next(csv.reader(content.decode().splitlines()))
+
+
+def test_customer_tables_are_private(shop):
+    assert (shop / "work").stat().st_mode & 0o077 == 0
+
+
+def test_the_second_time_nothing_happens(shop):
+    before = files(shop / "reports")
+
+    again = retention(shop, "refresh", "shop")
+
+    assert (again.returncode, again.stdout) == (0, "shop 2025-06-30: nothing has changed\n")
+    assert files(shop / "reports") == before
+
+
+def test_a_changed_parameter_becomes_a_revision_and_the_first_stays(shop):
+    book = shop / "params" / "shop.yaml"
+    first = files(shop / "reports" / "shop" / "2025-06-30")
+    book.write_text(SHOP.replace("min_samples: 10", "min_samples: 12"))
+    try:
+        done = retention(shop, "refresh", "shop")
+    finally:
+        book.write_text(SHOP)
+
+    assert done.returncode == 0, done.stderr
+    assert (shop / "reports" / "shop" / "2025-06-30-r2" / "manifest.json").is_file()
+    assert files(shop / "reports" / "shop" / "2025-06-30") == first
+
+
+def test_the_notebooks_show_in_lab_what_the_pages_show(shop):
+    """Run All as in JupyterLab: no injected parameters, from the folder of the notebooks."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    name = "40_cohorts"
+    source = nbformat.read(shop / "notebooks" / f"{name}.ipynb", as_version=4)
+    for cell in source.cells:
+        if "parameters" in cell.metadata.get("tags", []):
+            cell.source = cell.source.replace('refresh = "cdnow"', 'refresh = "shop"')
+    environment = {key: value for key, value in os.environ.items() if key != workspace.STAGE}
+    before = files(shop / "reports")
+
+    client = NotebookClient(
+        source, timeout=120, resources={"metadata": {"path": shop / "notebooks"}}
+    )
+    client.execute(env=environment)
+
+    newest = workspace.order
+    work = max((shop / "work" / "shop").iterdir(), key=lambda path: newest(path.name))
+    executed = nbformat.read(work / "notebooks" / f"{name}.ipynb", as_version=4)
+
+    def shown(notebook):
+        return [
+            output["data"].get("text/html", output["data"].get("text/plain"))
+            for cell in page.canonical(notebook).cells
+            if cell.cell_type == "code"
+            for output in cell.outputs
+            if "data" in output
+        ]
+
+    assert shown(source) == shown(executed)
+    assert files(shop / "reports") == before
+    assert (shop / "work" / "lab" / "shop").is_dir()
+
+
+def test_a_missing_refresh_says_which_command_to_run(shop, monkeypatch):
+    monkeypatch.chdir(shop / "notebooks")
+    for refresh, command in [
+        ("bakery", "retention refresh bakery"),
+        ("shop/2024-01-31", "retention refresh shop --snapshot-date 2024-01-31"),
+    ]:
+        with pytest.raises(ValueError, match=command):
+            workspace.open(refresh, "00_data")
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "words"),
+    [
+        (("title: Corner shop", "titel: Corner shop"), 2, "params/shop.yaml:1: titel: unknown key"),
+        (("min_samples", "min_sample"), 2, "did you mean 'min_samples'?"),
+        (("{by: plan", "{by: colour"), 1, "20_survival.ipynb: "),
+    ],
+)
+def test_what_fails_publishes_nothing_and_says_why(make_workbook, change, code, words):
+    folder = make_workbook()
+    (folder / "params" / "shop.yaml").write_text(SHOP.replace(*change))
+
+    done = retention(folder, "refresh", "shop")
+
+    assert done.returncode == code, done.stdout + done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert files(folder / "reports") == {}
+    assert not list((folder / "work").glob("shop/*"))
+    if code == 1:
+        assert (folder / "work" / "failed" / "shop" / "20_survival.ipynb").is_file()
+
+
+def test_bad_data_end_with_exit_code_2_before_any_kernel_starts(make_workbook):
+    folder = make_workbook()
+    events = "customer_id,at,amount\na,2025-01-01,5\n,2025-01-02,5\n"
+    (folder / "events.csv").write_text(events)
+    (folder / "params" / "csv.yaml").write_text(
+        "title: Shop\nsource: {kind: files}\ntables: {events: events.csv}\n"
+        "snapshot_date: 2025-06-30\n"
+        "churn: {kind: activity, activity: [purchase], after_days: 60}\n"
+    )
+
+    done = retention(folder, "refresh", "csv")
+
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "events.csv: customer_id: " in done.stderr
+    assert "1 rows break it" in done.stderr
+    assert files(folder / "reports") == {}
+
+
+def test_a_name_that_is_a_path_is_no_book(make_workbook):
+    folder = make_workbook()
+    for name in ("../params/cdnow", "/etc/passwd", ""):
+        done = retention(folder, "refresh", name)
+        assert done.returncode == 2, name
+        assert "is not a book's name" in done.stderr
+
+
+def test_revisions_are_counted_as_numbers():
+    names = ["2025-06-30-r10", "2025-06-30", "2025-06-30-r2"]
+
+    assert sorted(names, key=workspace.order) == [names[1], names[2], names[0]]
+    assert publish.next_name("2025-06-30", None) == "2025-06-30"
+    assert publish.next_name("2025-06-30", "2025-06-30") == "2025-06-30-r2"
+    assert publish.next_name("2025-06-30", "2025-06-30-r10") == "2025-06-30-r11"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("book", ["cdnow", "simulated", "complete-journey"])
+def test_every_book_that_ships_repeats_byte_for_byte(book):
+    done = retention(PROJECT, "verify", book)
+
+    assert done.returncode == 0, done.stderr
+    assert "the same byte for byte in both runs" in done.stdout

@@ -1,0 +1,600 @@
+"""Churn, defined once: every sentence of the definition on a drawn table, then on random logs."""
+
+import polars as pl
+import pytest
+from drawing import drawn
+from hypothesis import given
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from retention.tables import spells
+
+AFTER = 10  # days of silence, or of grace
+SNAPSHOT = 100  # so that spells can be judged until day F = 90
+NOBODY = {"customer_id": pl.String, "started_day": pl.Int64}
+
+
+def of_activity(text: str, customers: str = "", snapshot_day: int = SNAPSHOT) -> pl.DataFrame:
+    """Spells of a drawn log; without a customers table, nobody's start is known.
+
+    A customer "first" is active on day 0, so that the others are seen after the data begin.
+    """
+    log = pl.concat([drawn("|customer_id|day|\n|first|0|"), drawn(text)])
+    known = drawn(customers) if customers else pl.DataFrame(schema=NOBODY)
+    found = spells.from_activity(
+        log.with_columns(kind=pl.lit("purchase")),
+        known,
+        kinds=["purchase"],
+        snapshot_day=snapshot_day,
+        after_days=AFTER,
+    )
+    return found.filter(pl.col("customer_id") != "first")
+
+
+def of_contracts(text: str, snapshot_day: int = SNAPSHOT) -> pl.DataFrame:
+    """Spells of drawn contracts; columns that are not drawn are blank."""
+    terms = drawn(text)
+    whole = {name: pl.Int64 for name in ("ended_day", "booked_day") if name not in terms}
+    words = {name: pl.String for name in ("cause", "plan") if name not in terms}
+    blanks = [pl.lit(None, dtype).alias(name) for name, dtype in (whole | words).items()]
+    return spells.from_contracts(
+        terms.with_columns(blanks), snapshot_day=snapshot_day, after_days=AFTER
+    )
+
+
+def assert_drawn(found: pl.DataFrame, text: str) -> None:
+    """``found`` holds the drawn rows, in the columns that are drawn, and no others."""
+    expected = drawn(text)
+    order = [name for name in ("customer_id", "spell") if name in expected]
+    assert_frame_equal(
+        found.select(expected.columns).sort(order), expected.sort(order), check_dtypes=True
+    )
+
+
+# Activity books
+
+
+def test_active_days_share_a_spell_iff_less_than_after_days_lie_between_them():
+    found = of_activity("""
+        | customer_id | day |
+        | together    | 20  |
+        | together    | 29  |
+        | together    | 38  |
+        | apart       | 20  |
+        | apart       | 30  |
+    """)
+    assert_drawn(
+        found,
+        """
+        | customer_id | spell | entry_day | start_day | end_day | duration_days | event_observed |
+        | together    | 1     | 20        | 20        | 38      | 19            | true           |
+        | apart       | 1     | 20        | 20        | 20      | 1             | true           |
+        | apart       | 2     | 30        | 30        | 30      | 1             | true           |
+    """,
+    )
+
+
+def test_the_end_is_an_event_iff_the_last_active_day_is_f_or_earlier_else_censored_at_f():
+    found = of_activity("""
+        | customer_id | day |
+        | ends_at_f   | 85  |
+        | ends_at_f   | 90  |
+        | after_f     | 85  |
+        | after_f     | 91  |
+        | at_snapshot | 82  |
+        | at_snapshot | 91  |
+        | at_snapshot | 100 |
+    """)
+    assert_drawn(
+        found,
+        """
+        | customer_id | spell | start_day | end_day | duration_days | event_observed | excluded |
+        | ends_at_f   | 1     | 85        | 90      | 6             | true           |          |
+        | after_f     | 1     | 85        | 91      | 6             | false          |          |
+        | at_snapshot | 1     | 82        | 100     | 9             | false          |          |
+    """,
+    )
+
+
+def test_a_customer_of_one_day_has_lived_for_one_day():
+    found = of_activity("| customer_id | day |\n| once | 50 |")
+    assert_drawn(
+        found,
+        """
+        | customer_id | entry_day | start_day | end_day | duration_days | event_observed |
+        | once        | 50        | 50        | 50      | 1             | true           |
+    """,
+    )
+
+
+def test_a_spell_that_starts_after_f_is_too_new_to_judge():
+    found = of_activity("""
+        | customer_id | day |
+        | at_f        | 90  |
+        | at_f_goes_on| 90  |
+        | at_f_goes_on| 95  |
+        | new         | 91  |
+        | returned    | 50  |
+        | returned    | 95  |
+    """)
+    assert_drawn(
+        found,
+        """
+        | customer_id | spell | end_day | duration_days | event_observed | excluded |
+        | at_f        | 1     | 90      | 1             | true           |          |
+        | at_f_goes_on| 1     | 95      | 1             | false          |          |
+        | new         | 1     | 91      |               |                | too_new  |
+        | returned    | 1     | 50      | 1             | true           |          |
+        | returned    | 2     | 95      |               |                | too_new  |
+    """,
+    )
+
+
+def test_a_spell_first_seen_within_after_days_of_the_first_data_day_has_an_unknown_start():
+    found = of_activity("""
+        | customer_id | day |
+        | edge        | 9   |
+        | edge        | 50  |
+        | inside      | 10  |
+    """)
+    assert_drawn(
+        found,
+        """
+        | customer_id | spell | start_day | duration_days | event_observed | excluded      |
+        | edge        | 1     | 9         |               |                | unknown_start |
+        | edge        | 2     | 50        | 1             | true           |               |
+        | inside      | 1     | 10        | 1             | true           |               |
+    """,
+    )
+
+
+def test_a_known_start_before_the_data_makes_the_spell_enter_late():
+    found = of_activity(
+        """
+        | customer_id | day |
+        | late        | 5   |
+        | late        | 12  |
+        | on_the_day  | 5   |
+        | earlier     | 5   |
+        | unknown     | 5   |
+        """,
+        """
+        | customer_id | started_day |
+        | late        | -40         |
+        | on_the_day  | 5           |
+        | earlier     | 2           |
+        | unknown     |             |
+        """,
+    )
+    assert_drawn(
+        found,
+        """
+        | customer_id | entry_day | start_day | end_day | duration_days | excluded      |
+        | late        | 5         | -40       | 12      | 53            |               |
+        | on_the_day  | 5         | 5         | 5       | 1             |               |
+        | earlier     | 5         | 5         | 5       | 1             |               |
+        | unknown     | 5         | 5         | 5       |               | unknown_start |
+    """,
+    )
+
+
+def test_who_was_silent_for_after_days_before_being_seen_begins_anew():
+    found = of_activity(
+        "| customer_id | day |\n| back | 10 |",
+        "| customer_id | started_day |\n| back | -40 |",
+    )
+    assert_drawn(
+        found,
+        """
+        | customer_id | entry_day | start_day | duration_days | excluded |
+        | back        | 10        | 10        | 1             |          |
+    """,
+    )
+
+
+def test_who_enters_late_and_after_f_is_too_new():
+    found = of_activity(
+        "| customer_id | day |\n| late | 5 |",
+        "| customer_id | started_day |\n| late | -40 |",
+        snapshot_day=14,
+    )
+    assert_drawn(
+        found,
+        """
+        | customer_id | entry_day | start_day | duration_days | event_observed | excluded |
+        | late        | 5         | -40       |               |                | too_new  |
+    """.replace("event_observed", "cause"),
+    )
+
+
+def test_only_the_named_kinds_of_event_keep_a_customer_and_begin_the_data():
+    log = drawn("""
+        | customer_id | day | kind     |
+        | mailed      | 0   | campaign |
+        | first       | 20  | purchase |
+        | buys        | 40  | purchase |
+        | buys        | 45  | campaign |
+        | buys        | 52  | purchase |
+    """)
+    found = spells.from_activity(
+        log, pl.DataFrame(schema=NOBODY), kinds=["purchase"], snapshot_day=100, after_days=10
+    )
+    assert_drawn(
+        found,
+        """
+        | customer_id | spell | start_day | end_day | excluded      |
+        | first       | 1     | 20        | 20      | unknown_start |
+        | buys        | 1     | 40        | 40      |               |
+        | buys        | 2     | 52        | 52      |               |
+    """,
+    )
+
+
+def test_a_later_return_starts_a_new_spell_and_takes_back_no_end():
+    log = """
+        | customer_id | day |
+        | back        | 50  |
+        | back        | 99  |
+    """
+    before, after = of_activity(log, snapshot_day=60), of_activity(log, snapshot_day=110)
+    first = "| customer_id | spell | end_day | event_observed |\n| back | 1 | 50 | true |"
+    assert_drawn(before, first)
+    assert_drawn(after, f"{first}\n| back | 2 | 99 | true |")
+
+
+def test_nothing_after_the_snapshot_is_seen():
+    log = """
+        | customer_id | day |
+        | goes_on     | 95  |
+        | goes_on     | 101 |
+        | not_yet     | 101 |
+    """
+    assert_drawn(of_activity(log), "| customer_id | end_day |\n| goes_on | 95 |")
+
+
+def test_exclusions_count_spells_by_rule():
+    found = of_activity("""
+        | customer_id | day |
+        | edge        | 9   |
+        | edge        | 95  |
+        | other       | 3   |
+        | judged      | 30  |
+    """)
+    assert_drawn(
+        spells.exclusions(found).sort("rule").rename({"rule": "customer_id"}),
+        """
+        | customer_id   | n |
+        | too_new       | 1 |
+        | unknown_start | 2 |
+    """,
+    )
+
+
+# Contract books
+
+
+def test_terms_that_follow_each_other_within_the_grace_form_one_spell():
+    found = of_contracts("""
+        | customer_id | started_day | ended_day |
+        | same_day    | 10          | 30        |
+        | same_day    | 30          | 60        |
+        | in_grace    | 10          | 30        |
+        | in_grace    | 39          | 60        |
+        | after_grace | 10          | 30        |
+        | after_grace | 40          | 60        |
+    """)
+    assert_drawn(
+        found,
+        """
+        | customer_id | spell | entry_day | start_day | end_day | duration_days | event_observed |
+        | same_day    | 1     | 10        | 10        | 60      | 51            | true           |
+        | in_grace    | 1     | 10        | 10        | 60      | 51            | true           |
+        | after_grace | 1     | 10        | 10        | 30      | 21            | true           |
+        | after_grace | 2     | 40        | 40        | 60      | 21            | true           |
+    """,
+    )
+
+
+def test_a_contract_has_ended_iff_its_grace_is_over_by_the_snapshot():
+    found = of_contracts("""
+        | customer_id | started_day | ended_day | cause     |
+        | at_f        | 71          | 90        | voluntary |
+        | in_grace    | 71          | 91        | voluntary |
+        | at_snapshot | 71          | 100       | voluntary |
+        | open        | 71          |           |           |
+    """)
+    assert_drawn(
+        found,
+        """
+        | customer_id | end_day | duration_days | event_observed | cause     | excluded |
+        | at_f        | 90      | 20            | true           | voluntary |          |
+        | in_grace    | 91      | 20            | false          |           |          |
+        | at_snapshot | 100     | 20            | false          |           |          |
+        | open        |         | 20            | false          |           |          |
+    """,
+    )
+
+
+def test_a_renewal_in_the_grace_takes_the_end_away():
+    found = of_contracts("""
+        | customer_id | started_day | ended_day |
+        | renewed     | 10          | 85        |
+        | renewed     | 94          |           |
+        | not_renewed | 10          | 85        |
+    """)
+    assert_drawn(
+        found,
+        """
+        | customer_id | spell | end_day | duration_days | event_observed |
+        | renewed     | 1     |         | 81            | false          |
+        | not_renewed | 1     | 85      | 76            | true           |
+    """,
+    )
+
+
+def test_a_cancellation_booked_for_a_later_day_is_no_end():
+    found = of_contracts("""
+        | customer_id | started_day | ended_day | booked_day | cause     |
+        | ahead       | 41          | 130       | 80         | voluntary |
+        | known       | 41          | 60        | 50         | voluntary |
+        | no_booking  | 41          | 60        |            | voluntary |
+        | not_known   | 41          | 60        | 101        | voluntary |
+        | no_end      | 41          |           | 50         | voluntary |
+    """)
+    assert_drawn(
+        found,
+        """
+        | customer_id | end_day | duration_days | event_observed | cause     | excluded |
+        | ahead       |         | 50            | false          |           |          |
+        | known       | 60      | 20            | true           | voluntary |          |
+        | no_booking  | 60      | 20            | true           | voluntary |          |
+        | not_known   |         | 50            | false          |           |          |
+        | no_end      |         | 50            | false          |           |          |
+    """,
+    )
+
+
+def test_an_end_that_became_known_late_is_an_end_from_then_on():
+    text = """
+        | customer_id | started_day | ended_day | booked_day |
+        | late        | 41          | 60        | 101        |
+    """
+    assert of_contracts(text, 100)["event_observed"].item() is False
+    assert of_contracts(text, 101)["event_observed"].item() is True
+
+
+def test_a_contract_that_begins_after_f_is_too_new_and_one_after_the_snapshot_unseen():
+    found = of_contracts("""
+        | customer_id | started_day | ended_day |
+        | at_f        | 90          |           |
+        | one_day     | 90          | 90        |
+        | new         | 91          |           |
+        | ended_new   | 91          | 95        |
+        | not_yet     | 101         |           |
+    """)
+    assert_drawn(
+        found,
+        """
+        | customer_id | end_day | duration_days | event_observed | excluded |
+        | at_f        |         | 1             | false          |          |
+        | one_day     | 90      | 1             | true           |          |
+        | new         |         |               |                | too_new  |
+        | ended_new   | 95      |               |                | too_new  |
+    """,
+    )
+
+
+def test_a_returning_customer_has_a_new_contract_and_an_old_end():
+    found = of_contracts("""
+        | customer_id | started_day | ended_day | cause           | plan  |
+        | back        | 10          | 30        | payment_failure | basic |
+        | back        | 60          |           |                 | plus  |
+    """)
+    assert_drawn(
+        found,
+        """
+        | customer_id | spell | start_day | end_day | event_observed | cause           | plan  |
+        | back        | 1     | 10        | 30      | true           | payment_failure | basic |
+        | back        | 2     | 60        |         | false          |                 | plus  |
+    """,
+    )
+
+
+def test_the_cause_is_that_of_the_last_end_and_the_plan_that_of_the_start():
+    found = of_contracts("""
+        | customer_id | started_day | ended_day | cause           | plan  |
+        | upgraded    | 10          | 30        | voluntary       | basic |
+        | upgraded    | 31          | 60        | payment_failure | plus  |
+        | no_cause    | 10          | 30        | voluntary       | basic |
+        | no_cause    | 31          | 60        |                 |       |
+    """)
+    assert_drawn(
+        found,
+        """
+        | customer_id | spell | end_day | cause           | plan  |
+        | upgraded    | 1     | 60      | payment_failure | basic |
+        | no_cause    | 1     | 60      |                 | basic |
+    """,
+    )
+
+
+def test_of_terms_that_overlap_the_one_that_ends_last_decides():
+    found = of_contracts("""
+        | customer_id | started_day | ended_day | cause           |
+        | long_first  | 10          | 80        | voluntary       |
+        | long_first  | 20          | 30        | payment_failure |
+        | long_first  | 85          | 88        | competitor      |
+        | one_open    | 10          |           |                 |
+        | one_open    | 20          | 30        | payment_failure |
+    """)
+    assert_drawn(
+        found,
+        """
+        | customer_id | spell | start_day | end_day | event_observed | cause      |
+        | long_first  | 1     | 10        | 88      | true           | competitor |
+        | one_open    | 1     | 10        |         | false          |            |
+    """,
+    )
+
+
+# On random logs: against a literal reading of the definition, one customer and day at a time
+
+
+def literal_verdict(start, entry, last, start_known, snapshot, after):
+    """duration_days, event_observed, excluded of one spell."""
+    f = snapshot - after
+    if start > f:
+        return None, None, "too_new"
+    if not start_known:
+        return None, None, "unknown_start"
+    if entry > f:
+        return None, None, "too_new"
+    return min(last, f) - start + 1, last <= f, None
+
+
+def literal_activity(log, started, snapshot, after):
+    """Spells of ``log`` ((customer, day, kind)) with starts in ``started``, by loops."""
+    log = {(who, day) for who, day, kind in log if kind == "purchase" and day <= snapshot}
+    found = []
+    for who in sorted({who for who, _ in log}):
+        days = sorted(day for one, day in log if one == who)
+        parts = [[days[0]]]
+        for earlier, later in zip(days, days[1:], strict=False):
+            if later - earlier < after:
+                parts[-1].append(later)
+            else:
+                parts.append([later])
+        begin = min(day for _, day in log)
+        for number, part in enumerate(parts, start=1):
+            entry = start = part[0]
+            edge = number == 1 and entry - begin < after
+            if edge and started.get(who) is not None and started[who] < begin:
+                start = started[who]
+            known = not edge or started.get(who) is not None
+            verdict = literal_verdict(start, entry, part[-1], known, snapshot, after)
+            found.append((who, number, entry, start, part[-1], *verdict))
+    return found
+
+
+def literal_contracts(terms, snapshot, after):
+    """Spells of ``terms`` ((customer, started, ended, booked, cause)), by loops."""
+    found = []
+    for who in sorted({term[0] for term in terms}):
+        parts = []
+        for _, start, end, booked, cause in sorted(
+            (term for term in terms if term[0] == who and term[1] <= snapshot),
+            key=lambda term: term[1],
+        ):
+            known = end is not None and end <= snapshot and (booked is None or booked <= snapshot)
+            term = (start, end if known else snapshot + 1, cause if known else None)
+            if parts and start - max(reach for _, reach, _ in parts[-1]) < after:
+                parts[-1].append(term)
+            else:
+                parts.append([term])
+        for number, part in enumerate(parts, start=1):
+            start, last = part[0][0], max(reach for _, reach, _ in part)
+            verdict = literal_verdict(start, start, last, True, snapshot, after)
+            causes = [cause for _, reach, cause in part if reach == last and cause]
+            cause = max(causes) if causes and last <= snapshot - after else None
+            end = last if last <= snapshot else None
+            found.append((who, number, start, start, end, *verdict, cause))
+    return found
+
+
+WHO = st.sampled_from("abcd")
+LOGS = st.lists(
+    st.tuples(WHO, st.integers(0, 60), st.sampled_from(["purchase", "visit"])),
+    min_size=1,
+    max_size=40,
+)
+STARTS = st.dictionaries(WHO, st.none() | st.integers(-30, 0))
+AFTERS = st.integers(1, 20)
+SNAPSHOTS = st.integers(0, 80)
+
+
+@st.composite
+def contract_terms(draw):
+    """Terms with distinct starts, as promised; ends, bookings and causes as they come."""
+    keys = draw(st.sets(st.tuples(WHO, st.integers(0, 60)), min_size=1, max_size=15))
+    terms = []
+    for who, start in sorted(keys):
+        end = draw(st.none() | st.integers(start, start + 30))
+        booked = draw(st.none() | st.integers(start, start + 40))
+        terms.append((who, start, end, booked, draw(st.sampled_from([None, "moved", "price"]))))
+    return terms
+
+
+def activity_spells(log, started, snapshot, after) -> pl.DataFrame:
+    schema = {"customer_id": pl.String, "day": pl.Int64, "kind": pl.String}
+    known = pl.DataFrame(list(started.items()), schema=NOBODY, orient="row")
+    return spells.from_activity(
+        pl.DataFrame(log, schema=schema, orient="row"),
+        known,
+        kinds=["purchase"],
+        snapshot_day=snapshot,
+        after_days=after,
+    ).sort("customer_id", "spell")
+
+
+def contract_spells(terms, snapshot, after) -> pl.DataFrame:
+    whole = ("started_day", "ended_day", "booked_day")
+    schema = {"customer_id": pl.String, **dict.fromkeys(whole, pl.Int64), "cause": pl.String}
+    frame = pl.DataFrame(terms, schema=schema, orient="row")
+    return spells.from_contracts(
+        frame.with_columns(plan=pl.lit(None, pl.String)), snapshot_day=snapshot, after_days=after
+    ).sort("customer_id", "spell")
+
+
+@given(LOGS, STARTS, SNAPSHOTS, AFTERS)
+def test_spells_of_activity_are_those_of_a_literal_reading(log, started, snapshot, after):
+    found = activity_spells(log, started, snapshot, after)
+    rows = found.drop("cause", "plan").rows()
+    assert rows == literal_activity(log, started, snapshot, after)
+
+
+@given(contract_terms(), SNAPSHOTS, AFTERS)
+def test_spells_of_contracts_are_those_of_a_literal_reading(terms, snapshot, after):
+    found = contract_spells(terms, snapshot, after)
+    names = ["customer_id", "spell", "entry_day", "start_day", "end_day", "duration_days"]
+    rows = found.select(*names, "event_observed", "excluded", "cause").rows()
+    assert rows == literal_contracts(terms, snapshot, after)
+
+
+@given(LOGS, STARTS, SNAPSHOTS, st.integers(0, 40), AFTERS)
+def test_a_later_snapshot_never_takes_back_an_end_of_activity(log, started, first, wait, after):
+    early, late = (activity_spells(log, started, day, after) for day in (first, first + wait))
+    ended = early.filter("event_observed")
+    assert ended.join(late, on=late.columns, nulls_equal=True, how="anti").is_empty()
+
+
+@given(contract_terms(), SNAPSHOTS, st.integers(0, 40), AFTERS)
+def test_a_later_snapshot_never_takes_back_an_end_of_contracts(terms, first, wait, after):
+    early, late = (contract_spells(terms, day, after) for day in (first, first + wait))
+    ended = early.filter("event_observed")
+    assert ended.join(late, on=late.columns, nulls_equal=True, how="anti").is_empty()
+
+
+@given(LOGS, contract_terms(), st.randoms(use_true_random=False))
+def test_the_order_of_rows_never_matters(log, terms, random):
+    shuffled = random.sample(log, len(log)), random.sample(terms, len(terms))
+    assert activity_spells(shuffled[0], {}, 50, 7).equals(activity_spells(log, {}, 50, 7))
+    assert contract_spells(shuffled[1], 50, 7).equals(contract_spells(terms, 50, 7))
+
+
+@pytest.mark.parametrize("engine", ["lazy", "eager"])
+def test_spells_stay_as_lazy_as_they_came(engine):
+    log = drawn("| customer_id | day | kind |\n| a | 1 | purchase |")
+    terms = drawn("""
+        | customer_id | started_day | ended_day | booked_day | cause | plan |
+        | a           | 1           |           |            |       |      |
+    """)
+    people = drawn("| customer_id | started_day |\n| a |  |")
+    frames = [frame.lazy() if engine == "lazy" else frame for frame in (log, people, terms)]
+    kind = pl.LazyFrame if engine == "lazy" else pl.DataFrame
+
+    found = spells.from_activity(
+        frames[0], frames[1], kinds=["purchase"], snapshot_day=9, after_days=3
+    )
+    assert isinstance(found, kind)
+    assert isinstance(spells.exclusions(found), kind)
+    assert isinstance(spells.from_contracts(frames[2], snapshot_day=9, after_days=3), kind)
