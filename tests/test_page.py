@@ -113,7 +113,8 @@ def test_what_varies_between_runs_does_not_reach_the_page():
     assert one != other
     assert page.canonical(one) == page.canonical(other)
     assert render(one) == render(other)
-    assert "metadata" in other and "papermill" in other.metadata  # the argument is not changed
+    assert "metadata" in other
+    assert "papermill" in other.metadata
 
 
 def test_nothing_from_data_is_markup():
@@ -127,7 +128,8 @@ def test_the_page_has_its_parts_in_order():
     soup = BeautifulSoup(rendered(), "html.parser")
     assert soup.html["lang"] == "en"
     assert [h1.text for h1 in soup.find_all("h1")] == ["How long do customers stay?"]
-    assert soup.find(class_="skip")["href"] == "#main" and soup.main["id"] == "main"
+    assert soup.find(class_="skip")["href"] == "#main"
+    assert soup.main["id"] == "main"
     contents = soup.find("nav", attrs={"aria-label": "Contents"}).find_all("a")
     assert [a.text for a in contents] == [
         "Who is in?", "What do the charts say?", f"Limits & {EVIL}"
@@ -135,8 +137,10 @@ def test_the_page_has_its_parts_in_order():
     assert all(soup.find(id=a["href"][1:]).name == "h2" for a in contents)
     assert soup.find("nav", attrs={"aria-label": "Pages"}).a["href"] == "index.html"
     facts = [dd.text for dd in soup.footer.find_all("dd")]
-    assert facts[0] == "1998-06-30" and facts[-2] == "cdnow/1998-06-30"
-    assert soup.main.find(class_="finding") and "a warning" not in soup.text
+    assert facts[0] == "1998-06-30"
+    assert facts[-2] == "cdnow/1998-06-30"
+    assert soup.main.find(class_="finding")
+    assert "a warning" not in soup.text
 
 
 def test_all_code_is_folded_and_cells_that_show_nothing_add_no_fold():
@@ -173,7 +177,8 @@ def test_all_code_is_folded_and_cells_that_show_nothing_add_no_fold():
 )
 def test_each_planted_problem_is_found(planted, found):
     problems = page.problems(empty().replace("</main>", planted + "</main>"))
-    assert len(problems) == 1 and found in problems[0]
+    assert len(problems) == 1
+    assert found in problems[0]
 
 
 @pytest.mark.parametrize(
@@ -187,7 +192,8 @@ def test_each_planted_problem_is_found(planted, found):
 )
 def test_each_missing_part_is_found(part, found):
     problems = page.problems(re.sub(part, "", empty()))
-    assert len(problems) == 1 and found in problems[0]
+    assert len(problems) == 1
+    assert found in problems[0]
 
 
 @contextmanager

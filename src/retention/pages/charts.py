@@ -164,6 +164,7 @@ def bars(
     value: str,
     ci_lower: str | None = None,
     ci_upper: str | None = None,
+    *,
     n: str | None = None,
     percent: bool = False,
 ) -> Figure:
@@ -527,7 +528,6 @@ def _heat(values: np.ndarray, rows: list[str], columns: list[str], form: str, **
     axes.patch.set(hatch="///", edgecolor=GREY)  # seen where there is no value
     sns.heatmap(
         values,
-        mask=np.isnan(values),
         annot=np.vectorize(form.format)(values.round(1) + 0.0) if few else None,
         fmt="",
         annot_kws={"size": 13},

@@ -1,17 +1,16 @@
 """Which tasks a refresh has, what each needs, and running them in that order."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from graphlib import TopologicalSorter
-from pathlib import Path
 
 # Needs by task; a task that is not named here needs the tables alone. "*" = every other task.
 NEEDS = {"tables": set(), "99_summary": {"*"}}
 
 
-def tasks(notebooks: Path) -> dict[str, set[str]]:
+def tasks(notebooks: Iterable[str]) -> dict[str, set[str]]:
     """Every task with the tasks it needs: the tables, and one task per notebook."""
-    names = {"tables", *(path.stem for path in notebooks.glob("[0-9]*.ipynb"))}
+    names = {"tables", *notebooks}
     needs = {name: NEEDS.get(name, {"tables"}) for name in names}
     return {name: names - {name} if needed == {"*"} else needed for name, needed in needs.items()}
 

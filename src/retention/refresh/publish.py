@@ -6,62 +6,60 @@ import os
 import shutil
 from pathlib import Path
 
-import polars as pl
-
 from retention.errors import Failed
-from retention.pages import site
-from retention.tables import promises, workspace
+from retention.tables import workspace
 
 
-def newest(book: str, snapshot_date: str, reports: Path) -> str | None:
-    """The newest published refresh of ``book`` for a day: 2025-06-30, or its last revision."""
-    found = [path.parent.name for path in (reports / book).glob("[0-9]*/manifest.json")]
-    same_day = [name for name in found if name[:10] == snapshot_date]
-    return max(same_day, key=workspace.order, default=None)
+def newest(book: Path, day: str) -> str | None:
+    """The newest refresh published in ``book`` for a day: 2025-06-30, or its last revision."""
+    found = [path.parent.name for path in book.glob(f"{day}*/manifest.json")]
+    return max(found, key=workspace.order, default=None)
 
 
-def next_name(snapshot_date: str, last: str | None) -> str:
+def next_name(day: str, last: str | None) -> str:
     """The folder of a further refresh of the day: a published refresh is never rewritten."""
-    return f"{snapshot_date}-r{workspace.order(last)[1] + 1}" if last else snapshot_date
+    return f"{day}-r{workspace.order(last)[1] + 1}" if last else day
+
+
+def stands(published: Path, work: Path, facts: dict[str, str]) -> bool:
+    """Whether a published refresh was made from these facts and its tables are still there."""
+    return _manifest(published)["hashes"] == facts and (work / "tables").is_dir()
+
+
+def same(pages: Path, published: Path) -> bool:
+    """Whether all pages and tables equal the published ones, byte for byte."""
+    one, other = (_manifest(folder) for folder in (pages, published))
+    return all(one[kind] == other[kind] for kind in ("pages", "tables"))
 
 
 def aggregates(stage: Path, pages: Path) -> list[dict]:
-    """Copy the aggregate tables from ``stage`` to ``pages``/tables as CSV; one record each."""
+    """Copy the aggregate tables of ``stage`` to ``pages``/tables as CSV; one record each."""
+    import polars as pl
+
+    from retention.tables import promises
+
     records = []
     (pages / "tables").mkdir(parents=True, exist_ok=True)
     for file in sorted((stage / "tables").glob("*.parquet")):
-        if promises.PROMISES[file.stem].level != "aggregate":
-            continue
-        table = pl.read_parquet(file)
-        target = pages / "tables" / f"{file.stem}.csv"
-        table.write_csv(target)
-        records.append({"file": f"tables/{target.name}", "rows": table.height})
+        if promises.PROMISES[file.stem].level == "aggregate":
+            table = pl.read_parquet(file)
+            table.write_csv(pages / "tables" / f"{file.stem}.csv")
+            records.append({"file": f"tables/{file.stem}.csv", "rows": table.height})
     return records
 
 
-def manifest(pages: Path, facts: dict, records: list[dict]) -> dict:
-    """Everything published, with its sha256; written as manifest.json into ``pages``."""
+def manifest(pages: Path, about: dict, records: list[dict]) -> None:
+    """Write manifest.json: what the refresh is, and every file of it with its sha256."""
     hashed = [
         record | {"sha256": hashlib.sha256((pages / record["file"]).read_bytes()).hexdigest()}
         for record in records
     ]
-    whole = facts | {
+    whole = about | {
         "pages": [record for record in hashed if record["file"].endswith(".html")],
         "tables": [record for record in hashed if record["file"].endswith(".csv")],
     }
     text = json.dumps(whole, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
     (pages / "manifest.json").write_text(text, encoding="utf-8")
-    return whole
-
-
-def same(pages: Path, published: Path) -> bool:
-    """Whether all pages and tables equal the published ones, byte for byte."""
-
-    def contents(folder: Path) -> dict[str, str]:
-        whole = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        return {record["file"]: record["sha256"] for record in whole["pages"] + whole["tables"]}
-
-    return contents(pages) == contents(published)
 
 
 def publish(stage: Path, pages: Path, work: Path, target: Path) -> None:
@@ -72,21 +70,32 @@ def publish(stage: Path, pages: Path, work: Path, target: Path) -> None:
     """
     if target.exists():
         raise Failed(f"{target.name} is published already")
-    for folder in (pages, stage):
-        _sync(folder)
-    work.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(work, ignore_errors=True)
-    stage.rename(work)
+    _sync(pages)
+    replace(stage, work)
     pages.rename(target)
     _sync(target.parent)
 
 
+def replace(stage: Path, work: Path) -> None:
+    """Put the customer tables built in ``stage`` in their place."""
+    work.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _sync(stage)
+    shutil.rmtree(work, ignore_errors=True)
+    stage.rename(work)
+
+
 def write_index(reports: Path) -> None:
     """Write reports/index.html anew, aside and then renamed."""
+    from retention.pages import site
+
     aside = reports / ".index.html"
     aside.write_text(site.index(reports), encoding="utf-8")
     aside.replace(reports / "index.html")
+
+
+def _manifest(folder: Path) -> dict:
+    return json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
 
 
 def _sync(folder: Path) -> None:

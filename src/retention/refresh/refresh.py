@@ -1,4 +1,4 @@
-"""From a book to a published refresh."""
+"""From a book to a published refresh: plan it, build it aside, publish it whole."""
 
 import json
 import os
@@ -6,17 +6,13 @@ import resource
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-import nbformat
-
 from retention import book as books
-from retention import notebooks
-from retention.errors import Failed
-from retention.pages import page
 from retention.refresh import keys, plan, publish, run
-from retention.tables import task, workspace
+from retention.tables import workspace
 
 Say = Callable[[str], None]
 # Kernels inherit these: hash order and threads must not show in any page.
@@ -29,145 +25,126 @@ STEADY = {
 }
 
 
+@dataclass(frozen=True)
+class Job:
+    """One book at one snapshot date: what it depends on, and where it is built."""
+
+    name: str
+    book: books.Book
+    parameters: dict[str, dict[str, object]]  # of every notebook, by its name
+    facts: dict[str, str]  # hashes of all it depends on
+    space: workspace.Workspace  # customer tables and executed notebooks, being built
+    pages: Path  # pages and aggregate tables, being built
+    reports: Path
+
+    @property
+    def day(self) -> str:
+        return self.space.refresh
+
+
 def refresh(name: str, dates: list[date], reports: Path, jobs: int, say: Say) -> None:
     """Build and publish the book ``name`` at ``dates``, or at its own snapshot dates if none.
 
     Raises:
         Refused: the book, its notebooks or its data are not as promised.
-        Failed: a task failed. Refreshes of earlier dates stay published.
+        Failed: a task failed; work/failed/ keeps the executed notebooks.
+    Nothing is published of the date that failed; refreshes of earlier dates stay.
     """
     book = books.load(name, workspace.root())
     for snapshot_date in sorted(dates) or books.snapshot_dates(book):
-        refresh_at(name, books.at(book, snapshot_date), reports, jobs, say)
-
-
-def refresh_at(name: str, book: books.Book, reports: Path, jobs: int, say: Say) -> Path | None:
-    """Build and publish ``book`` at its one snapshot date; None if nothing has changed.
-
-    Raises:
-        Refused: the book, its notebooks or its data are not as promised; nothing is published.
-        Failed: a task failed; nothing is published, and work/failed/ keeps the executed notebooks.
-    """
-    root = workspace.root()
-    needs = plan.tasks(root / "notebooks")
-    day = book.snapshot_date.isoformat()
-    given = {stem: {**book.parameters.get(stem, {}), "refresh": f"{name}/{day}"} for stem in needs}
-    parameters = {
-        stem: run.resolve(root / "notebooks" / f"{stem}.ipynb", given[stem])
-        for stem in sorted(needs)
-        if stem != "tables"
-    }
-    last = publish.newest(name, day, reports)
-    here = workspace.Workspace(name, day, "tables", root / "work" / ".building" / f"{name}-{day}")
-    before = workspace.previous(here)
-    facts = keys.facts(name, book, root, before and reports / name / before.name)
-    if last and _unchanged(reports / name / last, root / "work" / name / last, facts):
-        say(f"{name} {last}: nothing has changed")
-        return None
-    stage, pages = here.folder, reports / ".building" / f"{name}-{day}"
-    for folder in (stage, pages):
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True, mode=0o700 if folder is stage else 0o755)
-    (root / "work").chmod(0o700)
-    (stage / "facts.json").write_text(json.dumps(facts, indent=1))
-    (stage / "book.json").write_text(book.model_dump_json(indent=1), encoding="utf-8")
-    os.environ |= STEADY | {workspace.STAGE: str(stage)}
-    started, times = time.perf_counter(), {}
-
-    def work(stem: str) -> None:
-        begun = time.perf_counter()
-        if stem == "tables":
-            task.build(book, here)
+        job = prepare(name, books.at(book, snapshot_date), reports)
+        last = publish.newest(reports / name, job.day)
+        if last and publish.stands(reports / name / last, _work(name, last), job.facts):
+            say(f"{name} {last}: nothing has changed")
         else:
-            run.run_notebook(
-                root / "notebooks" / f"{stem}.ipynb",
-                stage / "notebooks" / f"{stem}.ipynb",
-                parameters[stem],
-            )
-        times[stem] = round(time.perf_counter() - begun, 3)
-        say(f"{name} {day}: {stem} done in {times[stem]:.1f} s ({len(times)} of {len(needs)})")
+            _make(job, last, jobs, say)
 
+
+def prepare(name: str, book: books.Book, reports: Path) -> Job:
+    """Resolve all parameters and hash all inputs of ``book`` at its one snapshot date."""
+    root, day = workspace.root(), book.snapshot_date.isoformat()
+    notebooks = sorted((root / "notebooks").glob("[0-9]*.ipynb"))
+    parameters = {
+        path.stem: run.resolve(
+            path, {**book.parameters.get(path.stem, {}), "refresh": f"{name}/{day}"}
+        )
+        for path in notebooks
+    }
+    space = workspace.Workspace(name, day, "tables", root / "work" / ".building" / f"{name}-{day}")
+    before = workspace.previous(space)
+    facts = keys.facts(name, book, root, before and reports / name / before.name)
+    pages = reports / ".building" / f"{name}-{day}"
+    return Job(name, book, parameters, facts, space, pages, reports)
+
+
+def _make(job: Job, last: str | None, jobs: int, say: Say) -> None:
+    """Build ``job`` aside and publish it as a further revision of its day."""
+    from retention.refresh import render
+
+    name = publish.next_name(job.day, last)
+    try:
+        _build(job, jobs, say)
+        render.pages(job, name)
+    except BaseException:
+        _keep_failed(job)
+        raise
+    if last and publish.same(job.pages, job.reports / job.name / last):
+        shutil.rmtree(job.pages)
+        publish.replace(job.space.folder, _work(job.name, last))
+        say(f"{job.name} {last}: every page is the same; customer tables were made again")
+        return
+    target = job.reports / job.name / name
+    publish.publish(job.space.folder, job.pages, _work(job.name, name), target)
+    publish.write_index(job.reports)
+    say(f"{job.name} {name}: published {target / 'index.html'}")
+
+
+def _build(job: Job, jobs: int, say: Say) -> None:
+    """Run the tables task and every notebook, each once what it needs is done."""
+    stage, root = job.space.folder, workspace.root()
+    for folder, mode in ((stage, 0o700), (job.pages, 0o755)):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True, mode=mode)
+    (root / "work").chmod(0o700)
+    (stage / "facts.json").write_text(json.dumps(job.facts, indent=1))
+    (stage / "book.json").write_text(job.book.model_dump_json(indent=1), encoding="utf-8")
+    needs, times = plan.tasks(job.parameters), {}
+
+    def work(task: str) -> None:
+        begun = time.perf_counter()
+        if task == "tables":
+            from retention.tables import task as tables
+
+            tables.build(job.book, job.space)
+        else:
+            source, executed = (folder / "notebooks" / f"{task}.ipynb" for folder in (root, stage))
+            run.run_notebook(source, executed, job.parameters[task])
+        times[task] = round(time.perf_counter() - begun, 3)
+        done = f"{len(times)} of {len(needs)}"
+        say(f"{job.name} {job.day}: {task} done in {times[task]:.1f} s ({done})")
+
+    os.environ |= STEADY | {workspace.STAGE: str(stage)}
     try:
         plan.run(needs, work, jobs)
-        folder = _pages(name, book, facts, parameters, here, pages, last)
-    except Exception:
-        _keep_failed(stage, root / "work" / "failed" / name)
-        shutil.rmtree(pages, ignore_errors=True)
-        raise
     finally:
         os.environ.pop(workspace.STAGE)
-    _record_run(stage, times, time.perf_counter() - started)
-    if last and publish.same(pages, reports / name / last):
-        say(f"{name} {last}: built again, every page and table is the same")
-        shutil.rmtree(pages)
-        shutil.rmtree(stage)
-        return None
-    target = reports / name / folder
-    publish.publish(stage, pages, root / "work" / name / folder, target)
-    publish.write_index(reports)
-    say(f"{name} {folder}: published {target / 'index.html'}")
-    return target
-
-
-def _unchanged(published: Path, work: Path, facts: dict[str, str]) -> bool:
-    """Whether a published refresh stands for these facts and its tables are still there."""
-    manifest = json.loads((published / "manifest.json").read_text(encoding="utf-8"))
-    return manifest["hashes"] == facts and (work / "tables").is_dir()
-
-
-def _pages(name, book, facts, parameters, here, pages, last) -> str:
-    """Render every executed notebook, copy the aggregate tables, write the manifest."""
-    root = workspace.root()
-    folder = publish.next_name(here.refresh, last)
-    records = publish.aggregates(here.folder, pages)
-    titles = {stem: notebooks.question(root / "notebooks" / f"{stem}.ipynb") for stem in parameters}
-    files = {stem: "index.html" if stem == "99_summary" else f"{stem}.html" for stem in titles}
-    hashes = {f"{key} hash": value[:12] for key, value in facts.items() if value}
-    about = {
-        "Book": book.title,
-        "Data up to": here.refresh,
-        **({"Label": book.label} if book.label else {}),
-        **hashes,
-        "Reproduce": f"retention refresh {name} --snapshot-date {here.refresh}",
-    }
-    for stem, title in titles.items():
-        executed = nbformat.read(here.folder / "notebooks" / f"{stem}.ipynb", as_version=4)
-        links = [(files[other], titles[other]) for other in titles if other != stem]
-        html = page.render(
-            executed,
-            title=f"{book.title}, {here.refresh}",
-            facts=about,
-            parameters=parameters[stem],
-            links=links,
-        )
-        if problems := page.problems(html):
-            raise Failed(f"{stem}: the page is not fit to publish: {'; '.join(problems)}")
-        (pages / files[stem]).write_text(html, encoding="utf-8")
-        records.append({"file": files[stem], "title": title})
-    whole = {
-        "title": book.title,
-        "label": book.label,
-        "book": name,
-        "refresh": folder,
-        "snapshot_date": here.refresh,
-        "hashes": facts,
-        "parameters": parameters,
-    }
-    publish.manifest(pages, whole, records)
-    return folder
-
-
-def _record_run(stage: Path, times: dict[str, float], seconds: float) -> None:
-    """Wall-clock facts, kept apart from everything that must repeat."""
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    record = {"seconds": round(seconds, 3), "peak_child_kib": peak, "tasks": times}
+    record = {"seconds": times, "peak_kernel_kib": peak}  # clock facts stay out of the pages
     (stage / "run.json").write_text(json.dumps(record, indent=1))
 
 
-def _keep_failed(stage: Path, target: Path) -> None:
+def _work(name: str, refresh: str) -> Path:
+    """Where the customer tables of a published refresh lie."""
+    return workspace.root() / "work" / name / refresh
+
+
+def _keep_failed(job: Job) -> None:
     """Keep the executed notebooks of a failed refresh for the analyst; drop the rest."""
-    shutil.rmtree(target, ignore_errors=True)
-    if (stage / "notebooks").is_dir():
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (stage / "notebooks").rename(target)
-    shutil.rmtree(stage, ignore_errors=True)
+    kept = workspace.root() / "work" / "failed" / job.name
+    shutil.rmtree(kept, ignore_errors=True)
+    executed = job.space.folder / "notebooks"
+    if executed.is_dir():
+        kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        executed.rename(kept)
+    shutil.rmtree(job.space.folder, ignore_errors=True)
+    shutil.rmtree(job.pages, ignore_errors=True)

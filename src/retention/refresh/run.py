@@ -4,8 +4,6 @@ import logging
 import warnings
 from pathlib import Path
 
-import nbformat
-
 from retention import notebooks
 from retention.errors import Failed, Refused
 
@@ -36,6 +34,7 @@ def run_notebook(notebook: Path, executed: Path, parameters: dict[str, object]) 
         Failed: a cell raised (the executed copy then holds the traceback), the kernel died or
             timed out, or a code cell was not executed.
     """
+    import nbformat
     import papermill
 
     logging.getLogger("papermill").setLevel(logging.ERROR)

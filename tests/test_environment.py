@@ -1,0 +1,168 @@
+"""One lock for every way of installing: exact versions, with hashes, from no particular place."""
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from collections import Counter
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[1]
+LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+CONDA = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+OURS = {"pip", "retention-workbook"}  # installed, but not from the lock
+
+
+def entries(lock: str) -> list[str]:
+    """The lock's logical lines, comments and blanks left out."""
+    lines = re.sub(r"\s*\\\n\s*", " ", lock).splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def unpinned(lock: str) -> list[str]:
+    """Entries that are more or less than name, one version, maybe a marker, and sha256 hashes."""
+    entry = r"[a-z0-9-]+==[\w.+!]+( ; [^@:/]+)?( --hash=sha256:[0-9a-f]{64})+"
+    return [line for line in entries(lock) if not re.fullmatch(entry, line)]
+
+
+def pinned(lock: str) -> list[Requirement]:
+    return [Requirement(line.partition(" --hash")[0]) for line in entries(lock)]
+
+
+def versions(lock: str) -> dict[str, str]:
+    """What the lock gives this interpreter, on this system."""
+    return {
+        canonicalize_name(entry.name): next(iter(entry.specifier)).version
+        for entry in pinned(lock)
+        if entry.marker is None or entry.marker.evaluate()
+    }
+
+
+def asked_for(project: dict) -> list[Requirement]:
+    """Every requirement of the project: to run, of the extras, to test, to build."""
+    groups = [
+        project["project"]["dependencies"],
+        *project["project"]["optional-dependencies"].values(),
+        *project["dependency-groups"].values(),
+        project["build-system"]["requires"],
+    ]
+    return [Requirement(entry) for group in groups for entry in group]
+
+
+def unmet(project: dict, lock: str) -> list[str]:
+    """Requirements that the lock leaves out, or answers with a version they do not admit."""
+    locked = {canonicalize_name(entry.name): entry for entry in pinned(lock)}
+    found = []
+    for wanted in asked_for(project):
+        entry = locked.get(canonicalize_name(wanted.name))
+        version = next(iter(entry.specifier)).version if entry else None
+        if version is None or not wanted.specifier.contains(version, prereleases=True):
+            found.append(f"{wanted}, locked: {version}")
+    return found
+
+
+def test_every_package_is_pinned_with_hashes_and_the_lock_names_no_registry():
+    assert unpinned(LOCK) == []
+
+
+def test_every_package_is_pinned_once():
+    names = Counter(canonicalize_name(entry.name) for entry in pinned(LOCK))
+    assert names
+    assert [name for name, n in names.items() if n > 1] == []
+
+
+def test_the_lock_holds_everything_that_the_project_asks_for():
+    assert unmet(PROJECT, LOCK) == []
+
+
+def test_bounds_of_the_project_are_loose():
+    """A library may be newer than ours: only the lock says which versions exactly."""
+    exact = [str(entry) for entry in asked_for(PROJECT) if re.search("==|~=", str(entry.specifier))]
+    assert exact == []
+
+
+def test_this_environment_is_what_the_lock_says():
+    installed = {canonicalize_name(found.name): found.version for found in metadata.distributions()}
+    assert {name: installed[name] for name in installed.keys() - OURS} == versions(LOCK)
+
+
+def test_conda_gets_the_same_lock_and_the_same_pythons():
+    python, pip, from_pip = CONDA["dependencies"]
+    assert CONDA["name"] == "retention"
+    assert CONDA["channels"] == ["conda-forge"]
+    assert (pip, from_pip) == ("pip", {"pip": ["-r requirements.lock"]})
+    pythons = SpecifierSet(python.removeprefix("python"))
+    assert pythons == SpecifierSet(PROJECT["project"]["requires-python"])
+
+
+@pytest.mark.slow
+def test_what_conda_asks_pip_for_is_what_the_lock_says(tmp_path):
+    """Conda writes the pip part into a file beside environment.yml and hands it to pip."""
+    asked = tmp_path / "asked.txt"
+    asked.write_text("\n".join(CONDA["dependencies"][-1]["pip"]), encoding="utf-8")
+    (tmp_path / "requirements.lock").write_text(LOCK, encoding="utf-8")
+    venv = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+    pip = [venv / "bin" / "python", "-m", "pip", "--no-input", "--disable-pip-version-check"]
+    done = subprocess.run(
+        [*pip, "install", "--quiet", "--require-hashes", "-r", asked],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    listed = subprocess.run(
+        [*pip, "list", "--format", "json"], check=True, capture_output=True, text=True
+    )
+    found = {canonicalize_name(one["name"]): one["version"] for one in json.loads(listed.stdout)}
+    assert {name: found[name] for name in found.keys() - OURS} == versions(LOCK)
+
+
+HASH = "--hash=sha256:" + 64 * "0"
+GOOD = f"# made by a tool\nnumpy==2.0 ; python_version > '3' \\\n    {HASH} \\\n    {HASH}\n"
+
+
+def test_a_good_entry_is_left_alone():
+    assert unpinned(GOOD) == []
+    assert unpinned(f"a-b==1.0.post1 {HASH}\n") == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "numpy==2.0",
+        f"numpy>=2.0 {HASH}",
+        f"numpy==2.* {HASH}",
+        "numpy==2.0 --hash=md5:0123",
+        f"numpy @ https://example.org/numpy.whl {HASH}",
+        "--index-url https://example.org/simple",
+        "--find-links wheels",
+        "-r other.lock",
+    ],
+)
+def test_a_planted_entry_without_hash_or_with_a_place_is_found(line):
+    assert unpinned(GOOD + line + "\n") == [line]
+
+
+@pytest.mark.parametrize("wanted", ["numpy>=3", "numpy<2", "scipy>=1"])
+@pytest.mark.parametrize("group", ["dependencies", "extra", "test", "build"])
+def test_a_planted_requirement_that_the_lock_does_not_meet_is_found(group, wanted):
+    found = {name: [wanted] if name == group else [] for name in ("extra", "test", "build")}
+    project = {
+        "project": {
+            "dependencies": [wanted] if group == "dependencies" else ["numpy>=1"],
+            "optional-dependencies": {"more": found["extra"]},
+        },
+        "dependency-groups": {"test": found["test"]},
+        "build-system": {"requires": found["build"]},
+    }
+    assert unmet(project, GOOD) == [f"{wanted}, locked: {'2.0' if 'numpy' in wanted else None}"]

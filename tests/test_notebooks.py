@@ -1,0 +1,394 @@
+"""Rules of the committed notebooks: a cell may choose, call, show and say; a module computes.
+
+Every rule takes one notebook and gives what offends, in words, so that each is seen to fail below
+on a planted offence as well as to hold for every notebook.
+"""
+
+import ast
+import copy
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+from nbformat import NotebookNode
+
+from retention import notebooks
+from retention.refresh import run
+from retention.tables import promises
+
+ROOT = Path(__file__).resolve().parents[1]
+FILES = {file.stem: file for file in sorted((ROOT / "notebooks").glob("*.ipynb"))}
+LINES = 12  # of a code cell that is not the parameters
+WIDTH = 100  # characters of a line
+METADATA = {
+    "kernelspec": {
+        "display_name": "Python 3 (ipykernel)",
+        "language": "python",
+        "name": run.KERNEL,
+    },
+    "language_info": {"name": "python"},
+}
+BRANCHES = (
+    *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda),
+    *(ast.For, ast.AsyncFor, ast.While, ast.If, ast.IfExp, ast.Match, ast.Try, ast.TryStar),
+)
+COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+DRAWINGS = ("charts.show", "charts.present")
+SAYINGS = ("findings.say", "findings.note")
+
+
+def read(file: Path) -> NotebookNode:
+    return nbformat.reads(file.read_text(encoding="utf-8"), as_version=4)
+
+
+def is_parameters(cell: NotebookNode) -> bool:
+    return "parameters" in cell.metadata.get("tags", [])
+
+
+def code(notebook: NotebookNode) -> list[NotebookNode]:
+    """The code cells other than the parameters."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code" and not is_parameters(cell)]
+
+
+def prose(notebook: NotebookNode) -> str:
+    cells = (cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    return "\n\n".join(cells)
+
+
+def parsed(notebook: NotebookNode) -> Iterator[ast.AST]:
+    """Every node of the code cells, in no order."""
+    for cell in code(notebook):
+        yield from ast.walk(ast.parse(cell.source))
+
+
+def calls(source: str, *names: str) -> list[ast.Call]:
+    """Calls of functions by their written name, in no order."""
+    nodes = ast.walk(ast.parse(source))
+    return [
+        node for node in nodes if isinstance(node, ast.Call) and ast.unparse(node.func) in names
+    ]
+
+
+def the_title_is_one_question(notebook: NotebookNode) -> list[str]:
+    titles = [line for line in prose(notebook).splitlines() if re.match(r"# ", line)]
+    first = notebook.cells[0].source.partition("\n")[0]
+    is_question = titles == [first] and first.endswith("?")
+    return [] if is_question else [f"not one question at the top: {titles}"]
+
+
+def one_parameters_cell_that_begins_with_refresh(notebook: NotebookNode) -> list[str]:
+    cells = [cell for cell in notebook.cells if is_parameters(cell)]
+    if [cell.cell_type for cell in cells] != ["code"]:
+        return [f"{len(cells)} cells are tagged parameters"]
+    first = cells[0].source.partition("=")[0].strip()
+    is_early = all(
+        cell.cell_type != "code" for cell in notebook.cells[: notebook.cells.index(cells[0])]
+    )
+    return ([] if first == "refresh" else [f"the first parameter is {first}"]) + (
+        [] if is_early else ["code stands before the parameters"]
+    )
+
+
+def cells_are_short(notebook: NotebookNode) -> list[str]:
+    sizes = {cell.id: len(cell.source.splitlines()) for cell in code(notebook)}
+    return [f"{name}: {size} lines" for name, size in sizes.items() if size > LINES]
+
+
+def lines_are_short(notebook: NotebookNode) -> list[str]:
+    lines = [
+        (cell.id, line)
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        for line in cell.source.splitlines()
+    ]
+    return [f"{name}: {len(line)} characters: {line}" for name, line in lines if len(line) > WIDTH]
+
+
+def nothing_branches_or_is_defined(notebook: NotebookNode) -> list[str]:
+    return [ast.unparse(node) for node in parsed(notebook) if isinstance(node, BRANCHES)]
+
+
+def comprehensions_are_plain(notebook: NotebookNode) -> list[str]:
+    """One loop, no condition, on one line: it names or fetches things, it computes nothing."""
+    return [
+        ast.unparse(node)
+        for node in parsed(notebook)
+        if isinstance(node, COMPREHENSIONS)
+        and (
+            len(node.generators) > 1
+            or node.generators[0].ifs
+            or node.lineno != node.end_lineno
+            or any(isinstance(inner, COMPREHENSIONS) for inner in list(ast.walk(node))[1:])
+        )
+    ]
+
+
+def nothing_is_stored(notebook: NotebookNode) -> list[str]:
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    return [cell.id for cell in cells if cell.outputs or cell.execution_count is not None]
+
+
+def no_result_is_typed_into_prose(notebook: NotebookNode) -> list[str]:
+    """Digits in Markdown outside of `code`: a number is printed by a cell, or goes stale."""
+    lines = re.sub(r"`[^`]*`", "", prose(notebook)).splitlines()
+    return [line for line in lines if re.search(r"\d", line)]
+
+
+def no_place_or_date_is_typed_into_code(notebook: NotebookNode) -> list[str]:
+    nodes = list(parsed(notebook))
+    texts = {
+        node.value
+        for node in nodes
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    place = r"[^\s<>]*[/\\][^\s<>]+|\S+\.(csv|parquet|ipynb|json|yaml|html|png|db)"
+    dates = {text for text in texts if re.search(r"\b\d{4}-\d\d(-\d\d)?\b", text)}
+    found = sorted(dates | {text for text in texts if re.fullmatch(place, text)})
+    makers = ("open", "Path", "pathlib.Path", "date", "datetime", "datetime.date", "pl.date")
+    made = [calls(cell.source, *makers) for cell in code(notebook)]
+    return found + [ast.unparse(call) for found in made for call in found]
+
+
+def kernel_and_form_are_pinned(notebook: NotebookNode) -> list[str]:
+    form = (notebook.nbformat, notebook.nbformat_minor)
+    return ([] if notebook.metadata == METADATA else [f"metadata: {notebook.metadata}"]) + (
+        [] if form == (4, 5) else [f"form {form}"]
+    )
+
+
+def cells_have_names_and_only_tags(notebook: NotebookNode) -> list[str]:
+    names = [cell.get("id", "") for cell in notebook.cells]
+    twice = sorted({name for name in names if names.count(name) > 1 or not name})
+    return [f"{name!r} is no one cell's name" for name in twice] + [
+        f"{cell.get('id')}: {sorted(cell.metadata)}"
+        for cell in notebook.cells
+        if set(cell.metadata) - {"tags"}
+    ]
+
+
+def it_ends_with_its_limits(notebook: NotebookNode) -> list[str]:
+    sections = re.split(r"^## ", prose(notebook), flags=re.MULTILINE)
+    title, _, text = sections[-1].partition("\n")
+    return [] if title == "Limits" and len(text.split()) > 5 else [f"the last section is {title!r}"]
+
+
+def it_says_who_is_in_before_the_first_chart(notebook: NotebookNode) -> list[str]:
+    """A section "Who is ...?" that says or shows how many; for what draws, before it draws."""
+    section, said = "", False
+    uses_charts = False
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            heads = re.findall(r"^## (.*)", cell.source, re.MULTILINE)
+            section = heads[-1] if heads else section
+            continue
+        in_it = section.startswith("Who is ") and section.endswith("?")
+        said |= in_it and bool(calls(cell.source, *SAYINGS, "charts.table"))
+        uses_charts |= bool(calls(cell.source, *DRAWINGS, "charts.table"))
+        if calls(cell.source, *DRAWINGS) and not said:
+            return [f"{cell.id} draws before it is said who is in"]
+    return [] if said or not uses_charts else ["it is never said who is in"]
+
+
+def it_imports_layers_only(notebook: NotebookNode) -> list[str]:
+    """Tables, analyses and pages of the package, by module; no other library computes here."""
+    return [
+        ast.unparse(node)
+        for node in parsed(notebook)
+        if isinstance(node, ast.Import)
+        or (
+            isinstance(node, ast.ImportFrom)
+            and node.module not in ("retention.tables", "retention.analysis", "retention.pages")
+        )
+    ]
+
+
+RULES = (
+    the_title_is_one_question,
+    one_parameters_cell_that_begins_with_refresh,
+    cells_are_short,
+    lines_are_short,
+    nothing_branches_or_is_defined,
+    comprehensions_are_plain,
+    nothing_is_stored,
+    no_result_is_typed_into_prose,
+    no_place_or_date_is_typed_into_code,
+    kernel_and_form_are_pinned,
+    cells_have_names_and_only_tags,
+    it_ends_with_its_limits,
+    it_says_who_is_in_before_the_first_chart,
+    it_imports_layers_only,
+)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("stem", FILES)
+def test_of(stem, rule):
+    assert rule(read(FILES[stem])) == []
+
+
+@pytest.mark.parametrize("stem", FILES)
+def test_a_notebook_is_stored_in_one_form(stem):
+    text = FILES[stem].read_text(encoding="utf-8")
+    notebook = read(FILES[stem])
+    nbformat.validate(notebook)
+    assert text == nbformat.writes(notebook) + "\n"
+    assert re.fullmatch(r"\d\d_[a-z]+", stem)
+
+
+def declarations() -> dict[str, dict[str, object]]:
+    return {stem: notebooks.declared(file) for stem, file in FILES.items()}
+
+
+def test_a_parameter_has_the_same_default_in_every_notebook():
+    defaults = {}
+    for stem, declared in declarations().items():
+        for name, default in declared.items():
+            defaults.setdefault(name, {}).setdefault(repr(default), []).append(stem)
+    assert {name: values for name, values in defaults.items() if len(values) > 1} == {}
+
+
+@pytest.mark.parametrize("stem", FILES)
+def test_papermill_sees_the_parameters_that_we_see(stem):
+    seen = papermill.inspect_notebook(str(FILES[stem]))
+    assert list(seen) == list(declarations()[stem])
+    assert {
+        name: ast.literal_eval(parameter["default"]) for name, parameter in seen.items()
+    } == declarations()[stem]
+    assert [name for name, parameter in seen.items() if not parameter["help"]] == []
+
+
+def written(notebook: NotebookNode) -> list[str]:
+    """The tables that a notebook writes, in order of name; anything else it asks of write_table."""
+    found = [calls(cell.source, "workspace.write_table") for cell in code(notebook)]
+    return sorted(
+        call.args[1].value if isinstance(call.args[1], ast.Constant) else ast.unparse(call)
+        for calls_of_cell in found
+        for call in calls_of_cell
+    )
+
+
+@pytest.mark.parametrize("stem", FILES)
+def test_a_notebook_writes_the_tables_it_promised_and_no_other(stem):
+    promised = [name for name, promise in promises.PROMISES.items() if promise.writer == stem]
+    assert written(read(FILES[stem])) == sorted(promised)
+
+
+@pytest.mark.parametrize("stem", FILES)
+def test_a_notebook_opens_the_workspace_under_its_own_name(stem):
+    opened = [
+        ast.unparse(call)
+        for cell in code(read(FILES[stem]))
+        for call in calls(cell.source, "workspace.open")
+    ]
+    assert opened == [f"workspace.open(refresh, '{stem}')"]
+
+
+def test_every_writer_of_a_promised_table_exists():
+    writers = {promise.writer for promise in promises.PROMISES.values()}
+    assert writers - {"the source", "tables"} - set(FILES) == set()
+
+
+GOOD = nbformat.from_dict(
+    {
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": METADATA,
+        "cells": [
+            {
+                "cell_type": kind,
+                "id": f"cell-{number}",
+                "metadata": {"tags": ["parameters"]} if number == 1 else {},
+                "source": source,
+            }
+            | ({"outputs": [], "execution_count": None} if kind == "code" else {})
+            for number, (kind, source) in enumerate(
+                [
+                    ("markdown", "# Who stays?"),
+                    ("code", 'refresh = "cdnow/1998-06-30"  # a book or a refresh'),
+                    ("code", "from retention.pages import charts, findings"),
+                    ("markdown", "## Who is in?\n\nEverybody, see `orders_90d`."),
+                    ("code", 'findings.say(space, "n", "{value} and/or more.", value=3)'),
+                    ("markdown", "## How long?"),
+                    ("code", "names = [name for name in table.columns]\ncharts.show(names)"),
+                    ("markdown", "## Limits\n\nThis is not all that there is to say."),
+                ]
+            )
+        ],
+    }
+)
+PLANTED = [
+    (the_title_is_one_question, 0, "# Who stays"),
+    (the_title_is_one_question, 5, "# And who leaves?"),
+    (the_title_is_one_question, 0, "Words first.\n\n# Who stays?"),
+    (one_parameters_cell_that_begins_with_refresh, 1, "days = 3\nrefresh = 'cdnow'"),
+    (cells_are_short, 2, "x = 1\n" * 13),
+    (lines_are_short, 1, "refresh = 'cdnow'  #" + " word" * 20),
+    (nothing_branches_or_is_defined, 2, "def f():\n    pass"),
+    (nothing_branches_or_is_defined, 2, "class A:\n    pass"),
+    (nothing_branches_or_is_defined, 2, "for x in y:\n    pass"),
+    (nothing_branches_or_is_defined, 2, "while x:\n    pass"),
+    (nothing_branches_or_is_defined, 2, "if x:\n    pass"),
+    (nothing_branches_or_is_defined, 2, "x = 1 if y else 2"),
+    (nothing_branches_or_is_defined, 2, "try:\n    pass\nfinally:\n    pass"),
+    (nothing_branches_or_is_defined, 2, "f = lambda x: x"),
+    (comprehensions_are_plain, 2, "[x for x in y if x]"),
+    (comprehensions_are_plain, 2, "[x for x in y for y in z]"),
+    (comprehensions_are_plain, 2, "[[x for x in y] for y in z]"),
+    (comprehensions_are_plain, 2, "[\n    x\n    for x in y\n]"),
+    (no_result_is_typed_into_prose, 7, "## Limits\n\nHalf are gone after 90 days, we think."),
+    (no_place_or_date_is_typed_into_code, 2, "x = 'reports/cdnow'"),
+    (no_place_or_date_is_typed_into_code, 2, "x = 'customers.csv'"),
+    (no_place_or_date_is_typed_into_code, 2, "x = 'until 1998-06-30'"),
+    (no_place_or_date_is_typed_into_code, 2, "x = f'{book}/1998-06'"),
+    (no_place_or_date_is_typed_into_code, 2, "x = date(1998, 6, 30)"),
+    (it_ends_with_its_limits, 7, "## More\n\nThis is not all that there is to say."),
+    (it_ends_with_its_limits, 7, "## Limits"),
+    (it_says_who_is_in_before_the_first_chart, 2, "charts.present(charts.bars, table)"),
+    (it_says_who_is_in_before_the_first_chart, 3, "## Some words"),
+    (it_imports_layers_only, 2, "import polars as pl"),
+    (it_imports_layers_only, 2, "from retention.refresh import run"),
+]
+
+
+def test_a_good_notebook_breaks_no_rule():
+    assert [rule.__name__ for rule in RULES if rule(GOOD)] == []
+
+
+@pytest.mark.parametrize(("rule", "cell", "source"), PLANTED)
+def test_a_planted_offence_is_found(rule, cell, source):
+    notebook = copy.deepcopy(GOOD)
+    notebook.cells[cell].source = source
+    assert rule(notebook)
+
+
+@pytest.mark.parametrize(
+    ("rule", "cell", "change"),
+    [
+        (one_parameters_cell_that_begins_with_refresh, 1, {"metadata": {}}),
+        (one_parameters_cell_that_begins_with_refresh, 2, {"metadata": {"tags": ["parameters"]}}),
+        (nothing_is_stored, 2, {"execution_count": 1}),
+        (nothing_is_stored, 2, {"outputs": [{"output_type": "stream"}]}),
+        (cells_have_names_and_only_tags, 2, {"id": "cell-1"}),
+        (cells_have_names_and_only_tags, 2, {"metadata": {"collapsed": True}}),
+    ],
+)
+def test_a_planted_change_of_a_cell_is_found(rule, cell, change):
+    notebook = copy.deepcopy(GOOD)
+    notebook.cells[cell].update(nbformat.from_dict(change))
+    assert rule(notebook)
+
+
+def test_another_kernel_is_found():
+    notebook = copy.deepcopy(GOOD)
+    notebook.metadata.kernelspec.name = "my-venv"
+    assert kernel_and_form_are_pinned(notebook)
+
+
+def test_tables_that_are_written_are_found():
+    notebook = copy.deepcopy(GOOD)
+    notebook.cells[2].source = "x = 1\nworkspace.write_table(space, 'clusters', x)"
+    notebook.cells[4].source = "workspace.write_table(space, name, x)"
+    assert written(notebook) == ["clusters", "workspace.write_table(space, name, x)"]
