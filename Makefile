@@ -17,7 +17,8 @@ test: .venv/.ready  ## run the tests
 	@$(PYTEST)
 
 lab: .venv/.ready  ## open the notebooks in JupyterLab
-	@JUPYTER_PREFER_ENV_PATH=1 .venv/bin/jupyter lab --notebook-dir=notebooks
+	@JUPYTER_PREFER_ENV_PATH=1 .venv/bin/python -m jupyter lab --notebook-dir=notebooks \
+		--LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
 
 lint: .venv/.ready  ## look for mistakes of form
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .

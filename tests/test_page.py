@@ -3,12 +3,11 @@
 import hashlib
 import os
 import re
-import shutil
 import subprocess
 import sys
-from contextlib import contextmanager
 from functools import cache
 
+import browser
 import polars as pl
 import pytest
 import test_charts
@@ -196,23 +195,6 @@ def test_each_missing_part_is_found(part, found):
     assert found in problems[0]
 
 
-@contextmanager
-def browser():
-    """Chromium with no way out; without it these tests are skipped, in CI they fail."""
-    chromium = shutil.which("chromium")
-    if not chromium and not os.environ.get("CI"):
-        pytest.skip("no chromium executable on PATH")
-    assert chromium, "CI needs a chromium executable on PATH"
-    from playwright.sync_api import sync_playwright
-
-    options = ["no-sandbox", "disable-gpu", "disable-background-networking"]
-    options += ["disable-component-update", "disable-sync"]
-    with sync_playwright() as play:
-        yield play.chromium.launch(
-            executable_path=chromium, args=[f"--{option}" for option in options]
-        )
-
-
 def opened(chromium, file, width, scheme, **context):
     """A tab with the file, all details open, and what it asked for and complained about."""
     size = {"width": width, "height": 800}
@@ -234,7 +216,7 @@ def test_a_browser_finds_nothing_wrong(tmp_path, width, scheme):
 
     file = tmp_path / "page.html"
     file.write_text(rendered(), encoding="utf-8")
-    with browser() as chromium:
+    with browser.chromium() as chromium:
         tab, asked, complaints = opened(chromium, file, width, scheme)
         assert asked == [file.as_uri()]
         assert complaints == []
@@ -255,7 +237,7 @@ def test_the_policy_stops_what_would_leave_the_page(tmp_path):
     file = tmp_path / "page.html"
     planted = '<img src="http://127.0.0.1:9/x.png"><script>document.title = "run"</script></main>'
     file.write_text(empty().replace("</main>", planted), encoding="utf-8")
-    with browser() as chromium:
+    with browser.chromium() as chromium:
         tab, _, complaints = opened(chromium, file, 360, "light")
         assert tab.title() == "t"
         assert len(complaints) == 2

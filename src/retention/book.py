@@ -97,12 +97,12 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node, deep=False):
         seen = set()
-        for key, _ in node.value:
-            if str(key.value) in seen:
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
                 raise yaml.MarkedYAMLError(
                     problem=f"{key.value}: given twice", problem_mark=key.start_mark
                 )
-            seen.add(str(key.value))
+            seen.add(key.value)
         return super().construct_mapping(node, deep)
 
     def construct_object(self, node, deep=False):
@@ -196,7 +196,8 @@ def _fault(fault) -> tuple[tuple[str, ...], str]:
     words = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
     if kind in ("model_type", "dict_type", "model_attributes_type"):
         words = "should hold keys and their values"
-    if place[0:1] == ("snapshot_date",):
+    if place[:1] == ("snapshot_date",):
+        place = place[:1]
         words = "should be a date such as 2025-06-30, without quotes, or a list of dates"
     shown = repr(given) if isinstance(given, str | int | float | date) else type(given).__name__
     return place, f"{words[0].lower()}{words[1:]}" + (

@@ -141,8 +141,9 @@ def broken(frame, promise: Promise) -> list[Broken]:
         if n
     ]
     if promise.unique:
-        twice = table.group_by(*promise.grain).agg(nw.len().alias("n")).filter(nw.col("n") > 1)
-        if n := twice.select(nw.col("n").sum()).collect().item():
+        rows = table.group_by(*promise.grain).agg(nw.len().alias("rows of it"))
+        twice = rows.filter(nw.col("rows of it") > 1)
+        if n := twice.select(nw.col("rows of it").sum()).collect().item():
             words = "is unique" if len(promise.grain) == 1 else "are unique together"
             faults.append(Broken(", ".join(promise.grain), words, int(n), "remove the duplicates"))
     return faults

@@ -1,0 +1,320 @@
+"""A book is checked whole before anything runs; every fault has a file, a line and a way out."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from drawing import SHOP
+
+from retention import book as books
+from retention.errors import Refused
+
+PROJECT = Path(__file__).parent.parent
+
+WHOLE = """\
+title: Corner Shop
+source: {kind: demo, data: simulated}
+timezone: Europe/Berlin
+snapshot_date: 2025-06-30
+churn:
+  kind: contract
+  after_days: 30
+parameters:
+  20_survival:
+    by: plan
+    confidence: 0.9
+"""
+
+
+def message(root: Path, text: str | bytes, name: str = "mine") -> str:
+    """What is said on refusing a book of this text."""
+    content = text if isinstance(text, bytes) else text.encode()
+    (root / "params" / f"{name}.yaml").write_bytes(content)
+    with pytest.raises(Refused) as refusal:
+        books.load(name, root)
+    return str(refusal.value)
+
+
+def load(root: Path, text: str) -> books.Book:
+    (root / "params" / "mine.yaml").write_text(text, encoding="utf-8")
+    return books.load("mine", root)
+
+
+# What is accepted
+
+
+@pytest.mark.parametrize("file", sorted((PROJECT / "params").glob("*.yaml")), ids=lambda f: f.stem)
+def test_every_book_of_the_project_is_sound(file):
+    assert books.load(file.stem, PROJECT).title
+
+
+def test_a_book_is_read_whole(workbook):
+    book = load(workbook, WHOLE)
+
+    assert (book.title, book.currency, book.timezone) == ("Corner Shop", "EUR", "Europe/Berlin")
+    assert book.churn == books.Churn(kind="contract", activity=[], after_days=30)
+    assert book.parameters == {"20_survival": {"by": "plan", "confidence": 0.9}}
+
+
+def test_a_book_survives_being_written_down(workbook):
+    book = books.at(books.load("shop", workbook), date(2024, 6, 30))
+    assert books.Book.model_validate_json(book.model_dump_json()) == book
+
+
+def test_snapshot_dates_are_one_or_several_each_once_and_in_order(workbook):
+    assert books.snapshot_dates(load(workbook, WHOLE)) == [date(2025, 6, 30)]
+    several = WHOLE.replace("2025-06-30", "[2025-06-30, 2024-12-31, 2025-06-30]")
+    assert books.snapshot_dates(load(workbook, several)) == [date(2024, 12, 31), date(2025, 6, 30)]
+
+
+def test_a_whole_number_may_stand_for_a_real_parameter(workbook):
+    assert load(workbook, WHOLE.replace("0.9", "1")).parameters["20_survival"]["confidence"] == 1
+
+
+def test_one_part_of_a_book_may_refer_to_another(workbook):
+    shared = WHOLE.replace("churn:", "churn: &churn").replace("title:", "label: &name Ours\ntitle:")
+    assert load(workbook, shared.replace("Corner Shop", "*name")).title == "Ours"
+
+
+# Names
+
+
+BAD_NAMES = ("", "../shop", "params/../shop", "/etc/passwd", "shop.yaml", ".", "..", "Shop", "a b")
+
+
+@pytest.mark.parametrize("name", [*BAD_NAMES, "shop\n", "-rf", "sho\0p", "été"])
+def test_a_name_that_is_a_path_is_no_book(workbook, name):
+    with pytest.raises(Refused, match="is not a book's name: use small letters, digits, - and _"):
+        books.load(name, workbook)
+
+
+def test_a_book_that_is_not_there_is_named_with_the_nearest(workbook):
+    with pytest.raises(Refused, match=r"^no book params/shp\.yaml; did you mean 'shop'\?$"):
+        books.load("shp", workbook)
+
+
+# Keys and values
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        # unknown keys, at each level
+        ("title:", "titel: x\ntitle:", 1, "titel: unknown key; did you mean 'title'?"),
+        ("kind: contract", "knd: x\n  kind: contract", 6, "churn.knd: unknown key; did you mean"),
+        ("  after_days", "  afterdays: 1\n  after_days", 7, "churn.afterdays: unknown key; did"),
+        ("simulated}", "simulated, sed: 1}", 2, "source.sed: unknown key; did you mean 'seed'?"),
+        (
+            "{kind: demo, data: simulated}",
+            "{kind: files, seed: 1}",
+            2,
+            "source.seed: unknown key; k",
+        ),
+        (
+            "churn:",
+            "tables: {event: a.csv}\nchurn:",
+            5,
+            "tables.event: unknown key; did you mean 'events'?",
+        ),
+        (
+            "churn:",
+            "columns:\n  event: {at: b}\nchurn:",
+            6,
+            "columns.event: unknown key; did you mean 'events'?",
+        ),
+        (
+            "churn:",
+            "columns:\n  events:\n    customer: user\nchurn:",
+            7,
+            "columns.events.customer: not one of our columns; did you mean 'customer_id'?",
+        ),
+        ("churn:", "1: 2\nchurn:", 5, "1: keys should be strings"),
+        # missing keys
+        ("title: Corner Shop\n", "", 1, "title: missing; this key is needed"),
+        ("  after_days: 30\n", "", 5, "churn.after_days: missing; this key is needed"),
+        ("data: simulated", "seed: 1", 2, "source.data: missing; this key is needed"),
+        ("{kind: demo, data: simulated}", "{}", 2, "source.kind: missing; this key is needed"),
+        # wrong types
+        ("Corner Shop", "5", 1, "title: should be a valid string, got 5"),
+        ("Corner Shop", "", 1, "title: should be a valid string, got NoneType"),
+        ("Corner Shop", "''", 1, "title: string should have at least 1 character, got ''"),
+        ("30\np", "thirty\np", 7, "churn.after_days: should be a valid integer, got 'thirty'"),
+        ("30\np", "30.0\np", 7, "churn.after_days: should be a valid integer, got 30.0"),
+        ("30\np", "true\np", 7, "churn.after_days: should be a valid integer, got True"),
+        ("30\np", "0\np", 7, "churn.after_days: should be greater than or equal to 1, got 0"),
+        (
+            "kind: contract",
+            "kind: contrct",
+            6,
+            "churn.kind: should be 'activity' or 'contract', got",
+        ),
+        (
+            "kind: contract",
+            "kind: contract\n  activity: buy",
+            7,
+            "churn.activity: should be a valid l",
+        ),
+        ("kind: contract", "kind: activity", 5, "churn.activity: an activity book names the kinds"),
+        ("data: simulated", "data: cdnw", 2, "source.data: should be 'cdnow', "),
+        (
+            "kind: demo",
+            "kind: demmo",
+            2,
+            "source.kind: no such kind of source, 'demmo'; did you mean",
+        ),
+        ("Europe/Berlin", "Europe/Berln", 3, "timezone: not a time zone; expected a name such as"),
+        ("Europe/Berlin", "../../etc/passwd", 3, "timezone: not a time zone"),
+        ("snapshot_date:", "currency: euro\nsnapshot_date:", 4, "currency: string should match"),
+        (
+            "2025-06-30",
+            "'2025-06-30'",
+            4,
+            "snapshot_date: should be a date such as 2025-06-30, with",
+        ),
+        ("2025-06-30", "2025-06-30 12:00:00", 4, "snapshot_date: should be a date such as"),
+        ("2025-06-30", "[]", 4, "snapshot_date: should be a date such as"),
+        ("2025-06-30", "[2025-06-30, soon]", 4, "or a list of dates, got 'soon'"),
+        ("2025-06-30", "yesterday", 4, "snapshot_date: should be a date such as"),
+        (
+            "20_survival:\n    by: plan\n    confidence: 0.9",
+            "20_survival: 1",
+            9,
+            "should hold keys",
+        ),
+        # parameters
+        (
+            "20_survival",
+            "20_survivl",
+            9,
+            "parameters.20_survivl: no such notebook; did you mean '20",
+        ),
+        (
+            "by: plan",
+            "bye: plan",
+            10,
+            "parameters.20_survival.bye: no such parameter; did you mean",
+        ),
+        ("by: plan", "by: 3", 10, "by: expected str (such as 'start_month'), got 3"),
+        ("by: plan", "days: 30", 10, "days: expected list (such as [30, 90, 180, 365]), got 30"),
+        ("by: plan", "min_cell: true", 10, "min_cell: expected int (such as 10), got True"),
+        ("by: plan", "min_cell: 2.5", 10, "min_cell: expected int (such as 10), got 2.5"),
+        (
+            "confidence: 0.9",
+            "confidence: true",
+            11,
+            "confidence: expected float (such as 0.95), got",
+        ),
+        (
+            "confidence: 0.9",
+            "confidence: high",
+            11,
+            "confidence: expected float (such as 0.95), got",
+        ),
+        ("by: plan", "refresh: cdnow", 10, "refresh: is set by the refresh itself; leave it out"),
+    ],
+)
+def test_a_fault_is_named_with_its_line_its_key_and_what_was_expected(
+    workbook, old, new, line, words
+):
+    assert WHOLE.count(old) == 1
+    said = message(workbook, WHOLE.replace(old, new))
+    assert said.startswith(f"params/mine.yaml:{line}: ")
+    assert words in said
+    assert len(said.splitlines()) == 1
+
+
+def test_every_fault_is_in_one_message(workbook):
+    faulty = WHOLE.replace("Corner", "[").replace("[ Shop", "5").replace("30\np", "0\nq: 1\np")
+    lines = message(workbook, faulty).splitlines()
+    assert [line.split(": ")[1] for line in lines] == ["title", "churn.after_days", "q"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{kind: postgres, password: hunter2}",
+        "{kind: files, password: hunter2}",
+        "{password: hunter2}",
+        "postgres://me:hunter2@host/shop",
+        "[hunter2]",
+    ],
+)
+def test_what_may_be_a_secret_is_not_repeated(workbook, source):
+    said = message(workbook, WHOLE.replace("{kind: demo, data: simulated}", source))
+    assert said.startswith("params/mine.yaml:2: source")
+    assert "hunter2" not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        (WHOLE + "title: Again\n", 12, "title: given twice"),
+        (
+            WHOLE.replace("kind: contract", "kind: contract\n  kind: contract"),
+            7,
+            "kind: given twice",
+        ),
+        (WHOLE.replace("churn:", "churn: ["), 7, "not YAML: expected ',' or ']'"),
+        (WHOLE.replace("  after_days", "\tafter_days"), 7, "not YAML: found character '\\t' that"),
+        (WHOLE.replace("2025-06-30", "2025-06-31"), 4, "2025-06-31: day is out of range for month"),
+        (WHOLE.replace("Corner", "Cor\aner"), 1, "not YAML: special characters are not allowed"),
+        (
+            WHOLE.replace("Corner Shop", "!!python/object:os.system x"),
+            1,
+            "could not determine a con",
+        ),
+        ("? [a]\n: b\n", 1, "found unhashable key"),
+        ("? [a]\n: b\n? [a]\n: b\n", 1, "not YAML: found unhashable key"),
+        (WHOLE + "---\ntitle: Second\n", 12, "but found another document"),
+        ("- title\n- source\n", 1, "book: should hold keys and their values, got list"),
+        ("just words\n", 1, "book: should hold keys and their values, got 'just words'"),
+    ],
+)
+def test_what_is_not_the_yaml_of_a_book_is_refused_with_its_line(workbook, text, line, words):
+    said = message(workbook, text)
+    assert words in said
+    assert said.startswith(f"params/mine.yaml:{line}: ")
+
+
+@pytest.mark.parametrize("text", ["", "# nothing but a comment\n", "---\n"])
+def test_an_empty_book_lacks_every_key(workbook, text):
+    said = message(workbook, text)
+    for key in ("title", "source", "snapshot_date", "churn"):
+        assert f"{key}: missing; this key is needed" in said
+
+
+def test_a_book_that_is_not_utf_8_is_refused(workbook):
+    said = message(workbook, WHOLE.replace("Corner", "Café").encode("latin-1"))
+    assert said.startswith("params/mine.yaml: not UTF-8 text")
+
+
+def test_a_book_with_a_byte_order_mark_is_read(workbook):
+    assert load(workbook, "\ufeff" + WHOLE).title == "Corner Shop"
+
+
+# Tables
+
+
+def test_files_are_looked_for_before_anything_runs(workbook):
+    assert books.load("shop", workbook).tables["events"] == "data/events.csv"
+    for place in ("data/none.csv", "none/*.parquet", "/nowhere/at/all.csv"):
+        said = message(workbook, SHOP.replace("data/events.csv", place))
+        assert said == f"params/mine.yaml:4: tables.events: no such file: {place}"
+    said = message(workbook, SHOP.replace("data/events.csv", "''"))
+    assert said.startswith("params/mine.yaml:4: tables.events: no such file")
+
+
+def test_files_may_be_a_pattern_a_folder_or_lie_elsewhere(workbook):
+    for place in ("data/*.csv", "data", str(workbook / "data" / "events.csv"), "../*/data"):
+        assert load(workbook, SHOP.replace("data/events.csv", place)).tables["events"] == place
+
+
+@pytest.mark.parametrize(
+    ("kind", "table"), [("activity, activity: [purchase]", "events"), ("contract", "contracts")]
+)
+def test_a_book_of_files_names_the_tables_its_kind_needs(workbook, kind, table):
+    text = SHOP.replace("activity, activity: [purchase]", kind)
+    if table == "events":
+        text = text.replace("  events: data/events.csv\n", "")
+    said = message(workbook, text)
+    assert said == f"params/mine.yaml:3: tables.{table}: missing; this key is needed"

@@ -1,0 +1,219 @@
+"""From a book's source to its customer tables, whole; and the data that nothing can be said of."""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from drawing import save, shop
+
+from retention import book as books
+from retention.errors import Refused
+from retention.tables import promises, task, workspace
+
+TABLES = ("activity", "habits", "baskets", "spells", "customers_at", "exclusions")
+FORMS = pytest.mark.parametrize("form", ["csv", "parquet"])
+CONTRACT = "{kind: contract, after_days: 30}"
+
+
+def build(
+    root: Path, snapshot_date: str = "2024-12-31", form: str = "csv", churn: str = "", **tables
+) -> workspace.Workspace:
+    """Build the tables of the book "shop" with other tables, another end, another churn."""
+    text = (root / "params" / "shop.yaml").read_text()
+    for table, frame in tables.items():
+        save(frame, root / "data" / f"{table}.{form}")
+        text = text.replace(f"{table}: data/{table}.csv", f"{table}: data/{table}.{form}")
+    if "contracts" in tables:
+        text = text.replace("tables:", f"tables:\n  contracts: data/contracts.{form}")
+    if churn:
+        text = text.replace("{kind: activity, activity: [purchase], after_days: 60}", churn)
+    (root / "params" / "shop.yaml").write_text(text)
+    folder = root / "built" / snapshot_date
+    here = workspace.Workspace("shop", snapshot_date, "tables", folder)
+    day = date.fromisoformat(snapshot_date)
+    task.build(books.at(books.load("shop", root), day), here)
+    return here
+
+
+def message(root: Path, *args, **kwargs) -> str:
+    """What is said on refusing; nothing has been written then, and nobody is named."""
+    with pytest.raises(Refused) as refusal:
+        build(root, *args, **kwargs)
+    assert not (root / "built").exists()
+    assert "customer-" not in str(refusal.value)
+    return str(refusal.value)
+
+
+def excluded(here: workspace.Workspace) -> dict[str, int]:
+    return dict(workspace.read_table(here, "exclusions").rows())
+
+
+def contracts() -> pl.DataFrame:
+    """A contract for each customer of the shop, every third ended after 60 days."""
+    people = shop()["customers"]
+    number = pl.col("customer_id").str.extract(r"(\d+)").cast(pl.Int64)
+    return people.with_columns(
+        ended=pl.when(number % 3 == 0).then(pl.col("started") + pl.duration(days=60)),
+        plan=pl.lit("basic"),
+    )
+
+
+@FORMS
+def test_a_book_of_activity_gives_all_its_tables(workbook, form):
+    here = build(workbook, form=form, **shop())
+
+    tables = {name: workspace.read_table(here, name) for name in TABLES}
+    assert tables["customers_at"].height == 60
+    known = shop()["events"].filter(pl.col("at") <= date(2024, 12, 31))
+    assert tables["activity"]["events"].sum() == known.height
+    first = tables["spells"].filter(spell=1)
+    assert first["event_observed"].sum() == 20
+    assert first["excluded"].null_count() == 60
+    for name, frame in tables.items():
+        assert not promises.broken(frame, promises.PROMISES[name])
+
+
+@FORMS
+def test_a_book_of_contracts_gives_all_its_tables(workbook, form):
+    here = build(workbook, form=form, churn=CONTRACT, contracts=contracts(), **shop())
+
+    spells = workspace.read_table(here, "spells")
+    assert (spells.height, spells["event_observed"].sum()) == (60, 20)
+    at = workspace.read_table(here, "customers_at")
+    assert at["in_risk_set"].sum() == 40
+    assert at["plan"].unique().to_list() == ["basic"]
+
+
+def test_csv_and_parquet_give_the_same_bytes(workbook):
+    contents = []
+    for form in ("csv", "parquet"):
+        folder = build(workbook, form=form, **shop()).folder / "tables"
+        contents.append([(folder / f"{name}.parquet").read_bytes() for name in TABLES])
+    assert contents[0] == contents[1]
+
+
+@FORMS
+def test_the_order_of_rows_in_the_source_never_matters(workbook, form):
+    contents = []
+    for seed in (1, 2):
+        tables = {name: t.sample(fraction=1, shuffle=True, seed=seed) for name, t in shop().items()}
+        folder = build(workbook, form=form, **tables).folder / "tables"
+        contents.append([(folder / f"{name}.parquet").read_bytes() for name in TABLES])
+    assert contents[0] == contents[1]
+
+
+@FORMS
+def test_events_after_the_snapshot_are_dropped_and_counted(workbook, form):
+    events, cut = shop()["events"], date(2024, 10, 31)
+    known = events.filter(pl.col("at") <= cut)
+    contents = []
+    for table, later in ((events, events.height - known.height), (known, 0)):
+        here = build(workbook, cut.isoformat(), form=form, events=table)
+        assert excluded(here)["after_snapshot"] == later
+        written = [here.folder / "tables" / f"{name}.parquet" for name in TABLES[:-1]]
+        contents.append([file.read_bytes() for file in written])
+    assert known.height < events.height
+    assert contents[0] == contents[1]
+
+
+def test_customers_who_were_never_active_are_counted_and_kept(workbook):
+    idle = pl.DataFrame({"customer_id": ["customer-x"], "started": [date(2024, 5, 1)]})
+    people = pl.concat([shop()["customers"], idle])
+    here = build(workbook, events=shop()["events"], customers=people)
+
+    assert excluded(here)["never_active"] == 1
+    assert workspace.read_table(here, "customers_at").height == 61
+
+
+def test_without_starts_the_first_customers_seen_are_left_out_and_counted(workbook):
+    people = shop()["customers"].with_columns(started=pl.lit(None, pl.Date))
+    here = build(workbook, form="parquet", events=shop()["events"], customers=people)
+    assert excluded(here)["unknown_start"] == 20
+
+
+# Data that nothing can be said of
+
+
+@FORMS
+def test_a_table_of_events_without_rows_is_refused(workbook, form):
+    said = message(workbook, form=form, events=shop()["events"].clear())
+    assert said == f"data/events.{form}: no event up to 2024-12-31"
+
+
+def test_a_snapshot_before_all_events_is_refused(workbook):
+    assert message(workbook, "2023-12-31") == "data/events.csv: no event up to 2023-12-31"
+
+
+@FORMS
+@pytest.mark.parametrize("n", [1, 9])
+def test_one_customer_or_a_handful_is_too_few(workbook, form, n):
+    few = shop()["customers"].head(n)
+    events = shop()["events"].join(few, on="customer_id", how="semi")
+    said = message(workbook, form=form, events=events, customers=few)
+    assert said.startswith(f"{n} customer(s) with a spell: at least 10 are needed")
+
+
+@FORMS
+def test_one_cohort_has_nothing_to_be_compared_with(workbook, form):
+    january = shop()["customers"].filter(pl.col("started") < date(2024, 2, 1))
+    events = shop()["events"].join(january, on="customer_id", how="semi")
+    said = message(workbook, form=form, events=events, customers=january)
+    assert said.startswith("all customers started in one month: one cohort has nothing to be")
+
+
+def test_returns_in_later_months_make_no_second_cohort(workbook):
+    january = shop()["customers"].filter(pl.col("started") < date(2024, 2, 1))
+    events = shop()["events"].join(january, on="customer_id", how="semi")
+    back = events.head(1).with_columns(at=pl.lit(date(2024, 9, 1)))
+    said = message(workbook, events=pl.concat([events, back]), customers=january)
+    assert said.startswith("all customers started in one month")
+
+
+@FORMS
+def test_where_nobody_has_left_there_is_no_churn_to_learn_from(workbook, form):
+    loyal = shop()["events"].filter(pl.len().over("customer_id") > 3)
+    said = message(workbook, "2024-09-30", form=form, events=loyal)
+    assert said.startswith("nobody has left by 2024-09-30: there is no churn to learn from")
+
+
+@FORMS
+def test_where_everybody_has_left_there_is_nobody_to_analyse(workbook, form):
+    said = message(workbook, "2026-12-31", form=form, **shop())
+    assert said.startswith("everybody has left by 2026-12-31: nobody is in force to analyse")
+
+
+def test_where_no_spell_can_be_judged_the_three_ways_out_are_named(workbook):
+    churn = "{kind: activity, activity: [purchase], after_days: 400}"
+    said = message(workbook, churn=churn)
+    assert said.startswith("no first spell can be judged: all are too new or have an unknown start")
+    for way in (
+        "a later snapshot_date",
+        "a smaller churn: after_days",
+        "give customers a `started`",
+    ):
+        assert way in said
+
+
+@pytest.mark.parametrize(
+    "churn",
+    [
+        "{kind: activity, activity: [purchase, visits], after_days: 60}",
+        "{kind: contract, activity: [visits], after_days: 60}",
+    ],
+)
+def test_a_kind_of_event_that_does_not_occur_is_refused(workbook, churn):
+    said = message(workbook, churn=churn, contracts=contracts())
+    assert said == "churn: activity: no event is of kind 'visits' (found: purchase)"
+
+
+def test_a_contract_book_without_contracts_is_refused(workbook):
+    demo = "title: x\nsource: {kind: demo, data: cdnow}\nsnapshot_date: 1998-06-30\n"
+    (workbook / "params" / "shop.yaml").write_text(f"{demo}churn: {CONTRACT}\n")
+    assert message(workbook, "1998-06-30") == "churn: kind: contract needs the table contracts"
+
+
+def test_a_broken_promise_stops_the_task_before_anything_is_written(workbook):
+    events = shop()["events"].with_columns(at=pl.col("at") - timedelta(days=1))
+    said = message(workbook, events=events)
+    assert "data/events.csv: at: promise broken: 'at is not before the customer's start'" in said
