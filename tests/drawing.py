@@ -62,8 +62,7 @@ def shop() -> dict[str, pl.DataFrame]:
         for visit in range(3 if number % 3 == 0 else 18)
     ]
     events = pl.DataFrame(bought, schema=["customer_id", "at"], orient="row").with_columns(
-        kind=pl.lit("purchase"),
-        amount=pl.Series(5.0 + number % 7 for number in range(len(bought))),
+        kind=pl.lit("purchase"), amount=pl.Series(5.0 + number % 7 for number in range(len(bought)))
     )
     customers = events.group_by("customer_id").agg(started=pl.col("at").min()).sort("customer_id")
     return {"events": events, "customers": customers}

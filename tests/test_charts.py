@@ -14,7 +14,7 @@ import pytest
 from bs4 import BeautifulSoup
 from matplotlib.figure import Figure
 
-from retention.pages import charts
+from retention.pages import charts, show
 
 EVIL = "<script>alert(1)</script>"
 
@@ -108,8 +108,8 @@ def figures():
 def shown():
     """Every chart, finished for the page."""
     return {
-        name: charts.show(
-            figure, title=f"Finding {name} {EVIL}", alt=f"In words {EVIL}", table=HAZARDS
+        name: show.figure(
+            figure, title=f"Finding {name} {EVIL}", alt=f"In words {EVIL}", rows=HAZARDS
         ).data
         for name, figure in figures().items()
     }
@@ -120,7 +120,7 @@ def digest():
 
 
 def words(figure):
-    return re.findall(r"<text[^>]*>([^<]*)</text>", charts.show(figure, title="t", alt="a").data)
+    return re.findall(r"<text[^>]*>([^<]*)</text>", show.figure(figure, title="t", alt="a").data)
 
 
 def test_every_chart_gives_a_figure_and_equal_bytes_in_every_process():
@@ -148,7 +148,7 @@ def test_charts_share_a_page_without_sharing_ids():
 
 
 def test_no_value_is_markup():
-    html = "".join(shown().values()) + charts.table(SEGMENTS, EVIL, names={"n": EVIL}).data
+    html = "".join(shown().values()) + show.table(SEGMENTS, EVIL, names={"n": EVIL}).data
     assert html.count("&lt;script&gt;") > 20
     assert "<script" not in html
 
@@ -156,7 +156,7 @@ def test_no_value_is_markup():
 def test_text_takes_the_colour_of_the_page_and_nothing_points_outside():
     html = "".join(shown().values())
     assert "currentColor" in html
-    assert charts.TEXT not in html
+    assert show.TEXT not in html
     assert "http" not in html
 
 
@@ -164,7 +164,7 @@ def test_text_takes_the_colour_of_the_page_and_nothing_points_outside():
 def test_a_figure_without_words_is_refused(missing):
     figure = charts.retention_curves(POOLED)
     with pytest.raises(ValueError, match="alt text"):
-        charts.show(figure, **{"title": "t", "alt": "a"} | {missing: " "})
+        show.figure(figure, **{"title": "t", "alt": "a"} | {missing: " "})
 
 
 def test_survival_shows_numbers_at_risk_and_a_dash_after_the_end():
@@ -194,7 +194,7 @@ def test_what_is_not_observed_is_left_blank_never_zero():
     assert text.count("100") == 8
     assert text.count("12") == 1
     assert "1997-01 (n 401)" in text
-    assert "pattern" in charts.show(charts.retention_triangle(TRIANGLE), title="t", alt="a").data
+    assert "pattern" in show.figure(charts.retention_triangle(TRIANGLE), title="t", alt="a").data
 
 
 def test_a_triangle_of_many_ages_prints_no_numbers_but_a_scale():
@@ -238,7 +238,7 @@ def test_long_curves_and_dense_maps_stay_small():
     waves = np.sin(np.arange(1, 4001)) / 9 + 0.5  # one row a day for eleven years
     long = pl.DataFrame({"duration_days": range(1, 4001), "survival": waves})
     long = curve("long", 1).head(1).drop(long.columns).join(long, how="cross")
-    html = charts.show(charts.survival_curves(long, "plan"), title="t", alt="a").data
+    html = show.figure(charts.survival_curves(long, "plan"), title="t", alt="a").data
     assert len(html) < 20_000
     assert len(shown()["map"]) < 80_000
 
@@ -254,7 +254,7 @@ def test_a_table_prints_numbers_for_readers():
             "vip": [True, False],
         }
     )
-    page = BeautifulSoup(charts.table(frame, "Segments", percent=["share"]).data, "html.parser")
+    page = BeautifulSoup(show.table(frame, "Segments", percent=["share"]).data, "html.parser")
     cells = [[cell.text for cell in row.find_all(["th", "td"])] for row in page.find_all("tr")]
     assert cells == [
         ["segment", "customers", "cents", "share", "ratio", "vip"],
@@ -270,14 +270,14 @@ def test_a_table_prints_numbers_for_readers():
 
 
 def test_a_long_table_says_how_much_is_left_out():
-    html = charts.table(pl.DataFrame({"day": range(1200)}), "Days", limit=5).data
+    html = show.table(pl.DataFrame({"day": range(1200)}), "Days", limit=5).data
     assert html.count("<tr>") == 6
     assert "The first 5 of 1,200 rows." in html
 
 
 def test_a_table_refuses_columns_it_does_not_have():
     with pytest.raises(ValueError, match="no column shre"):
-        charts.table(SEGMENTS, "Segments", percent=["shre"])
+        show.table(SEGMENTS, "Segments", percent=["shre"])
 
 
 # Machado, Oliveira and Fernandes (2009), severity 1: no red, no green, no blue cones.
@@ -321,7 +321,7 @@ def test_colours_differ_to_every_eye(cones):
 
 
 def test_colours_stand_out_from_light_and_dark_pages():
-    css = (charts.TEMPLATES / "report.css").read_text()
+    css = (show.TEMPLATES / "report.css").read_text()
     papers = re.findall(r"--paper: (#\w{6})", css)
     assert len(papers) == 2
     for paper, colour in itertools.product(papers, (*charts.PALETTE, charts.GREY)):

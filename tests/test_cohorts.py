@@ -31,11 +31,7 @@ def cdnow_retention(file: str) -> pl.DataFrame:
     )
     days = activity.activity(events)
     stretches = spells.from_activity(
-        days,
-        customers,
-        kinds=["purchase"],
-        snapshot_day=calendar.day_of(SNAPSHOT),
-        after_days=180,
+        days, customers, kinds=["purchase"], snapshot_day=calendar.day_of(SNAPSHOT), after_days=180
     )
     starts = cohorts.starts(stretches)
     months = cohorts.months(days, stretches, PURCHASES, calendar.day_of(SNAPSHOT))

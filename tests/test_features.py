@@ -134,6 +134,7 @@ def test_the_present_spell_is_the_last_and_gives_plan_and_last_day():
 def test_an_attribute_plan_stands_for_the_contract_s():
     people = CUSTOMERS.with_columns(plan=pl.lit("their own"))
     assert at(customers=people)["plan"].unique().to_list() == ["their own"]
+    assert set(at(customers=people).columns) == set(at().columns)
 
 
 def test_only_the_named_kinds_are_behaviour_and_all_where_none_is_named():

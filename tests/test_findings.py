@@ -28,7 +28,7 @@ def test_a_finding_is_said_and_recorded(space):
     sentence = "{value} of {n} stay ({ci})."
     said = findings.say(space, "stay", sentence, value=0.1234, unit="share", ci=(0.1, 0.15), n=5000)
 
-    assert said.data == '<p class="finding">12.3 % of 5,000 stay (10.0 % to 15.0 %).</p>'
+    assert said.data == '<p class="finding">12.3% of 5,000 stay (10.0% to 15.0%).</p>'
     row = findings.recorded(space).row(0, named=True)
     assert (row["notebook"], row["name"], row["value"]) == ("20_survival", "stay", 0.1234)
     assert (row["ci_lower"], row["ci_upper"], row["previous"]) == (0.1, 0.15, None)
@@ -52,7 +52,7 @@ def test_what_is_unknown_is_a_dash(space):
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
-        ({"definition": "d", "code": "c"}, "(It was 5.0 % at 2025-03-31.)"),
+        ({"definition": "d", "code": "c"}, "(It was 5.0% at 2025-03-31.)"),
         ({"definition": "other", "code": "c"}, "not comparable"),
         ({"definition": "d", "code": "other"}, "not comparable"),
     ],
@@ -102,7 +102,7 @@ def test_a_figure_is_the_one_row_asked_for():
 def test_a_text_alternative_lists_key_figures():
     table = pl.DataFrame({"plan": ["a", "b"], "day": [30, 30], "share": [0.5, None]})
 
-    assert findings.listed(table, "plan", "share", "day", "share") == "a, day 30: 50.0 %."
+    assert findings.listed(table, "plan", "share", "day", "share") == "a, day 30: 50.0%."
     assert findings.listed(table.clear(), "plan", "share") == "Nothing can be shown."
 
 
@@ -133,7 +133,7 @@ def test_a_total_never_gives_a_hidden_count_away(counts, min_cell):
     ("value", "unit", "shown"),
     [
         (1234.0, "customers", "1,234"),
-        (0.05, "share", "5.0 %"),
+        (0.05, "share", "5.0%"),
         (3.14159, "", "3.14"),
         (1234.5, "", "1,234"),
         (None, "", "–"),

@@ -69,7 +69,7 @@ def test_run_all_in_jupyterlab_shows_what_the_page_shows(make_workbook):
         page = browser.new_page()
         page.goto(address)
         page.locator(".jp-Notebook").first.wait_for(timeout=60_000)
-        page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=60_000)
+        page.get_by_text("| Idle").wait_for(timeout=60_000)
         page.locator("#jp-MainMenu").get_by_text("Run", exact=True).click()
         page.locator("li[data-command='runmenu:run-all']").click()
         for _ in range(30):

@@ -31,10 +31,7 @@ def test_every_customer_is_in_exactly_one_stage():
 
 def test_shares_add_up_and_follow_a_life():
     frame = pl.DataFrame(
-        {
-            "lifecycle": ["gone", "active", "new", "active"],
-            "amount_cents_365d": [0, 300, 100, 0],
-        }
+        {"lifecycle": ["gone", "active", "new", "active"], "amount_cents_365d": [0, 300, 100, 0]}
     )
 
     shares = lifecycle.shares(frame)

@@ -14,7 +14,7 @@ import test_charts
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from retention.pages import charts, page
+from retention.pages import page, show
 
 EVIL = test_charts.EVIL
 FINDING = '<p class="finding">Half of the monthly customers have left by day 231.</p>'
@@ -40,7 +40,7 @@ def sample():
             code("from retention.pages import charts, findings"),
             code("findings.say(...)  # <b>", html(FINDING)),
             new_markdown_cell("## Who is in?\n\n| a | b |\n|---|---|\n| 1 | 2 |"),
-            code("charts.table(...)", html(charts.table(WIDE, "Wide").data)),
+            code("show.table(...)", html(show.table(WIDE, "Wide").data)),
             code(
                 "print(...)",
                 new_output("stream", name="stdout", text=f"\x1b[31mread 5 rows\x1b[0m {EVIL}\n"),

@@ -54,3 +54,11 @@ def test_coverage_is_counted_by_kind():
         ("visit", 1, 7, 0, date(1970, 1, 31), date(1970, 1, 31)),
     ]
     assert found["amount"].to_list() == pytest.approx([2.01, 0])
+
+
+def test_coverage_is_in_order_of_kind():
+    kinds = list("gfedcba")
+    activity = pl.DataFrame({"customer_id": kinds, "day": range(7), "kind": kinds}).with_columns(
+        events=pl.lit(1), orders=pl.lit(1), amount_cents=pl.lit(1)
+    )
+    assert quality.coverage(activity)["kind"].to_list() == sorted(kinds)

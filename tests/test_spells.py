@@ -182,8 +182,7 @@ def test_a_known_start_before_the_data_makes_the_spell_enter_late():
 
 def test_who_was_silent_for_after_days_before_being_seen_begins_anew():
     found = of_activity(
-        "| customer_id | day |\n| back | 10 |",
-        "| customer_id | started_day |\n| back | -40 |",
+        "| customer_id | day |\n| back | 10 |", "| customer_id | started_day |\n| back | -40 |"
     )
     assert_drawn(
         found,

@@ -21,10 +21,7 @@ COLUMNS = {
         ("kind", "order_id", "amount", "product", "category", "channel"),
     ),
     "customers": (("customer_id",), ("started",)),
-    "contracts": (
-        ("customer_id", "started"),
-        ("ended", "booked", "cause", "plan", "amount"),
-    ),
+    "contracts": (("customer_id", "started"), ("ended", "booked", "cause", "plan", "amount")),
 }
 
 
@@ -145,11 +142,7 @@ def load(name: str, root: Path) -> Book:
     except ValidationError as error:
         faults = dict(map(_fault, error.errors())).items()
     else:
-        faults = [
-            *_column_faults(book),
-            *_parameter_faults(book, root),
-            *_table_faults(book, root),
-        ]
+        faults = [*_column_faults(book), *_parameter_faults(book, root), *_table_faults(book, root)]
     if faults:
         raise Refused(
             "\n".join(
@@ -220,10 +213,7 @@ def _parameter_faults(book: Book, root: Path):
     found = {path.stem: path for path in sorted((root / "notebooks").glob("*.ipynb"))}
     for stem, given in book.parameters.items():
         if stem not in found:
-            yield (
-                ("parameters", stem),
-                f"no such notebook{notebooks.nearest(stem, found)}",
-            )
+            yield (("parameters", stem), f"no such notebook{notebooks.nearest(stem, found)}")
             continue
         defaults = notebooks.declared(found[stem])
         for name, value in given.items():
@@ -234,10 +224,7 @@ def _parameter_faults(book: Book, root: Path):
 def _table_faults(book: Book, root: Path):
     """Tables that a book of this kind needs, and files that are not there."""
     if book.churn.kind == "activity" and not book.churn.activity:
-        yield (
-            ("churn", "activity"),
-            "an activity book names the kinds of event that count",
-        )
+        yield (("churn", "activity"), "an activity book names the kinds of event that count")
     if book.source.kind != "files":
         return
     needed = {"events"} | ({"contracts"} if book.churn.kind == "contract" else set())

@@ -38,11 +38,7 @@ def months_in_force(spells, months, *, snapshot_day: int):
     """
     spans = spells.select(
         "customer_id", "start_day", last_day=nw.col("end_day").fill_null(snapshot_day)
-    ).select(
-        "customer_id",
-        first=calendar.month("start_day"),
-        last=calendar.month("last_day"),
-    )
+    ).select("customer_id", first=calendar.month("start_day"), last=calendar.month("last_day"))
     return (
         spans.join(months, how="cross")
         .filter((nw.col("month") >= nw.col("first")) & (nw.col("month") <= nw.col("last")))
@@ -115,10 +111,7 @@ def first_and_last(cells: pl.DataFrame, ages: list[int]) -> pl.DataFrame:
 
 
 def retention(
-    starts: pl.DataFrame,
-    counts: pl.DataFrame,
-    snapshot_date: date,
-    confidence: float = 0.95,
+    starts: pl.DataFrame, counts: pl.DataFrame, snapshot_date: date, confidence: float = 0.95
 ) -> pl.DataFrame:
     """Bounded retention of monthly cohorts and of all cohorts pooled.
 
@@ -150,10 +143,7 @@ def retention(
     year, month = (pl.col("cohort") // 12).cast(pl.String), pl.col("cohort") % 12 + 1
     name = pl.concat_str(year, month.cast(pl.String).str.zfill(2), separator="-")
     both = pl.concat(
-        [
-            cells.with_columns(cohort=name),
-            pooled.select("cohort", "n_start", "age", "n_active"),
-        ]
+        [cells.with_columns(cohort=name), pooled.select("cohort", "n_start", "age", "n_active")]
     )
     return both.select(
         pl.lit("bounded").alias("definition"),

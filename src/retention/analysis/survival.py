@@ -251,10 +251,7 @@ def hazard_ratios(
 
 
 def hazard_ratios_by_cause(
-    observed: pl.DataFrame,
-    covariates: list[str],
-    causes: list[str],
-    confidence: float = 0.95,
+    observed: pl.DataFrame, covariates: list[str], causes: list[str], confidence: float = 0.95
 ) -> pl.DataFrame:
     """`hazard_ratios` for each of ``causes``, or for any end where none is named; one table.
 

@@ -1,41 +1,26 @@
-"""Charts and tables for readers: a tidy table in, a Figure or finished HTML out.
+"""Charts: a tidy result table in, a Figure out. Nothing here computes a statistic.
 
-Nothing here computes a statistic. A chart shows its intervals and its n; ``show`` gives it the
-headline, the text alternative and the table without which it is not published.
+A chart shows its intervals and its n; `show.figure` gives it the headline, the text alternative
+and the table without which it is not published.
 """
 
-import base64
-import hashlib
-import io
-import re
-import textwrap
-from collections.abc import Callable, Collection
-from pathlib import Path
-from xml.etree import ElementTree
-
-import jinja2
 import numpy as np
 import polars as pl
 import seaborn as sns
-from IPython.display import HTML
-from markupsafe import Markup
-from matplotlib import pyplot as plt
-from matplotlib import rc_context, rc_params_from_file
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator, PercentFormatter
-from PIL import Image
 
-TEMPLATES = Path(__file__).parent / "templates" / "report"
-TEXT = "#010203"  # stands for the colour of the text around the chart: see ``_in_page``
+from retention.pages import words
+from retention.pages.show import LOOK, TEXT
+
 GREY = "#7A7A7A"
 # Chosen by search: every pair differs by 0.1 in OKLab, or 0.17 to full colour vision, also
 # without red, green or blue cones; 3:1 against a white and a near-black page.
 PALETTE = ("#348DF2", "#AE450E", "#0B7760", "#DD5FA9", "#8347C1", "#95901B")
 MARKERS = ("o", "s", "^", "D", "v", "P")
-PNG = "data:image/png;base64,"
 DASHES = ("-", "--")
-LOOK = rc_params_from_file(TEMPLATES / "charts.mplstyle", use_default_template=False)
 
 
 @rc_context(LOOK)
@@ -90,17 +75,13 @@ def hazard_ratios(table: pl.DataFrame) -> Figure:
         table["cause"].unique(maintain_order=True).to_list() if "cause" in table.columns else [None]
     )
     named = [name for name in ("term", "cause") if name in table.columns]
-    axes = _rows(["\n".join(map(_wrapped, row)) for row in table.select(named).iter_rows()])
+    axes = _rows(["\n".join(map(words.wrapped, row)) for row in table.select(named).iter_rows()])
     axes.axvline(1, color=TEXT, linewidth=1)
     for y, row in enumerate(table.iter_rows(named=True)):
         which = causes.index(row.get("cause"))
         _interval(axes, y, row["ci_lower"], row["ci_upper"], _look(which)["color"])
         axes.plot(
-            row["hazard_ratio"],
-            y,
-            MARKERS[which % 6],
-            color=_look(which)["color"],
-            markersize=9,
+            row["hazard_ratio"], y, MARKERS[which % 6], color=_look(which)["color"], markersize=9
         )
         _at_right(axes, y, "{hazard_ratio:.2f} ({ci_lower:.2f}–{ci_upper:.2f})".format(**row))
     ends = np.log(table.select("ci_lower", "ci_upper").to_numpy().astype(float))
@@ -127,7 +108,7 @@ def retention_triangle(table: pl.DataFrame) -> Figure:
     """
     sizes = table.group_by("cohort", maintain_order=True).agg(pl.col("n_start").max())
     labels = [
-        f"{_short(row['cohort'], 12)} (n {_text(row['n_start'])})"
+        f"{words.short(row['cohort'], 12)} (n {words.text(row['n_start'])})"
         for row in sizes.iter_rows(named=True)
     ]
     values, _, ages = _grid(table.sort("age", maintain_order=True), "cohort", "age", "retention")
@@ -140,11 +121,11 @@ def retention_triangle(table: pl.DataFrame) -> Figure:
 
 @rc_context(LOOK)
 def profile_heatmap(table: pl.DataFrame) -> Figure:
-    """Draw how far each segment lies from the average customer in each trait.
+    """Draw how far each segment lies from the typical customer in each trait.
 
-    Takes   one row per segment and trait: segment, trait, difference (in standard deviations
-            of all customers; null = not known or hidden)
-    Returns a heat map, traits in rows, segments in columns, 0 = like everyone
+    Takes   one row per segment and trait: segment, trait, difference (of medians, in interquartile
+            ranges of all customers; null = not known or hidden)
+    Returns a heat map, traits in rows, segments in columns, 0 = like the middle of all
 
     Refuses an empty table, and a segment and trait given twice.
     """
@@ -153,7 +134,7 @@ def profile_heatmap(table: pl.DataFrame) -> Figure:
     axes.tick_params(axis="x", rotation=40 if max(map(len, segments)) > 4 else 0)
     for label in axes.get_xticklabels():
         label.set(ha="right" if label.get_rotation() else "center", rotation_mode="anchor")
-    axes.set_title("Standard deviations from the average")
+    axes.set_title("Interquartile ranges from the median")
     return axes.figure
 
 
@@ -177,17 +158,19 @@ def bars(
     Refuses an empty table.
     """
     _refuse_empty(table)
-    sizes = [f"\nn {_text(size)}" for size in table[n]] if n else [""] * table.height
-    axes = _rows([_wrapped(name) + size for name, size in zip(table[label], sizes, strict=True)])
+    sizes = [f"\nn {words.text(size)}" for size in table[n]] if n else [""] * table.height
+    axes = _rows(
+        [words.wrapped(name) + size for name, size in zip(table[label], sizes, strict=True)]
+    )
     values = table[value].cast(pl.Float64).to_numpy()
     look = {"color": PALETTE[0], "saturation": 1, "width": 0.6, "linewidth": 0}
     sns.barplot(x=values, y=range(len(values)), orient="h", ax=axes, **look)
     for y, row in enumerate(table.iter_rows(named=True)):
         if ci_lower and ci_upper:
             _interval(axes, y, row[ci_lower], row[ci_upper], TEXT)
-        _at_right(axes, y, _text(row[value], percent))
+        _at_right(axes, y, words.text(row[value], percent))
     axes.axvline(0, color=TEXT, linewidth=1)
-    axes.set(xlabel="", ylabel="", title=_heading(value))
+    axes.set(xlabel="", ylabel="", title=words.heading(value))
     axes.xaxis.set_major_locator(MaxNLocator(4))
     if percent:
         axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.6g}%")
@@ -222,158 +205,12 @@ def cluster_map(points: pl.DataFrame) -> Figure:
             continue
         name = members["name"][0] if "name" in members.columns else f"cluster {cluster}"
         middle = members["x"].median(), members["y"].median()
-        box = {
-            "boxstyle": "round",
-            "facecolor": "#1C1F23",
-            "edgecolor": "none",
-            "alpha": 0.85,
-        }
+        box = {"boxstyle": "round", "facecolor": "#1C1F23", "edgecolor": "none", "alpha": 0.85}
         centred = {"ha": "center", "va": "center", "color": "white", "bbox": box}
-        axes.text(*middle, f"{_short(name)}\n{size}", **centred)
+        axes.text(*middle, f"{words.short(name)}\n{size}", **centred)
     axes.set(xlabel="", ylabel="")
     axes.set_axis_off()
     return axes.figure
-
-
-def show(
-    figure: Figure,
-    *,
-    title: str,
-    alt: str,
-    table: pl.DataFrame | None = None,
-    definition: str | None = None,
-    percent: Collection[str] = (),
-    limit: int = 50,
-) -> HTML:
-    """Finish a chart for the page: headline, drawing, text alternative, definition, table.
-
-    ``title`` states the finding; ``alt`` says in words what the drawing shows, with its key
-    figures; ``table`` is the table behind the chart, its first ``limit`` rows printed, columns
-    named in ``percent`` as per cent; ``definition`` says what is measured, and on whom.
-    Returns one ``<figure>`` and closes the figure. Equal charts give equal bytes.
-
-    Raises:
-        ValueError: ``title`` or ``alt`` is empty.
-    """
-    if not title.strip() or not alt.strip():
-        raise ValueError("a figure needs a title that states the finding and an alt text")
-    behind = table if table is None else _table(table, title, percent=percent, limit=limit).data
-    html = template("figure.html.j2").render(
-        title=title,
-        svg=_svg(figure, title, alt),
-        definition=definition,
-        table=behind and Markup(behind),
-    )
-    plt.close(figure)
-    return HTML(html)
-
-
-def present(
-    chart: Callable[..., Figure],
-    rows: pl.DataFrame,
-    *,
-    empty: str = "",
-    by: str = "",
-    **words,
-) -> HTML:
-    """`show` ``chart(rows)``; where there are no rows, say ``empty`` instead.
-
-    ``by`` is handed to charts that need it; ``words`` are those of `show`.
-    """
-    if rows.is_empty():
-        return HTML(template("note.html.j2").render(text=empty or "Nothing can be shown."))
-    return show(chart(rows, by) if by else chart(rows), **words)
-
-
-def table(
-    frame: pl.DataFrame,
-    caption: str,
-    *,
-    percent: Collection[str] = (),
-    names: dict[str, str] | None = None,
-    limit: int = 50,
-) -> HTML:
-    """Print a table for readers, its first column as the name of each row.
-
-    Whole numbers get thousands separators, columns named in ``percent`` (shares, 0 to 1) per
-    cent, other numbers three significant figures; null is a dash, explained beneath; text such
-    as "<10" stands as it is. ``names`` gives headings, by default the column's name in words.
-    At most ``limit`` rows are printed, and a note says how many there are.
-
-    Raises:
-        ValueError: the caption is empty, or ``percent`` or ``names`` name an unknown column.
-    """
-    names = names or {}
-    if not caption.strip():
-        raise ValueError("a table needs a caption")
-    if unknown := {*percent, *names} - set(frame.columns):
-        raise ValueError(f"table {caption!r} has no column {', '.join(sorted(unknown))}")
-    shown = frame.head(limit)
-    notes = {
-        f"The first {limit:,} of {frame.height:,} rows.": frame.height > limit,
-        "No rows.": frame.is_empty(),
-        "– means not observed, not applicable or hidden.": sum(shown.null_count().row(0)),
-    }
-    columns = [
-        (names.get(column.name, _heading(column.name)), _is_number(column)) for column in shown
-    ]
-    rows = [
-        [_text(value, name in percent) for name, value in row.items()]
-        for row in shown.iter_rows(named=True)
-    ]
-    note = " ".join(note for note, is_so in notes.items() if is_so)
-    html = template("table.html.j2").render(caption=caption, columns=columns, rows=rows, note=note)
-    return HTML(html)
-
-
-_table = table  # for ``show``, which has an argument of that name
-
-
-def template(name: str) -> jinja2.Template:
-    """Give a template of the report; whatever is filled in is escaped."""
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-    ).get_template(name)
-
-
-def _is_number(column: pl.Series) -> bool:
-    if column.dtype == pl.String:
-        return column.str.contains(r"^<\d+$").any()  # a count with small cells hidden
-    return column.dtype.is_numeric()
-
-
-def _heading(name: str) -> str:
-    words = name.replace("ci_lower", "interval_from").replace("ci_upper", "interval_to")
-    return words.replace("_", " ")
-
-
-def _text(value: object, percent: bool = False) -> str:
-    match value:
-        case None:
-            return "–"
-        case bool():
-            return "yes" if value else "no"
-        case int() | float() if percent:
-            return f"{value:.1%}".replace("-", "−")
-        case int():
-            return f"{value:,}".replace("-", "−")
-        case float():
-            round_ = 999.5 <= abs(value) < np.inf
-            text = f"{value:,.0f}" if round_ else f"{value:#.3g}".rstrip(".")
-            return text.replace("-", "−")
-        case _:
-            return str(value)
-
-
-def _short(value: object, length: int = 20) -> str:
-    text = "".join(letter if letter.isprintable() else " " for letter in _text(value))
-    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
-
-
-def _wrapped(value: object) -> str:
-    return "\n".join(textwrap.wrap(_short(value, 40), 20))
 
 
 def _look(number: int) -> dict[str, str]:
@@ -411,12 +248,9 @@ def _at_right(axes: Axes, y: float, text: str) -> None:
 
 
 def _curves(
-    table: pl.DataFrame,
-    columns: tuple[str, str, str],
-    words: tuple[str, str, str],
-    steps: bool,
+    table: pl.DataFrame, columns: tuple[str, str, str], names: tuple[str, str, str], steps: bool
 ) -> Figure:
-    """One line per group of ``table``; columns and words are those of x, share and count."""
+    """One line per group of ``table``; columns and names are those of x, share and count."""
     _refuse_empty(table)
     x, share, count = columns
     groups = {
@@ -427,14 +261,8 @@ def _curves(
     end = table[x].max()
     axes = _canvas(3.9 + 0.28 * len(groups))
     for number, line in enumerate(groups.values()):
-        _line(
-            axes,
-            line.select(x, share, "ci_lower", "ci_upper"),
-            end,
-            _look(number),
-            steps,
-        )
-    axes.set(xlim=(0, end), ylim=(0, 1.02), title=words[0], xlabel=words[1], ylabel="")
+        _line(axes, line.select(x, share, "ci_lower", "ci_upper"), end, _look(number), steps)
+    axes.set(xlim=(0, end), ylim=(0, 1.02), title=names[0], xlabel=names[1], ylabel="")
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.set_xticks(
         [tick for tick in MaxNLocator(4, integer=True).tick_values(0, end) if 0 <= tick <= end]
@@ -442,7 +270,7 @@ def _curves(
     if len(groups) > 1:
         _name_lines(axes, [(group, line[share]) for group, line in groups.items()])
     _counts_beneath(
-        axes, {group: line.select(x, count) for group, line in groups.items()}, words[2]
+        axes, {group: line.select(x, count) for group, line in groups.items()}, names[2]
     )
     return axes.figure
 
@@ -456,11 +284,7 @@ def _line(axes: Axes, line: pl.DataFrame, end: float, look: dict[str, str], step
     x, share, lower, upper = points.T
     kind = {"drawstyle": "steps-post"} if steps else {"marker": "o", "markersize": 5}
     sns.lineplot(x=x, y=share, ax=axes, errorbar=None, **look, **kind)
-    band = {
-        "step": "post" if steps else None,
-        "color": look["color"],
-        "rasterized": True,
-    }
+    band = {"step": "post" if steps else None, "color": look["color"], "rasterized": True}
     axes.fill_between(x, lower, upper, alpha=0.2, linewidth=0, **band)
 
 
@@ -474,14 +298,8 @@ def _name_lines(axes: Axes, shares: list[tuple[object, pl.Series]]) -> None:
     ends.sort()
     heights = _apart([end for end, *_ in ends], gap=0.1, top=1.0)
     for height, (end, number, group) in zip(heights, ends, strict=True):
-        axes.plot(
-            [1.01, 1.06],
-            [end, height],
-            **_look(number),
-            transform=beside,
-            clip_on=False,
-        )
-        axes.text(1.08, height, _short(group, 18), transform=beside, va="center")
+        axes.plot([1.01, 1.06], [end, height], **_look(number), transform=beside, clip_on=False)
+        axes.text(1.08, height, words.short(group, 18), transform=beside, va="center")
 
 
 def _apart(heights: list[float], gap: float, top: float) -> list[float]:
@@ -504,9 +322,9 @@ def _counts_beneath(axes: Axes, counts: dict[object, pl.DataFrame], heading: str
         down = -70 - 20 * number
         for tick in axes.get_xticks():
             later = line.filter(pl.nth(0) >= tick)
-            write(_text(later.item(0, 1) if len(later) else None), tick, down, ha="center")
+            write(words.text(later.item(0, 1) if len(later) else None), tick, down, ha="center")
         if len(counts) > 1:
-            write(_short(group, 18), 1.08, down, xycoords="axes fraction")
+            write(words.short(group, 18), 1.08, down, xycoords="axes fraction")
 
 
 def _grid(
@@ -518,7 +336,7 @@ def _grid(
         raise ValueError(f"each {rows} and {columns} may be given only once")
     wide = table.pivot(on=columns, index=rows, values=value)
     matrix = wide.drop(rows).cast(pl.Float64).to_numpy()
-    return matrix, list(map(_short, wide[rows])), list(map(_short, wide.columns[1:]))
+    return matrix, list(map(words.short, wide[rows])), list(map(words.short, wide.columns[1:]))
 
 
 def _heat(values: np.ndarray, rows: list[str], columns: list[str], form: str, **colours) -> Axes:
@@ -540,57 +358,3 @@ def _heat(values: np.ndarray, rows: list[str], columns: list[str], form: str, **
     )
     axes.tick_params(length=0, rotation=0)
     return axes
-
-
-def _svg(figure: Figure, title: str, alt: str) -> Markup:
-    """The drawing as inline SVG: text in the page's font and colour, named by title and alt.
-
-    Ids are numbered after a hash of the whole, so that several drawings share a page and equal
-    drawings are equal bytes. Namespaces, metadata and unused ids, which a page does not need, go.
-    """
-    buffer = io.BytesIO()
-    with rc_context(LOOK):
-        figure.savefig(buffer, format="svg", dpi=128, metadata={"Date": None})
-    drawing = buffer.getvalue()
-    name = "c" + hashlib.sha256(drawing + title.encode() + alt.encode()).hexdigest()[:10]
-    used = re.findall(r'(?:url\(#|href="#)([^)"]+)', drawing.decode())
-    ids = {old: f"{name}-{number}" for number, old in enumerate(dict.fromkeys(used))}
-    root = ElementTree.fromstring(drawing)
-    for parent in list(root.iter()):
-        for child in parent.findall("{*}metadata") + parent.findall("{*}style"):
-            parent.remove(child)
-    for element in root.iter():
-        element.tag = element.tag.rpartition("}")[2]
-        element.attrib = {
-            attribute.rpartition("}")[2]: ids[text] if attribute == "id" else _in_page(text, ids)
-            for attribute, text in element.items()
-            if attribute != "id" or text in ids
-        }
-    root.attrib = {
-        "viewBox": root.get("viewBox"),
-        "role": "img",
-        "aria-labelledby": f"{name}-title {name}-desc",
-        "style": "max-width:34rem;stroke-linejoin:round;stroke-linecap:butt",
-    }
-    for place, (tag, words) in enumerate({"title": title, "desc": alt}.items()):
-        root.insert(place, ElementTree.Element(tag, id=f"{name}-{tag}"))
-        root[place].text = words
-    return Markup(ElementTree.tostring(root, encoding="unicode"))
-
-
-def _in_page(text: str, ids: dict[str, str]) -> str:
-    if text.startswith(PNG):
-        return PNG + _smaller(text.removeprefix(PNG))
-    text = re.sub(r"(?<=#)[\w-]+", lambda match: ids.get(match[0], match[0]), text)
-    text = re.sub(r"\d+\.\d{2,}", lambda match: f"{float(match[0]):.1f}", text)
-    return text.replace(TEXT, "currentColor").replace("'DejaVu Sans'", "system-ui, sans-serif")
-
-
-def _smaller(png: str) -> str:
-    """A picture of many points in 128 colours, a third of the bytes; heat maps stay exact."""
-    if len(png) < 20_000:
-        return png.replace("\n", "")
-    picture = Image.open(io.BytesIO(base64.b64decode(png)))
-    smaller = io.BytesIO()
-    picture.quantize(128).save(smaller, format="png", optimize=True)
-    return base64.b64encode(smaller.getvalue()).decode()

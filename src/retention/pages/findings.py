@@ -10,6 +10,7 @@ from IPython.display import HTML
 
 from retention import notebooks
 from retention.errors import Refused
+from retention.pages import words
 from retention.tables import promises, workspace
 
 COLUMNS = tuple(promises.PROMISES["findings"].columns)
@@ -27,11 +28,11 @@ def say(
     value: float | None = None,
     unit: str = "",
     ci: tuple[float, float] | None = None,
-    **words,
+    **further,
 ) -> HTML:
     """Record a finding and say it in one sentence.
 
-    ``sentence`` may use {value}, {ci} and any of ``words``; numbers are formatted by ``unit``:
+    ``sentence`` may use {value}, {ci} and any of ``further``; numbers are formatted by ``unit``:
     "share" as per cent, everything else as a number with its unit left to the sentence. Where the
     previous refresh recorded the same ``name``, the sentence ends with what it was then, or with
     why the two cannot be compared.
@@ -39,7 +40,7 @@ def say(
     Returns HTML with every value escaped. Recorded in the table "findings" (GLOSSARY.md).
     """
     value = None if value is None or math.isnan(value) else float(value)
-    shown = {key: number(word, "") for key, word in words.items()}
+    shown = {key: number(word, "") for key, word in further.items()}
     shown |= {"value": number(value, unit), "ci": interval(ci, unit) if ci else "–"}
     said = sentence.format(**shown)
     before = _previous(space, name)
@@ -66,9 +67,9 @@ def say(
     return HTML(f'<p class="finding">{html.escape(said)}</p>')
 
 
-def note(sentence: str, **words) -> HTML:
+def note(sentence: str, **further) -> HTML:
     """Say something that is no finding: who is in, a definition, why a section is empty."""
-    said = sentence.format(**{key: number(word, "") for key, word in words.items()})
+    said = sentence.format(**{key: number(word, "") for key, word in further.items()})
     return HTML(f'<p class="note">{html.escape(said)}</p>')
 
 
@@ -147,16 +148,9 @@ def hide_small(
 
 
 def number(value, unit: str) -> str:
-    """A number as people read it: 1,234, 12.3, 4.5 % (unit "share"), en dash if unknown."""
-    if value is None:
-        return "–"
-    if isinstance(value, str):
-        return value
-    if unit == "share":
-        return f"{100 * value:.1f} %"
-    if float(value).is_integer() or abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.3g}"
+    """A number as people read it; a whole one without decimals, a "share" as per cent."""
+    whole = unit != "share" and isinstance(value, float) and value.is_integer()
+    return words.text(int(value) if whole else value, percent=unit == "share")
 
 
 def interval(ci: tuple[float, float], unit: str) -> str:

@@ -20,13 +20,10 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from retention.pages import charts
+from retention.pages import show
 
 LIMIT = 300_000  # bytes of a page
-UNSEEN = {
-    "parameters",
-    "injected-parameters",
-}  # cells whose values stand in the footer instead
+UNSEEN = {"parameters", "injected-parameters"}  # cells whose values stand in the footer instead
 ADDRESSES = {"src", "srcset", "href", "data", "action", "poster"}
 EXTERNAL = r"\s*(?!data:image/)([a-z][a-z0-9+.-]*:|//)"
 MARKDOWN = mistune.create_markdown(escape=True, plugins=["table"])
@@ -67,15 +64,15 @@ def render(
     ``title`` names book and refresh, above the notebook's H1 and in the browser's tab; ``facts``
     (data up to, hashes, how to reproduce) and ``parameters`` make the footer; ``links`` are
     (relative address, text) of the other pages of the refresh. Text and Markdown are escaped;
-    HTML outputs are trusted, as only ``charts`` and ``findings`` write any, and they escape.
+    HTML outputs are trusted, as only ``show`` and ``findings`` write any, and they escape.
     The code of cells that show nothing is folded into the next cell that does.
     """
     notebook = canonical(notebook)
     notebook.cells = _folded(notebook.cells)
     exporter = TemplateExporter(
-        template_name=charts.TEMPLATES.name,
+        template_name=show.TEMPLATES.name,
         template_extension=".html.j2",
-        extra_template_basedirs=[str(charts.TEMPLATES.parent)],
+        extra_template_basedirs=[str(show.TEMPLATES.parent)],
         filters={"prose": _prose, "markdown": MARKDOWN, "python": _python},
     )
     body, _ = exporter.from_notebook_node(notebook)
@@ -100,8 +97,8 @@ def shell(
     parameters: dict[str, object] | None = None,
 ) -> str:
     """Give a whole page around ``body`` (trusted HTML with the one h1); the rest is escaped."""
-    css = (charts.TEMPLATES / "report.css").read_text(encoding="utf-8")
-    return charts.template("shell.html.j2").render(
+    css = (show.TEMPLATES / "report.css").read_text(encoding="utf-8")
+    return show.template("shell.html.j2").render(
         title=title,
         css=Markup(css.strip()),
         body=Markup(body.strip()),

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from urllib.parse import quote
 
-from retention.pages import charts, page
+from retention.pages import page, show
 
 
 def index(reports: Path) -> str:
@@ -20,7 +20,7 @@ def index(reports: Path) -> str:
         books.setdefault(manifest["book"], []).append(manifest)
     for refreshes in books.values():
         refreshes.sort(key=_age, reverse=True)
-    body = charts.template("books.html.j2").render(books=list(books.values()))
+    body = show.template("books.html.j2").render(books=list(books.values()))
     return page.shell(title="Retention Workbook", body=body)
 
 

@@ -26,10 +26,7 @@ def verify(name: str, say: Callable[[str], None]) -> None:
         for seed, folder in enumerate(folders, start=1):
             _copy(root, folder)
             say(f"{name}: run {seed} of {len(folders)}")
-            env = os.environ | {
-                "PYTHONPATH": str(folder / "src"),
-                "PYTHONHASHSEED": str(seed),
-            }
+            env = os.environ | {"PYTHONPATH": str(folder / "src"), "PYTHONHASHSEED": str(seed)}
             command = [sys.executable, "-m", "retention", "refresh", name]
             done = subprocess.run(
                 command, check=False, cwd=folder, env=env, capture_output=True, text=True

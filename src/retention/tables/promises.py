@@ -90,23 +90,13 @@ PROMISES = {
             "orders": WHOLE,
             "amount_cents": WHOLE,
         },
-        rules=(
-            at_least("events", 1),
-            at_least("orders", 0),
-            at_least("amount_cents", 0),
-        ),
+        rules=(at_least("events", 1), at_least("orders", 0), at_least("amount_cents", 0)),
     ),
     "habits": Promise(
         "tables",
         "customer",
         ("customer_id", "channel", "weekday", "hour"),
-        {
-            "customer_id": TEXT,
-            "channel": TEXT,
-            "weekday": WHOLE,
-            "hour": WHOLE,
-            "events": WHOLE,
-        },
+        {"customer_id": TEXT, "channel": TEXT, "weekday": WHOLE, "hour": WHOLE, "events": WHOLE},
         optional=("channel", "hour"),
         rules=(at_least("events", 1),),
     ),
@@ -140,14 +130,7 @@ PROMISES = {
             "plan": TEXT,
             "excluded": TEXT,
         },
-        optional=(
-            "end_day",
-            "duration_days",
-            "event_observed",
-            "cause",
-            "plan",
-            "excluded",
-        ),
+        optional=("end_day", "duration_days", "event_observed", "cause", "plan", "excluded"),
         rules=(
             at_least("spell", 1),
             at_least("duration_days", 1),
@@ -204,11 +187,7 @@ PROMISES = {
         further=True,
     ),
     "exclusions": Promise(
-        "tables",
-        "aggregate",
-        ("rule",),
-        {"rule": TEXT, "n": WHOLE},
-        rules=(at_least("n", 0),),
+        "tables", "aggregate", ("rule",), {"rule": TEXT, "n": WHOLE}, rules=(at_least("n", 0),)
     ),
     "data_quality": Promise(
         "00_data",
@@ -218,10 +197,7 @@ PROMISES = {
         optional=("column",),
     ),
     "lifecycle": Promise(
-        "10_customers",
-        "customer",
-        ("customer_id",),
-        {"customer_id": TEXT, "lifecycle": TEXT},
+        "10_customers", "customer", ("customer_id",), {"customer_id": TEXT, "lifecycle": TEXT}
     ),
     "lifecycle_shares": Promise(
         "10_customers",
@@ -258,14 +234,7 @@ PROMISES = {
         "20_survival",
         "aggregate",
         ("by",),
-        {
-            "by": TEXT,
-            "test": TEXT,
-            "n": WHOLE,
-            "statistic": REAL,
-            "df": WHOLE,
-            "p_value": REAL,
-        },
+        {"by": TEXT, "test": TEXT, "n": WHOLE, "statistic": REAL, "df": WHOLE, "p_value": REAL},
         rules=rate("p_value"),
     ),
     "hazard_ratios": Promise(
@@ -288,12 +257,7 @@ PROMISES = {
         "30_clusters",
         "customer",
         ("customer_id",),
-        {
-            "customer_id": TEXT,
-            "cluster": WHOLE,
-            "membership": REAL,
-            "outlier_score": REAL,
-        },
+        {"customer_id": TEXT, "cluster": WHOLE, "membership": REAL, "outlier_score": REAL},
         rules=(at_least("cluster", -1), *rate("membership", "outlier_score")),
     ),
     "members": Promise(

@@ -19,12 +19,7 @@ def measure(tables: dict[str, pl.DataFrame]) -> pl.DataFrame:
         rows.append((name, None, "rows", float(frame.height)))
         rows.append((name, None, "broken rules", float(len(faults))))
         rows += [
-            (
-                name,
-                column.name,
-                "share of nulls",
-                column.null_count() / max(frame.height, 1),
-            )
+            (name, column.name, "share of nulls", column.null_count() / max(frame.height, 1))
             for column in frame
         ]
     return pl.DataFrame(rows, schema=["table", "column", "measure", "value"], orient="row").cast(

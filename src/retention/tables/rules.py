@@ -74,10 +74,7 @@ def ordered(first: str, second: str, mend: str = "") -> Rule:
     """``second`` is never before ``first`` where both are known."""
     one, two = nw.col(first), nw.col(second)
     return Rule(
-        second,
-        f"is not before {first}",
-        one.is_null() | two.is_null() | (two >= one),
-        mend,
+        second, f"is not before {first}", one.is_null() | two.is_null() | (two >= one), mend
     )
 
 

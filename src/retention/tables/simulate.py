@@ -29,11 +29,7 @@ REGIONS = ("north", "east", "south", "west")  # without effect on anything
 CHANNELS = ("web", "app", "store")
 CATEGORIES = ("coffee", "tea", "bakery", "kitchen", "gifts", "books")
 PRODUCTS = 8  # in each category
-OTHER_KINDS = {
-    "visit": 0.85,
-    "compare": 0.10,
-    "support": 0.05,
-}  # of what is no purchase
+OTHER_KINDS = {"visit": 0.85, "compare": 0.10, "support": 0.05}  # of what is no purchase
 FAVOURITE = 0.7  # share of events in the favourite channel or category
 
 # The truth about leaving: hazard(t | x) = baseline(t) * product of hazard ratio ** x, per cause.
@@ -55,15 +51,8 @@ BASELINES = {  # Weibull: hazard(t) = shape / scale_days * (t / scale_days) ** (
     "payment_failure": {"shape": 1.1, "scale_days": 1200.0},
 }
 NOTICE_DAYS = 30  # a voluntary end is booked 0 to 30 days before it, never before the start
-RETURNS = {
-    "share": 0.15,
-    "after_days": 91,
-    "mean_further_days": 60.0,
-}  # no window sees two spells
-DECLINE = {
-    "share": 0.6,
-    "days": 56,
-}  # usage falls steadily to nothing before a voluntary end
+RETURNS = {"share": 0.15, "after_days": 91, "mean_further_days": 60.0}  # no window sees two spells
+DECLINE = {"share": 0.6, "days": 56}  # usage falls steadily to nothing before a voluntary end
 MOVES = 0.04  # share of customers who change group at the start of a quarter after a snapshot
 
 
@@ -117,10 +106,7 @@ MIXES = {
     "straggler": Mix((0.4, 0.4, 0.2), 0.5, (0.5, 0.3, 0.2), 4.0),
 }
 LABELS = tuple(MIXES)
-SETTINGS = {
-    "separate": 0.0,
-    "overlap": 0.63,
-}  # how far groups are drawn to the stragglers' centre
+SETTINGS = {"separate": 0.0, "overlap": 0.63}  # how far groups are drawn to the stragglers' centre
 VALLEY = np.array([0.2, 0.4, 0.08, 0.08])  # no straggler comes nearer than this to a group's edge
 NOISE = np.array([0.06, 0.08, 0.03, 0.03])  # sd with which 90 days of events show the coordinates
 
@@ -373,12 +359,7 @@ def log_densities(features: pl.DataFrame, setting: str = "separate") -> np.ndarr
 
 
 def events(
-    people: pl.DataFrame,
-    terms: pl.DataFrame,
-    phases: pl.DataFrame,
-    seed: int,
-    *,
-    block: int = 0,
+    people: pl.DataFrame, terms: pl.DataFrame, phases: pl.DataFrame, seed: int, *, block: int = 0
 ) -> pl.DataFrame:
     """Let them live: one row per event, sorted by ``customer_id``, ``at``.
 

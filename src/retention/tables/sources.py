@@ -173,7 +173,6 @@ def _column(frame: pl.LazyFrame, name: str, theirs: str, book: Book, place: str)
         if dtype == pl.String:
             value = _checked(
                 frame,
-                value,
                 value.str.strip_chars().cast(pl.Float64, strict=False),
                 theirs,
                 place,
@@ -209,7 +208,7 @@ def _days(frame: pl.LazyFrame, name: str, theirs: str, book: Book, place: str) -
             else text.str.to_datetime(form, time_unit="us", strict=False)
             for form in (ISO_ZONED if zoned else ISO)
         )
-        value = _checked(frame, value, parsed, theirs, place, "a date such as 2025-06-30")
+        value = _checked(frame, parsed, theirs, place, "a date such as 2025-06-30")
         dtype = pl.Date if dates else pl.Datetime("us", "UTC" if zoned else None)
         value = value.cast(dtype)
     if dtype == pl.Date:
@@ -229,10 +228,10 @@ def _days(frame: pl.LazyFrame, name: str, theirs: str, book: Book, place: str) -
     return [day, hour.alias("hour")] if name == "at" else [day]
 
 
-def _checked(frame, value, parsed, theirs: str, place: str, expected: str) -> pl.Expr:
+def _checked(frame, parsed, theirs: str, place: str, expected: str) -> pl.Expr:
     """``parsed``, once it is sure that every known value could be read."""
-    unread = frame.filter(value.is_not_null() & parsed.is_null()).select(value.alias("value"))
-    unread = unread.collect()
+    unread = frame.filter(pl.col(theirs).is_not_null() & parsed.is_null())
+    unread = unread.select(value=theirs).collect()
     if unread.height:
         raise Refused(
             f"{place}: {unread.height:,} values of {theirs!r} cannot be read as {expected}, "

@@ -44,9 +44,7 @@ def from_activity(activity, customers, *, kinds: list[str], snapshot_day: int, a
         .join(customers.select("customer_id", "started_day"), on="customer_id", how="left")
         .join(first_data_day, how="cross")
     )
-    at_the_edge = (nw.col("spell") == 1) & (
-        nw.col("entry_day") - nw.col("first_data_day") < after_days
-    )
+    at_the_edge = nw.col("entry_day") - nw.col("first_data_day") < after_days
     before_the_data = at_the_edge & (nw.col("started_day") < nw.col("first_data_day"))
     return _judged(
         stretches.with_columns(
@@ -84,9 +82,7 @@ def from_contracts(contracts, *, snapshot_day: int, after_days: int):
     )
     reached = nw.col("reach").shift(1).over("customer_id", order_by="started_day")
     numbered = _numbered(
-        terms.with_columns(gap=nw.col("started_day") - reached),
-        "started_day",
-        after_days,
+        terms.with_columns(gap=nw.col("started_day") - reached), "started_day", after_days
     )
     place = nw.col("started_day")
     last = nw.col("end") == nw.col("end").max().over("customer_id", "spell")

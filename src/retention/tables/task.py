@@ -53,10 +53,7 @@ def build(book: Book, space: workspace.Workspace) -> None:
         [
             spells.exclusions(stretches),
             pl.DataFrame(
-                {
-                    "rule": ["after_snapshot", "never_active"],
-                    "n": [later, at["spell"].null_count()],
-                }
+                {"rule": ["after_snapshot", "never_active"], "n": [later, at["spell"].null_count()]}
             ).cast({"n": pl.Int64}),
         ]
     )

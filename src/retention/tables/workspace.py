@@ -130,8 +130,7 @@ def write_table(space: Workspace, table: str, frame: pl.DataFrame) -> None:
         raise Failed(f"table {table!r} is written by {promise.writer}, not by {space.task}")
     frame = (
         frame.select(
-            *promise.columns,
-            *(name for name in frame.columns if name not in promise.columns),
+            *promise.columns, *(name for name in frame.columns if name not in promise.columns)
         )
         if set(promise.columns) <= set(frame.columns)
         else frame
@@ -142,10 +141,6 @@ def write_table(space: Workspace, table: str, frame: pl.DataFrame) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     aside = folder / f".{table}.parquet"
     frame.sort(promise.grain, nulls_last=True).write_parquet(
-        aside,
-        compression="zstd",
-        compression_level=3,
-        row_group_size=100_000,
-        statistics=True,
+        aside, compression="zstd", compression_level=3, row_group_size=100_000, statistics=True
     )
     aside.replace(folder / f"{table}.parquet")

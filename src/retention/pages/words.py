@@ -1,0 +1,41 @@
+"""Values as people read them."""
+
+import textwrap
+
+import numpy as np
+
+
+def text(value: object, percent: bool = False) -> str:
+    """A value in print: 1,234, 12.3, 4.5% (``percent``: a share), yes, a dash where unknown."""
+    match value:
+        case None:
+            return "–"
+        case bool():
+            return "yes" if value else "no"
+        case int() | float() if percent:
+            return f"{value:.1%}".replace("-", "−")
+        case int():
+            return f"{value:,}".replace("-", "−")
+        case float():
+            whole = 999.5 <= abs(value) < np.inf
+            shown = f"{value:,.0f}" if whole else f"{value:#.3g}".rstrip(".")
+            return shown.replace("-", "−")
+        case _:
+            return str(value)
+
+
+def heading(name: str) -> str:
+    """A column's name in words."""
+    words = name.replace("ci_lower", "interval_from").replace("ci_upper", "interval_to")
+    return words.replace("_", " ")
+
+
+def short(value: object, length: int = 20) -> str:
+    """A value on one line of at most ``length`` letters."""
+    line = "".join(letter if letter.isprintable() else " " for letter in text(value))
+    return line if len(line) <= length else line[: length - 1].rstrip() + "…"
+
+
+def wrapped(value: object) -> str:
+    """A value on lines of at most 20 letters, 40 in all."""
+    return "\n".join(textwrap.wrap(short(value, 40), 20))
