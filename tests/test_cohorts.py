@@ -154,3 +154,19 @@ def test_retention_equals_a_literal_count(log, wait):
             assert row["n_active"] == len(literal.get((first, row["age"]), ()))
             assert row["retention"] == pytest.approx(row["n_active"] / row["n_start"])
     assert (table.filter(pl.col("age") == 0)["retention"].drop_nulls() == 1).all()
+
+
+def test_headlines_say_the_oldest_age_that_can_be_compared():
+    table = cdnow_retention("CDNOW_master.txt")
+    cells, pooled = (table.filter((pl.col("cohort") == "all") == whole) for whole in (False, True))
+
+    assert (
+        cohorts.headline(pooled, [1, 12])
+        == "8% of customers are active 12 months after their start"
+    )
+    assert cohorts.spread_headline(cells, [1, 12]) == "At 12 months, cohorts keep between 7% and 9%"
+    assert cohorts.spread_headline(cells.head(1), [1]) == (
+        "No two cohorts can be compared at the same age yet"
+    )
+    ends = cohorts.first_and_last(cells, [12])
+    assert ends["cohort"].to_list() == ["1997-01", "1997-03"]

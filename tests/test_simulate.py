@@ -7,14 +7,15 @@ from pathlib import Path
 import hdbscan
 import lifelines
 import numpy as np
+import planted
 import polars as pl
 import pytest
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
-from retention.tables import simulate
+from retention.tables import behaviours, simulate
 
-STRAGGLER = len(simulate.GROUPS)
+STRAGGLER = len(behaviours.GROUPS)
 
 
 @pytest.fixture(scope="module")
@@ -23,41 +24,23 @@ def world() -> dict[str, pl.DataFrame]:
 
 
 def features(world: dict[str, pl.DataFrame], day) -> pl.DataFrame:
-    """Customers in force on ``day`` with 10 events in 90 days: what is seen, and their group."""
-    unknown = pl.col("booked").is_null() | (pl.col("booked") > day)
-    spell = pl.col("started").filter(
-        (pl.col("started") - pl.col("ended").shift(1)).dt.total_days().fill_null(99) > 45
-    )
-    in_force = (
-        world["contracts"]
-        .filter(pl.col("started") <= day)
-        .group_by("customer_id")
-        .agg(start=spell.last(), runs=(unknown | (pl.col("ended") >= day)).last())
-        .filter("runs")
-    )
-    group = world["truth"].filter(pl.col("from_date") <= day)
-    happened = pl.col("at").dt.date()
+    """Customers in force on ``day`` with 10 events in 90 days: the workbook's features, the group.
+
+    A customer's label is the number of the group in ``behaviours.LABELS``.
+    """
+    group = world["truth"].filter(pl.col("from_date") <= day).group_by("customer_id")
     return (
-        world["events"]
-        .filter(happened > day - timedelta(days=90), happened <= day)
-        .group_by("customer_id")
-        .agg(
-            events=pl.len(),
-            orders=pl.col("order_id").count(),
-            amount=pl.col("amount").sum(),
-            weekend=(happened.dt.weekday() >= 6).sum(),
-        )
-        .filter(pl.col("events") >= 10, pl.col("orders") > 0)
-        .join(in_force, on="customer_id")
-        .join(group.group_by("customer_id").agg(pl.col("group").last()), on="customer_id")
+        planted.customers_at(world, day)
+        .filter("in_risk_set", pl.col("last_day").is_null())
+        .filter(pl.col("events_90d") >= 10, pl.col("orders_90d") > 0)
+        .join(group.agg(pl.col("group").last()), on="customer_id")
         .sort("customer_id")
-        .with_columns(exposed=(pl.lit(day) - pl.col("start")).dt.total_days() + 1)
         .select(
-            events_per_30d=30 * pl.col("events") / pl.col("exposed").clip(upper_bound=90),
-            cents_per_order_90d=100 * pl.col("amount") / pl.col("orders"),
-            weekend_share_90d=pl.col("weekend") / pl.col("events"),
-            order_share_90d=pl.col("orders") / pl.col("events"),
-            label=pl.col("group").cast(pl.Enum(simulate.LABELS)).to_physical(),
+            "events_per_30d",
+            "cents_per_order_90d",
+            "weekend_share_90d",
+            "order_share_90d",
+            label=pl.col("group").cast(pl.Enum(behaviours.LABELS)).to_physical(),
         )
     )
 
@@ -73,7 +56,7 @@ def observed(customers: int, seed: int) -> pl.DataFrame:
     """First spells as seen on the last day, with the terms of the planted model."""
     who = simulate.people(customers, seed)
     first = simulate.lives(who, seed).filter(pl.col("spell") == 0)
-    until = pl.min_horizontal("ended", pl.lit(simulate.LAST_DAY))
+    until = pl.min_horizontal("ended", pl.lit(behaviours.LAST_DAY))
     return (
         who.select(
             "customer_id",
@@ -83,7 +66,7 @@ def observed(customers: int, seed: int) -> pl.DataFrame:
         .join(first, on="customer_id")
         .with_columns(
             duration_days=(until - pl.col("started")).dt.total_days() + 1,
-            cause=pl.when(pl.col("ended") <= simulate.LAST_DAY).then("cause"),
+            cause=pl.when(pl.col("ended") <= behaviours.LAST_DAY).then("cause"),
         )
     )
 
@@ -142,7 +125,7 @@ def test_terms_follow_each_other_and_only_open_ones_have_no_end(world):
 
     assert contracts.equals(contracts.sort("customer_id", "started"))
     assert contracts.select(pl.sum_horizontal(pl.col(end).is_null()).is_in([0, 3]).all()).item()
-    assert contracts["booked"].max() <= simulate.LAST_DAY < contracts["ended"].max()
+    assert contracts["booked"].max() <= behaviours.LAST_DAY < contracts["ended"].max()
     assert contracts.filter(pl.col("started") > pl.col("booked")).is_empty()
     assert contracts.filter(pl.col("booked") > pl.col("ended")).is_empty()
     assert gaps.filter(pl.col("cause") == "renewed")["gap"].is_between(1, 6).all()
@@ -163,7 +146,7 @@ def test_events_happen_only_while_a_contract_is_in_force(world):
     is_purchase = pl.col("kind") == "purchase"
 
     assert covered == events.height
-    assert events.select(day.max()).item() <= simulate.LAST_DAY
+    assert events.select(day.max()).item() <= behaviours.LAST_DAY
     assert world["events"].equals(world["events"].sort("customer_id", "at", maintain_order=True))
     assert events.filter(is_purchase == pl.col("order_id").is_null()).is_empty()
     assert events.filter(is_purchase == pl.col("amount").is_null()).is_empty()
@@ -172,9 +155,10 @@ def test_events_happen_only_while_a_contract_is_in_force(world):
 
 def test_every_planted_hazard_ratio_is_found_and_the_group_adds_nothing():
     table = observed(200_000, seed=11).with_columns(
-        (pl.col("group") == name).cast(pl.Float64).alias(name) for name in list(simulate.GROUPS)[1:]
+        (pl.col("group") == name).cast(pl.Float64).alias(name)
+        for name in list(behaviours.GROUPS)[1:]
     )
-    terms = [*simulate.TERMS, *list(simulate.GROUPS)[1:]]
+    terms = [*simulate.TERMS, *list(behaviours.GROUPS)[1:]]
     for cause, ratios in simulate.HAZARD_RATIOS.items():
         seen = table.select(
             *terms, "duration_days", event=pl.col("cause").eq_missing(pl.lit(cause))
@@ -195,14 +179,14 @@ def test_groups_differ_in_what_drives_their_hazards():
 
 def test_about_a_tenth_of_the_gone_return():
     spells = simulate.lives(simulate.people(50_000, seed=3), seed=3)
-    gone = spells.filter(pl.col("spell") == 0, pl.col("ended") <= simulate.LAST_DAY)
+    gone = spells.filter(pl.col("spell") == 0, pl.col("ended") <= behaviours.LAST_DAY)
     returned = spells.filter(pl.col("spell") == 1)
     assert 0.05 < returned.height / gone.height < 0.15
 
 
 def test_usage_falls_before_the_end_only_of_those_who_decline(world):
     ended = world["contracts"].filter(
-        pl.col("cause").is_in(simulate.CAUSES), pl.col("ended") <= simulate.LAST_DAY
+        pl.col("cause").is_in(simulate.CAUSES), pl.col("ended") <= behaviours.LAST_DAY
     )
     before = (pl.col("ended") - pl.col("at").dt.date()).dt.total_days()
     long = (pl.col("ended") - pl.col("started")).dt.total_days() >= 112
@@ -223,32 +207,32 @@ def test_a_move_to_another_group_begins_a_quarter(world):
     later = world["truth"].filter(pl.col("customer_id").is_duplicated())
     moves = later.filter(pl.col("from_date") > pl.col("from_date").first().over("customer_id"))
     share = moves.height / world["customers"].height
-    assert set(moves["from_date"]) == {day + timedelta(days=1) for day in simulate.SNAPSHOTS[:-1]}
+    assert set(moves["from_date"]) == {day + timedelta(days=1) for day in behaviours.SNAPSHOTS[:-1]}
     assert 0.02 < share < 0.10
     assert later.filter(pl.col("group") == pl.col("group").shift(1).over("customer_id")).is_empty()
 
 
 def test_groups_can_be_told_apart_by_who_knows_them_and_by_density_but_not_by_kmeans(world):
-    seen = features(world, simulate.LAST_DAY)
+    seen = features(world, behaviours.LAST_DAY)
     label = seen["label"].to_numpy()
     grouped = label != STRAGGLER
     points = scaled(seen)
-    best = simulate.log_densities(seen).argmax(axis=1)
+    best = planted.log_densities(seen).argmax(axis=1)
     density = hdbscan.HDBSCAN(min_cluster_size=len(points) // 40, min_samples=15).fit_predict(
         points
     )
-    kmeans = KMeans(len(simulate.GROUPS), n_init=10, random_state=0)
+    kmeans = KMeans(len(behaviours.GROUPS), n_init=10, random_state=0)
 
     assert len(points) > 5_000
     assert adjusted_rand_score(label, best) >= 0.98
     assert adjusted_rand_score(label, kmeans.fit_predict(points)) <= 0.75
     assert adjusted_rand_score(label[grouped], kmeans.fit_predict(points[grouped])) <= 0.75
-    assert density.max() + 1 == len(simulate.GROUPS)
+    assert density.max() + 1 == len(behaviours.GROUPS)
     assert adjusted_rand_score(label[grouped], density[grouped]) >= 0.90
     assert np.mean(density[~grouped] == -1) >= 0.80
 
 
 def test_overlapping_groups_are_hard_even_for_who_knows_them():
-    seen = features(simulate.world(9_000, seed=7, setting="overlap"), simulate.LAST_DAY)
-    best = simulate.log_densities(seen, "overlap").argmax(axis=1)
+    seen = features(simulate.world(9_000, seed=7, setting="overlap"), behaviours.LAST_DAY)
+    best = planted.log_densities(seen, "overlap").argmax(axis=1)
     assert 0.90 <= adjusted_rand_score(seen["label"].to_numpy(), best) <= 0.95

@@ -233,3 +233,27 @@ def test_nothing_is_estimated_from_nobody():
         survival.hazard_ratios(lives("1 2 3 4+ 5+ 6+", x=[1.0, 1, 1, 0, 0, 0]), ["x"])
     with pytest.raises(Refused, match="no customer left"):
         survival.hazard_ratios(lives("1+ 2+", x=[0.0, 1.0]), ["x"])
+
+
+def test_the_headline_names_the_ratio_that_departs_most_and_only_a_clear_one():
+    ratios = pl.DataFrame(
+        {
+            "cause": ["any", "any", "late"],
+            "term": ["a", "b", "c"],
+            "hazard_ratio": [3.0, 0.5, 1.5],
+            "ci_lower": [0.9, 0.4, 1.2],
+            "ci_upper": [9.0, 0.6, 1.8],
+        }
+    )
+
+    assert survival.ratio_headline(ratios) == "b delays leaving most: hazard ratio 0.50"
+    assert "c hastens leaving most: hazard ratio 1.50 (cause: late)" in survival.ratio_headline(
+        ratios.tail(1)
+    )
+    assert "Nothing known" in survival.ratio_headline(ratios.head(1))
+
+
+def test_the_headline_of_a_curve_is_its_median_where_it_was_reached():
+    assert survival.headline(survival.kaplan_meier(lives(FREIREICH))).endswith("by day 23")
+    early = survival.kaplan_meier(lives("1 2+ 9+ 9+"))
+    assert survival.headline(early) == "More than half are still active after 9 days"

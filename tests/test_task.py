@@ -126,6 +126,26 @@ def test_customers_who_were_never_active_are_counted_and_kept(workbook):
     assert workspace.read_table(here, "customers_at").height == 61
 
 
+def test_customers_who_start_later_are_not_known_yet(workbook):
+    future = pl.DataFrame({"customer_id": ["customer-x"], "started": [date(2030, 5, 1)]})
+    people = pl.concat([shop()["customers"], future])
+    here = build(workbook, events=shop()["events"], customers=people)
+
+    assert excluded(here)["not_yet_seen"] == 1
+    assert "customer-x" not in workspace.read_table(here, "customers_at")["customer_id"]
+
+
+def test_of_customers_with_unknown_start_those_seen_by_then_are_known(workbook):
+    people = shop()["customers"].with_columns(started=pl.lit(None, pl.Date))
+    idle = pl.DataFrame({"customer_id": ["idle"], "started": [None]}, schema=people.schema)
+    here = build(
+        workbook, form="parquet", events=shop()["events"], customers=pl.concat([people, idle])
+    )
+
+    assert excluded(here)["not_yet_seen"] == 1
+    assert workspace.read_table(here, "customers_at").height == people.height
+
+
 def test_without_starts_the_first_customers_seen_are_left_out_and_counted(workbook):
     people = shop()["customers"].with_columns(started=pl.lit(None, pl.Date))
     here = build(workbook, form="parquet", events=shop()["events"], customers=people)

@@ -153,6 +153,17 @@ def profile(behaviour: pl.DataFrame, logged: list[str], clusters: pl.DataFrame) 
     )
 
 
+def headline(profile: pl.DataFrame) -> str:
+    """The segment and trait that lie farthest from the middle of all, in a sentence."""
+    if profile.is_empty():
+        return "No group to describe"
+    row = profile.sort(pl.col("difference").abs(), "segment", "trait", descending=True).row(
+        0, named=True
+    )
+    side = "high" if row["difference"] > 0 else "low"
+    return f"{row['segment']} stands out most: {row['trait']} is {side}"
+
+
 def certainty(clusters: pl.DataFrame) -> pl.DataFrame:
     """Quartiles of membership by segment: segment, n, lower, median, upper."""
     return (

@@ -98,6 +98,34 @@ def at(table: pl.DataFrame, ages: list[int]) -> pl.DataFrame:
     return table.filter(pl.col("age").is_in(ages))
 
 
+def headline(pooled: pl.DataFrame, ages: list[int]) -> str:
+    """The pooled retention at the oldest of ``ages`` that was observed, in a sentence."""
+    known = at(pooled, ages).drop_nulls("retention").sort("age")
+    if known.is_empty():
+        return "No cohort is old enough to compare"
+    age, share = known.select("age", "retention").row(-1)
+    return f"{share:.0%} of customers are active {age} months after their start"
+
+
+def spread_headline(cells: pl.DataFrame, ages: list[int]) -> str:
+    """How far cohorts lie apart at the oldest of ``ages`` that at least two of them reached."""
+    known = at(cells, ages).drop_nulls("retention")
+    ranges = (
+        known.group_by("age")
+        .agg(
+            pl.len().alias("cohorts"),
+            pl.col("retention").min().alias("least"),
+            pl.col("retention").max().alias("most"),
+        )
+        .filter(pl.col("cohorts") > 1)
+        .sort("age")
+    )
+    if ranges.is_empty():
+        return "No two cohorts can be compared at the same age yet"
+    age, _, least, most = ranges.row(-1)
+    return f"At {age} months, cohorts keep between {least:.0%} and {most:.0%}"
+
+
 def first_and_last(cells: pl.DataFrame, ages: list[int]) -> pl.DataFrame:
     """At each of ``ages``, the first and the last cohort that were observed and are shown."""
     known = at(cells, ages).drop_nulls("retention").sort("age", "cohort")

@@ -34,6 +34,11 @@ def stage(after_days: int, new_days: int = 30) -> pl.Expr:
     )
 
 
+def staged(customers: pl.DataFrame, after_days: int, new_days: int = 30) -> pl.DataFrame:
+    """customers_at with the column lifecycle (see `stage`)."""
+    return customers.with_columns(stage(after_days, new_days))
+
+
 def definition(after_days: int, new_days: int) -> str:
     """The stages in words, for the page."""
     return (

@@ -123,6 +123,19 @@ def headline(curve: pl.DataFrame) -> str:
     return f"Half of the customers have left by day {median:,}"
 
 
+def ratio_headline(ratios: pl.DataFrame) -> str:
+    """Which hazard ratio departs most from 1 among those whose interval excludes it."""
+    clear = ratios.filter((pl.col("ci_lower") > 1) | (pl.col("ci_upper") < 1))
+    if clear.is_empty():
+        return "Nothing known at the start clearly hastens or delays leaving"
+    row = clear.sort(pl.col("hazard_ratio").log().abs(), "term", descending=[True, False]).row(
+        0, named=True
+    )
+    does = "hastens" if row["hazard_ratio"] > 1 else "delays"
+    why = "" if row["cause"] == "any" else f" (cause: {row['cause']})"
+    return f"{row['term']} {does} leaving most: hazard ratio {row['hazard_ratio']:.2f}{why}"
+
+
 def survival_at(curves: pl.DataFrame, days: list[int]) -> pl.DataFrame:
     """The curves read at ``days``; null beyond a curve's last day, never carried forward.
 

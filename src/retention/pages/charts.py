@@ -45,7 +45,7 @@ def survival_curves(curves: pl.DataFrame, by: str) -> Figure:
 def retention_curves(table: pl.DataFrame) -> Figure:
     """Draw retention by age, all cohorts together, with its interval.
 
-    Takes   one row per age: age (periods), n_start (customers observed at that age), retention,
+    Takes   one row per age: age (months), n_start (customers observed at that age), retention,
             ci_lower, ci_upper (0 to 1) [, group]
     Returns lines with shaded intervals, the number of customers beneath
 
@@ -56,7 +56,7 @@ def retention_curves(table: pl.DataFrame) -> Figure:
     return _curves(
         table,
         ("age", "retention", "n_start"),
-        ("Share retained", "Age of the cohort (periods)", "Customers observed"),
+        ("Share retained", "Months since the start", "Customers observed"),
         steps=False,
     )
 
@@ -100,7 +100,7 @@ def hazard_ratios(table: pl.DataFrame) -> Figure:
 def retention_triangle(table: pl.DataFrame) -> Figure:
     """Draw retention by cohort and age as a heat map; what is not known stays hatched.
 
-    Takes   one row per cohort and age: cohort, age (periods), n_start (customers),
+    Takes   one row per cohort and age: cohort, age (months), n_start (customers),
             retention (0 to 1; null = not yet observed or hidden)
     Returns a heat map, oldest cohort on top, per cent in the cells if at most 13 ages
 
@@ -115,7 +115,7 @@ def retention_triangle(table: pl.DataFrame) -> Figure:
     most = np.nanmax(values[:, 1:], initial=0.01)  # colours tell ages after the first apart
     axes = _heat(values * 100, labels, ages, "{:.0f}", cmap="crest", vmin=0, vmax=100 * most)
     axes.set_title("Per cent retained")
-    axes.set_xlabel("Age of the cohort (periods)")
+    axes.set_xlabel("Months since the start")
     return axes.figure
 
 

@@ -2,13 +2,14 @@
 
 import hashlib
 import importlib.util
+import shutil
 from pathlib import Path
 
 import polars as pl
 
 from retention.book import Demo
 from retention.errors import Refused
-from retention.tables import simulate
+from retention.tables import behaviours, simulate
 
 JOURNEY = (
     "transactions",
@@ -134,10 +135,12 @@ def _complete_journey() -> dict[str, pl.LazyFrame]:
 
 def _simulated(source: Demo, made: Path) -> dict[str, pl.LazyFrame]:
     """Customers with planted truth, made once for these settings and this code in ``made``."""
-    code = hashlib.sha256(Path(simulate.__file__).read_bytes()).hexdigest()[:8]
+    code = b"".join(Path(part.__file__).read_bytes() for part in (simulate, behaviours))
+    code = hashlib.sha256(code).hexdigest()[:8]
     folder = made / f"{source.setting}-{source.customers}-{source.seed}-{code}"
     if not folder.is_dir():
         aside = folder.with_name(f"{folder.name}.part")
+        shutil.rmtree(aside, ignore_errors=True)
         simulate.write(aside, source.customers, source.seed, source.setting)
         aside.rename(folder)
     return {

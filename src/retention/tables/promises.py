@@ -1,5 +1,6 @@
 """The promise of every table, in and out.
 
+A name with * belongs to the grain: no two rows are alike in it. A type with ? may be null.
 What each column means, with its unit, is in GLOSSARY.md (tests/test_glossary.py holds them equal).
 """
 
@@ -8,315 +9,150 @@ import narwhals as nw
 from retention.errors import Refused
 from retention.tables.rules import (
     EMPTY,
-    REAL,
-    TEXT,
-    TRUTH,
     WHOLE,
     Broken,
-    Promise,
     Rule,
     at_least,
     broken,
     ordered,
+    promise,
     rate,
     report,
 )
 
 PROMISES = {
-    "events": Promise(
+    "events": promise(
         "the source",
         "in",
-        ("customer_id", "day"),
-        {
-            "customer_id": TEXT,
-            "day": WHOLE,
-            "hour": WHOLE,
-            "kind": TEXT,
-            "order_id": TEXT,
-            "amount_cents": WHOLE,
-            "product": TEXT,
-            "category": TEXT,
-            "channel": TEXT,
-        },
-        optional=("hour", "order_id", "amount_cents", "product", "category", "channel"),
+        "customer_id* text, day* whole, hour whole?, kind text, order_id text?, "
+        "amount_cents whole?, product text?, category text?, channel text?",
+        at_least("amount_cents", 0, "book refunds as a kind of event of their own"),
+        Rule(
+            "amount_cents",
+            "is known for every event of a kind that has amounts",
+            nw.col("amount_cents").max().over("kind").is_null() | ~nw.col("amount_cents").is_null(),
+            "give the missing amounts, or give these events another kind",
+        ),
         unique=False,
-        rules=(
-            at_least("amount_cents", 0, "book refunds as a kind of event of their own"),
-            Rule(
-                "amount_cents",
-                "is known for every event of a kind that has amounts",
-                nw.col("amount_cents").max().over("kind").is_null()
-                | ~nw.col("amount_cents").is_null(),
-                "give the missing amounts, or give these events another kind",
-            ),
-        ),
     ),
-    "customers": Promise(
+    "customers": promise("the source", "in", "customer_id* text, started_day whole?", further=True),
+    "contracts": promise(
         "the source",
         "in",
-        ("customer_id",),
-        {"customer_id": TEXT, "started_day": WHOLE},
-        optional=("started_day",),
+        "customer_id* text, started_day* whole, ended_day whole?, booked_day whole?, "
+        "cause text?, plan text?, amount_cents whole?",
+        ordered("started_day", "ended_day", "a contract cannot end before it starts"),
+        at_least("amount_cents", 0, "give amounts per 30 days, not credits"),
+    ),
+    "activity": promise(
+        "tables",
+        "customer",
+        "customer_id* text, day* whole, kind* text, events whole, orders whole, amount_cents whole",
+        at_least("events", 1),
+        at_least("orders", 0),
+        at_least("amount_cents", 0),
+    ),
+    "habits": promise(
+        "tables",
+        "customer",
+        "customer_id* text, channel* text?, weekday* whole, hour* whole?, events whole",
+        at_least("events", 1),
+    ),
+    "baskets": promise(
+        "tables",
+        "customer",
+        "customer_id* text, day* whole, product* text?, category* text?, amount_cents whole",
+        at_least("amount_cents", 0),
+    ),
+    "spells": promise(
+        "tables",
+        "customer",
+        "customer_id* text, spell* whole, entry_day whole, start_day whole, end_day whole?, "
+        "duration_days whole?, event_observed truth?, cause text?, plan text?, excluded text?",
+        at_least("spell", 1),
+        at_least("duration_days", 1),
+        ordered("start_day", "entry_day"),
+        ordered("start_day", "end_day"),
+        Rule(
+            "duration_days",
+            "is known unless the spell is excluded",
+            nw.col("duration_days").is_null() == ~nw.col("excluded").is_null(),
+        ),
+    ),
+    "customers_at": promise(
+        "tables",
+        "customer",
+        "customer_id* text, spell whole?, start_day whole?, last_day whole?, in_risk_set "
+        "truth, tenure_days whole?, days_since_last_activity whole?, active_days_total whole, "
+        "orders_total whole, amount_cents_total whole, active_days_90d whole, events_90d "
+        "whole, orders_90d whole, amount_cents_90d whole, amount_cents_365d whole, "
+        "events_per_30d real?, cents_per_order_90d real?, weekend_share_90d real?, "
+        "order_share_90d real?",
+        at_least("tenure_days", 1),
+        at_least("days_since_last_activity", 0),
+        *rate("weekend_share_90d"),
         further=True,
     ),
-    "contracts": Promise(
-        "the source",
-        "in",
-        ("customer_id", "started_day"),
-        {
-            "customer_id": TEXT,
-            "started_day": WHOLE,
-            "ended_day": WHOLE,
-            "booked_day": WHOLE,
-            "cause": TEXT,
-            "plan": TEXT,
-            "amount_cents": WHOLE,
-        },
-        optional=("ended_day", "booked_day", "cause", "plan", "amount_cents"),
-        rules=(
-            ordered("started_day", "ended_day", "a contract cannot end before it starts"),
-            at_least("amount_cents", 0, "give amounts per 30 days, not credits"),
-        ),
+    "exclusions": promise("tables", "aggregate", "rule* text, n whole", at_least("n", 0)),
+    "data_quality": promise(
+        "00_data", "aggregate", "table* text, column* text?, measure* text, value real"
     ),
-    "activity": Promise(
-        "tables",
-        "customer",
-        ("customer_id", "day", "kind"),
-        {
-            "customer_id": TEXT,
-            "day": WHOLE,
-            "kind": TEXT,
-            "events": WHOLE,
-            "orders": WHOLE,
-            "amount_cents": WHOLE,
-        },
-        rules=(at_least("events", 1), at_least("orders", 0), at_least("amount_cents", 0)),
-    ),
-    "habits": Promise(
-        "tables",
-        "customer",
-        ("customer_id", "channel", "weekday", "hour"),
-        {"customer_id": TEXT, "channel": TEXT, "weekday": WHOLE, "hour": WHOLE, "events": WHOLE},
-        optional=("channel", "hour"),
-        rules=(at_least("events", 1),),
-    ),
-    "baskets": Promise(
-        "tables",
-        "customer",
-        ("customer_id", "day", "product", "category"),
-        {
-            "customer_id": TEXT,
-            "day": WHOLE,
-            "product": TEXT,
-            "category": TEXT,
-            "amount_cents": WHOLE,
-        },
-        optional=("product", "category"),
-        rules=(at_least("amount_cents", 0),),
-    ),
-    "spells": Promise(
-        "tables",
-        "customer",
-        ("customer_id", "spell"),
-        {
-            "customer_id": TEXT,
-            "spell": WHOLE,
-            "entry_day": WHOLE,
-            "start_day": WHOLE,
-            "end_day": WHOLE,
-            "duration_days": WHOLE,
-            "event_observed": TRUTH,
-            "cause": TEXT,
-            "plan": TEXT,
-            "excluded": TEXT,
-        },
-        optional=("end_day", "duration_days", "event_observed", "cause", "plan", "excluded"),
-        rules=(
-            at_least("spell", 1),
-            at_least("duration_days", 1),
-            ordered("start_day", "entry_day"),
-            ordered("start_day", "end_day"),
-            Rule(
-                "duration_days",
-                "is known unless the spell is excluded",
-                nw.col("duration_days").is_null() == ~nw.col("excluded").is_null(),
-            ),
-        ),
-    ),
-    "customers_at": Promise(
-        "tables",
-        "customer",
-        ("customer_id",),
-        {
-            "customer_id": TEXT,
-            "spell": WHOLE,
-            "start_day": WHOLE,
-            "last_day": WHOLE,
-            "in_risk_set": TRUTH,
-            "tenure_days": WHOLE,
-            "days_since_last_activity": WHOLE,
-            "active_days_total": WHOLE,
-            "orders_total": WHOLE,
-            "amount_cents_total": WHOLE,
-            "active_days_90d": WHOLE,
-            "events_90d": WHOLE,
-            "orders_90d": WHOLE,
-            "amount_cents_90d": WHOLE,
-            "amount_cents_365d": WHOLE,
-            "events_per_30d": REAL,
-            "cents_per_order_90d": REAL,
-            "weekend_share_90d": REAL,
-            "order_share_90d": REAL,
-        },
-        optional=(
-            "spell",
-            "start_day",
-            "last_day",
-            "tenure_days",
-            "days_since_last_activity",
-            "events_per_30d",
-            "cents_per_order_90d",
-            "weekend_share_90d",
-            "order_share_90d",
-        ),
-        rules=(
-            at_least("tenure_days", 1),
-            at_least("days_since_last_activity", 0),
-            *rate("weekend_share_90d"),
-        ),
-        further=True,
-    ),
-    "exclusions": Promise(
-        "tables", "aggregate", ("rule",), {"rule": TEXT, "n": WHOLE}, rules=(at_least("n", 0),)
-    ),
-    "data_quality": Promise(
-        "00_data",
-        "aggregate",
-        ("table", "column", "measure"),
-        {"table": TEXT, "column": TEXT, "measure": TEXT, "value": REAL},
-        optional=("column",),
-    ),
-    "lifecycle": Promise(
-        "10_customers", "customer", ("customer_id",), {"customer_id": TEXT, "lifecycle": TEXT}
-    ),
-    "lifecycle_shares": Promise(
+    "lifecycle": promise("10_customers", "customer", "customer_id* text, lifecycle text"),
+    "lifecycle_shares": promise(
         "10_customers",
         "aggregate",
-        ("lifecycle",),
-        {
-            "lifecycle": TEXT,
-            "n": WHOLE,
-            "share": REAL,
-            "ci_lower": REAL,
-            "ci_upper": REAL,
-            "share_of_amount": REAL,
-        },
-        optional=("n", "share", "ci_lower", "ci_upper", "share_of_amount"),
-        rules=rate("share", "ci_lower", "ci_upper", "share_of_amount"),
+        "lifecycle* text, n whole?, share real?, ci_lower real?, ci_upper real?, "
+        "share_of_amount real?",
+        *rate("share", "ci_lower", "ci_upper", "share_of_amount"),
     ),
-    "survival_curves": Promise(
+    "survival_curves": promise(
         "20_survival",
         "aggregate",
-        ("by", "group", "duration_days"),
-        {
-            "by": TEXT,
-            "group": TEXT,
-            "duration_days": WHOLE,
-            "at_risk": WHOLE,
-            "events": WHOLE,
-            "survival": REAL,
-            "ci_lower": REAL,
-            "ci_upper": REAL,
-        },
-        rules=rate("survival", "ci_lower", "ci_upper"),
+        "by* text, group* text, duration_days* whole, at_risk whole, events whole, survival "
+        "real, ci_lower real, ci_upper real",
+        *rate("survival", "ci_lower", "ci_upper"),
     ),
-    "survival_tests": Promise(
+    "survival_tests": promise(
         "20_survival",
         "aggregate",
-        ("by",),
-        {"by": TEXT, "test": TEXT, "n": WHOLE, "statistic": REAL, "df": WHOLE, "p_value": REAL},
-        rules=rate("p_value"),
+        "by* text, test text, n whole, statistic real, df whole, p_value real",
+        *rate("p_value"),
     ),
-    "hazard_ratios": Promise(
+    "hazard_ratios": promise(
         "20_survival",
         "aggregate",
-        ("cause", "term"),
-        {
-            "cause": TEXT,
-            "term": TEXT,
-            "n": WHOLE,
-            "events": WHOLE,
-            "hazard_ratio": REAL,
-            "ci_lower": REAL,
-            "ci_upper": REAL,
-            "p_value": REAL,
-        },
-        rules=rate("p_value"),
+        "cause* text, term* text, n whole, events whole, hazard_ratio real, ci_lower real, "
+        "ci_upper real, p_value real",
+        *rate("p_value"),
     ),
-    "clusters": Promise(
+    "clusters": promise(
         "30_clusters",
         "customer",
-        ("customer_id",),
-        {"customer_id": TEXT, "cluster": WHOLE, "membership": REAL, "outlier_score": REAL},
-        rules=(at_least("cluster", -1), *rate("membership", "outlier_score")),
+        "customer_id* text, cluster whole, membership real, outlier_score real",
+        at_least("cluster", -1),
+        *rate("membership", "outlier_score"),
     ),
-    "members": Promise(
-        "30_clusters",
-        "customer",
-        ("customer_id", "segment"),
-        {"customer_id": TEXT, "segment": TEXT},
-    ),
-    "segments": Promise(
+    "members": promise("30_clusters", "customer", "customer_id* text, segment* text"),
+    "segments": promise(
         "30_clusters",
         "aggregate",
-        ("segment",),
-        {
-            "segment": TEXT,
-            "name": TEXT,
-            "kind": TEXT,
-            "n": WHOLE,
-            "share_of_customers": REAL,
-            "share_of_amount": REAL,
-        },
-        optional=("share_of_amount",),
-        rules=rate("share_of_customers", "share_of_amount"),
+        "segment* text, name text, kind text, n whole, share_of_customers real, "
+        "share_of_amount real?",
+        *rate("share_of_customers", "share_of_amount"),
         further=True,
     ),
-    "retention": Promise(
+    "retention": promise(
         "40_cohorts",
         "aggregate",
-        ("definition", "cohort_by", "cohort", "age"),
-        {
-            "definition": TEXT,
-            "cohort_by": TEXT,
-            "cohort": TEXT,
-            "age": WHOLE,
-            "n_start": WHOLE,
-            "n_active": WHOLE,
-            "retention": REAL,
-            "ci_lower": REAL,
-            "ci_upper": REAL,
-        },
-        optional=("n_start", "n_active", "retention", "ci_lower", "ci_upper"),
-        rules=rate("retention", "ci_lower", "ci_upper"),
+        "definition* text, cohort_by* text, cohort* text, age* whole, n_start whole?, "
+        "n_active whole?, retention real?, ci_lower real?, ci_upper real?",
+        *rate("retention", "ci_lower", "ci_upper"),
     ),
-    "findings": Promise(
+    "findings": promise(
         "99_summary",
         "aggregate",
-        ("notebook", "name"),
-        {
-            "notebook": TEXT,
-            "name": TEXT,
-            "value": REAL,
-            "unit": TEXT,
-            "ci_lower": REAL,
-            "ci_upper": REAL,
-            "previous": REAL,
-            "change": REAL,
-            "comparable": TRUTH,
-            "sentence": TEXT,
-        },
-        optional=("value", "ci_lower", "ci_upper", "previous", "change", "comparable"),
+        "notebook* text, name* text, value real?, unit text, ci_lower real?, ci_upper real?, "
+        "previous real?, change real?, comparable truth?, sentence text",
     ),
 }
 

@@ -10,6 +10,7 @@ from types import MappingProxyType
 import narwhals as nw
 
 TEXT, WHOLE, REAL, TRUTH = nw.String, nw.Int64, nw.Float64, nw.Boolean
+TYPES = {"text": TEXT, "whole": WHOLE, "real": REAL, "truth": TRUTH}
 EMPTY = MappingProxyType({})
 FILL = "fill the gaps in the source, or leave these rows out"
 
@@ -50,6 +51,17 @@ class Broken:
     words: str
     n: int
     mend: str = field(default="")
+
+
+def promise(
+    writer: str, level: str, columns: str, *rules: Rule, further: bool = False, unique: bool = True
+) -> Promise:
+    """A promise whose columns are drawn: "customer_id* text, day* whole, cause text?"."""
+    words = [column.split() for column in columns.split(",")]
+    types = {name.rstrip("*"): TYPES[kind.rstrip("?")] for name, kind in words}
+    grain = tuple(name.rstrip("*") for name, _ in words if name.endswith("*"))
+    optional = tuple(name.rstrip("*") for name, kind in words if kind.endswith("?"))
+    return Promise(writer, level, grain, types, optional, rules, further, unique)
 
 
 def at_least(column: str, least: int, mend: str = "") -> Rule:

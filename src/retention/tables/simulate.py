@@ -8,30 +8,38 @@ The business is one in euros, and everybody starts in it on a known day.
 
 import json
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, replace
-from datetime import date, timedelta
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import polars as pl
 
-FIRST_DAY = date(2023, 7, 1)  # the first day on which a customer may start
-SNAPSHOTS = (date(2024, 12, 31), date(2025, 3, 31), date(2025, 6, 30))  # quarter ends
-LAST_DAY = SNAPSHOTS[-1]  # nothing after it is written, but ends booked before it
-BLOCK = 10_000  # customers drawn and held in memory at a time
+from retention.tables.behaviours import (
+    BLOCK,
+    CATEGORIES,
+    CHANNELS,
+    DECLINE,
+    FIRST_DAY,
+    GROUPS,
+    LABELS,
+    LAST_DAY,
+    MOVES,
+    SNAPSHOTS,
+    STRAGGLERS,
+    choose,
+    events,
+    groups,
+    phases,
+    texts,
+)
+
 FILES = {"compression": "zstd", "compression_level": 3, "row_group_size": 1 << 18}
 
 PLANS = {"basic": 19.0, "plus": 39.0, "pro": 79.0}  # euros per 30 days
 ANNUAL = {"share": 0.25, "term_days": 365, "discount": 0.15, "grace_days": 5}
 PAYMENT_METHODS = ("card", "direct_debit", "invoice")
 REGIONS = ("north", "east", "south", "west")  # without effect on anything
-CHANNELS = ("web", "app", "store")
-CATEGORIES = ("coffee", "tea", "bakery", "kitchen", "gifts", "books")
-PRODUCTS = 8  # in each category
-OTHER_KINDS = {"visit": 0.85, "compare": 0.10, "support": 0.05}  # of what is no purchase
-FAVOURITE = 0.7  # share of events in the favourite channel or category
-
 # The truth about leaving: hazard(t | x) = baseline(t) * product of hazard ratio ** x, per cause.
 TERMS = {
     "plan_plus": pl.col("plan") == "plus",  # against basic
@@ -52,30 +60,6 @@ BASELINES = {  # Weibull: hazard(t) = shape / scale_days * (t / scale_days) ** (
 }
 NOTICE_DAYS = 30  # a voluntary end is booked 0 to 30 days before it, never before the start
 RETURNS = {"share": 0.15, "after_days": 91, "mean_further_days": 60.0}  # no window sees two spells
-DECLINE = {"share": 0.6, "days": 56}  # usage falls steadily to nothing before a voluntary end
-MOVES = 0.04  # share of customers who change group at the start of a quarter after a snapshot
-
-
-@dataclass(frozen=True)
-class Group:
-    """Customers who behave alike: a bell in four coordinates, cut at 3 spreads, maybe bent.
-
-    The coordinates: log events per 30 days, log cents per order, weekend share, order share.
-    """
-
-    weight: float  # share of all customers
-    events_per_30d: float
-    euros_per_order: float
-    weekend_share: float  # of events
-    order_share: float  # of events
-    spread: tuple[float, ...]  # standard deviation in each coordinate
-    bend: float = 0.0  # log cents rise by this times (z ** 2 - 1), z = standardised log events
-
-    @property
-    def centre(self) -> np.ndarray:
-        """Middle of the bell, in coordinates."""
-        logs = np.log([self.events_per_30d, 100 * self.euros_per_order])
-        return np.array([*logs, self.weekend_share, self.order_share])
 
 
 @dataclass(frozen=True)
@@ -88,15 +72,6 @@ class Mix:
     sessions: float  # mean of trial sessions (Poisson)
 
 
-GROUPS = {
-    "everyday": Group(0.34, 16, 18, 0.22, 0.40, (0.45, 0.10, 0.02, 0.03), bend=0.5),
-    "weekend": Group(0.22, 13, 60, 0.54, 0.48, (0.08, 0.12, 0.03, 0.03)),
-    "browsing": Group(0.16, 22, 45, 0.34, 0.20, (0.05, 0.80, 0.02, 0.02)),
-    "stocking": Group(0.12, 12, 130, 0.30, 0.70, (0.15, 0.30, 0.04, 0.05)),
-    "office": Group(0.08, 18, 12, 0.07, 0.56, (0.06, 0.10, 0.015, 0.025)),
-}
-# Stragglers belong to none: evenly spread within centre +- spread, but outside of every group.
-STRAGGLERS = Group(0.08, 13, 35, 0.40, 0.45, (0.8, 2.0, 0.38, 0.40))
 MIXES = {
     "everyday": Mix((0.3, 0.5, 0.2), 0.5, (0.5, 0.3, 0.2), 4.0),
     "weekend": Mix((0.4, 0.4, 0.2), 0.7, (0.3, 0.6, 0.1), 4.0),
@@ -105,12 +80,6 @@ MIXES = {
     "office": Mix((0.1, 0.3, 0.6), 0.8, (0.1, 0.2, 0.7), 4.0),
     "straggler": Mix((0.4, 0.4, 0.2), 0.5, (0.5, 0.3, 0.2), 4.0),
 }
-LABELS = tuple(MIXES)
-SETTINGS = {"separate": 0.0, "overlap": 0.63}  # how far groups are drawn to the stragglers' centre
-VALLEY = np.array([0.2, 0.4, 0.08, 0.08])  # no straggler comes nearer than this to a group's edge
-NOISE = np.array([0.06, 0.08, 0.03, 0.03])  # sd with which 90 days of events show the coordinates
-
-QUASI = np.array([(5**0.5 - 1) / 2, 2**0.5, 3**0.5, 7**0.5])  # multiples fill [0, 1) evenly
 
 
 def people(customers: int, seed: int, *, block: int = 0) -> pl.DataFrame:
@@ -139,7 +108,7 @@ def people(customers: int, seed: int, *, block: int = 0) -> pl.DataFrame:
 
     def pick(names: Collection[str], shares: list | None = None) -> pl.Series:
         shares = np.full(len(names), 1 / len(names)) if shares is None else np.array(shares)[group]
-        return _texts(names, _choose(rng, shares, customers))
+        return texts(names, choose(rng, shares, customers))
 
     return pl.DataFrame(
         {
@@ -150,7 +119,7 @@ def people(customers: int, seed: int, *, block: int = 0) -> pl.DataFrame:
             "trial_sessions": rng.poisson(np.array([mix.sessions for mix in mixes])[group]),
             "region": pick(REGIONS),
             "consent_email": rng.random(customers) < 0.7,
-            "group": _texts(LABELS, group),
+            "group": texts(LABELS, group),
             "plan": pick(PLANS, [mix.plans for mix in mixes]),
             "is_annual": rng.random(customers) < ANNUAL["share"],
             "declines": rng.random(customers) < DECLINE["share"],
@@ -205,7 +174,7 @@ def _spell(people: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
         "customer_id",
         "started",
         ended=pl.col("started") + pl.duration(days=pl.Series(days)),
-        cause=_texts(CAUSES, cause),
+        cause=texts(CAUSES, cause),
         booked=pl.col("started") + pl.duration(days=pl.Series(np.maximum(days - notice, 0))),
     )
 
@@ -250,207 +219,6 @@ def terms(people: pl.DataFrame, lives: pl.DataFrame, seed: int, *, block: int = 
     )
 
 
-def phases(
-    people: pl.DataFrame, seed: int, setting: str = "separate", *, block: int = 0
-) -> pl.DataFrame:
-    """Draw how they behave: one row per customer and phase, sorted.
-
-    Returns customer_id, from_date, to_date (null = until LAST_DAY), group, events_per_30d,
-            cents_per_order, weekend_share, order_share (the habits kept in this phase)
-
-    A few change group, whatever they were, on the first day after a snapshot, so that 90 days
-    later the window shows the new habits only.
-
-    Raises:
-        ValueError: ``setting`` is not one of SETTINGS.
-    """
-    rng = np.random.default_rng((seed, block, 3))
-    group = people["group"].cast(pl.Enum(LABELS)).to_physical().to_numpy().astype(np.int64)
-    rows = [people.select("customer_id", from_date="started", group=group)]
-    for snapshot in SNAPSHOTS[:-1]:
-        other = (group + rng.integers(1, len(LABELS), size=people.height)) % len(LABELS)
-        moves = (rng.random(people.height) < MOVES) & (people["started"] <= snapshot).to_numpy()
-        group = np.where(moves, other, group)
-        moved = people.select("customer_id", from_date=snapshot + timedelta(days=1), group=group)
-        rows.append(moved.filter(moves))
-    table = pl.concat(rows).sort("customer_id", "from_date")
-    following = pl.col("from_date").shift(-1).over("customer_id")
-    habits = _habits(table["group"].to_numpy(), rng, _groups(setting))
-    return table.select(
-        "customer_id",
-        "from_date",
-        to_date=following - pl.duration(days=1),
-        group=_texts(LABELS, table["group"].to_numpy()),
-        events_per_30d=np.exp(habits[:, 0]),
-        cents_per_order=np.exp(habits[:, 1]),
-        weekend_share=habits[:, 2],
-        order_share=habits[:, 3],
-    )
-
-
-def _groups(setting: str) -> list[Group]:
-    """The groups where they lie in this setting."""
-    if setting not in SETTINGS:
-        raise ValueError(f"setting must be one of {sorted(SETTINGS)}, got {setting!r}")
-    drawn = SETTINGS[setting]
-
-    def between(group: Group, field: str) -> float:
-        return (1 - drawn) * getattr(group, field) + drawn * getattr(STRAGGLERS, field)
-
-    fields = ("events_per_30d", "euros_per_order", "weekend_share", "order_share")
-    return [replace(g, **{field: between(g, field) for field in fields}) for g in GROUPS.values()]
-
-
-def _habits(label: np.ndarray, rng: np.random.Generator, groups: list[Group]) -> np.ndarray:
-    """Coordinates (n, 4) of customers with these labels: drawn again until they may stay."""
-    points = np.empty((len(label), 4))
-    for index, group in enumerate(groups):
-        own = np.flatnonzero(label == index)
-        while own.size:
-            z = rng.normal(size=(own.size, 4))
-            points[own] = group.centre + z * group.spread
-            points[own, 1] += group.bend * (z[:, 0] ** 2 - 1)
-            own = own[(z**2).sum(axis=1) > 9]
-    own = np.flatnonzero(label == len(groups))
-    while own.size:
-        offset = rng.uniform(-1, 1, (own.size, 4)) * STRAGGLERS.spread
-        points[own] = STRAGGLERS.centre + offset
-        own = own[np.any([_is_near(points[own], group) for group in groups], axis=0)]
-    return points
-
-
-def _unbent(points: np.ndarray, group: Group) -> np.ndarray:
-    """Distance of ``points`` from the centre along each coordinate, the bend straightened."""
-    away = points - group.centre
-    away[:, 1] -= group.bend * ((away[:, 0] / group.spread[0]) ** 2 - 1)
-    return away
-
-
-def _is_near(points: np.ndarray, group: Group) -> np.ndarray:
-    """Whether ``points`` lie in the group or in the valley around it."""
-    reach = 3 * np.array(group.spread) + VALLEY
-    return ((_unbent(points, group) / reach) ** 2).sum(axis=1) < 1
-
-
-def log_densities(features: pl.DataFrame, setting: str = "separate") -> np.ndarray:
-    """Log of weight times planted density, (n, len(LABELS)): the argmax is Bayes' classifier.
-
-    Takes one row per customer: events_per_30d, cents_per_order_90d, weekend_share_90d,
-          order_share_90d, as seen in the 90 days up to a snapshot
-
-    Bells are as wide as habits and NOISE together; that they are cut, and that stragglers keep
-    away from them, is left out. Checked in tests/test_simulate.py.
-    """
-    points = features.select(
-        pl.col("events_per_30d", "cents_per_order_90d").log(),
-        pl.col("weekend_share_90d", "order_share_90d"),
-    ).to_numpy()
-    columns = []
-    for group in _groups(setting):
-        noise = np.tile(NOISE, (len(points), 1))
-        slope = 2 * group.bend * (points[:, 0] - group.centre[0]) / group.spread[0] ** 2
-        noise[:, 1] += np.abs(slope) * NOISE[0]  # along a bend, noise in events shows in cents
-        seen = np.hypot(group.spread, noise)
-        squares = (_unbent(points, group) / seen) ** 2
-        bell = -(squares / 2 + np.log(seen)).sum(axis=1) - 2 * np.log(2 * np.pi)
-        columns.append(np.log(group.weight) + bell)
-    even = np.log(STRAGGLERS.weight) - np.log(2 * np.array(STRAGGLERS.spread)).sum()
-    return np.column_stack([*columns, np.full(len(points), even)])
-
-
-def events(
-    people: pl.DataFrame, terms: pl.DataFrame, phases: pl.DataFrame, seed: int, *, block: int = 0
-) -> pl.DataFrame:
-    """Let them live: one row per event, sorted by ``customer_id``, ``at``.
-
-    Returns customer_id, at (Datetime, local time, whole minutes), kind, order_id, amount (euros,
-            two decimals; both only for purchases), product, category, channel
-
-    Customers keep to their habits: events come at an even pace, and a quasi-random sequence with
-    an offset of their own says which fall on a weekend, which are purchases, and how much is paid.
-    Shares over 90 days thus lie within about one event of the planted ones. Events happen on days
-    with a contract in force, up to LAST_DAY.
-
-    Source: Kuipers and Niederreiter (1974), Uniform Distribution of Sequences, chapter 2: multiples
-    of an irrational number. Checked in tests/test_simulate.py.
-    """
-    rng = np.random.default_rng((seed, block, 4))
-    happened = _happen(_stretches(people, terms, phases), rng)
-    n = happened.height
-
-    def mostly(favourite: str, names: tuple[str, ...]) -> pl.Expr:
-        other = _texts(names, rng.integers(len(names), size=n))
-        return pl.when(pl.Series(rng.random(n) < FAVOURITE)).then(favourite).otherwise(other)
-
-    other_kind = _texts(OTHER_KINDS, _choose(rng, np.array([*OTHER_KINDS.values()]), n))
-    number = pl.Series(1 + rng.integers(PRODUCTS, size=n))
-    order = pl.int_range(pl.len()) + block * BLOCK * 10_000
-    bought = pl.when("is_purchase")
-    return happened.with_columns(category=mostly("category", CATEGORIES)).select(
-        "customer_id",
-        "at",
-        kind=bought.then(pl.lit("purchase")).otherwise(other_kind),
-        order_id=bought.then(pl.format("o{}", order.cast(pl.String).str.zfill(12))),
-        amount=bought.then("amount"),
-        product=pl.format("{} {}", "category", number),
-        category="category",
-        channel=mostly("channel", CHANNELS),
-    )
-
-
-def _stretches(people: pl.DataFrame, terms: pl.DataFrame, phases: pl.DataFrame) -> pl.DataFrame:
-    """One row per stretch of days under one contract with one habit, and the weeks it touches."""
-    weeks = (pl.col("last") - pl.col("monday")).dt.total_days() // 7 + 1
-    return (
-        terms.drop("cause", "booked", "plan", "amount")
-        .join(phases, on="customer_id")
-        .join(people.select("customer_id", "channel", "category"), on="customer_id")
-        .with_columns(
-            first=pl.max_horizontal("started", "from_date"),
-            last=pl.min_horizontal("ended", "to_date", pl.lit(LAST_DAY)),
-            per_week=pl.col("events_per_30d") * 7 / 30,
-        )
-        .filter(pl.col("first") <= pl.col("last"))
-        .with_columns(monday=pl.col("first").dt.truncate("1w"))
-        .with_columns(events=(weeks * pl.col("per_week")).ceil().cast(pl.Int64))
-        .sort("customer_id", "first")
-    )
-
-
-def _happen(stretches: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
-    """Every event of every stretch: when it happens, whether something is bought, and for how much.
-
-    Whole weeks are filled, then cut to the stretch, or its first and last week would lose the
-    events that their weekday carries out of it.
-    """
-    counts = stretches["events"].to_numpy()
-    row = np.repeat(np.arange(len(counts)), counts)
-    nth = np.arange(len(row)) - np.repeat(counts.cumsum() - counts, counts)
-    quasi = (rng.random((len(counts), len(QUASI)))[row] + nth[:, None] * QUASI) % 1
-    week = (pl.Series(nth + rng.random(len(counts))[row]) / pl.col("per_week")).floor()
-    on_weekend = pl.Series(quasi[:, 0]) < pl.col("weekend_share")
-    within = pl.Series(rng.random(len(row)))
-    weekday = pl.when(on_weekend).then(5 + (2 * within).floor()).otherwise((5 * within).floor())
-    minute = pl.Series(rng.integers(8 * 60, 22 * 60, size=len(row)))
-    left = (pl.col("ended") - pl.col("day")).dt.total_days() / DECLINE["days"]
-    return (
-        stretches[row]
-        .with_columns(
-            row=pl.Series(row),
-            day=pl.col("monday") + pl.duration(days=7 * week + weekday),
-            is_purchase=pl.Series(quasi[:, 1]) < pl.col("order_share"),
-            amount=(pl.col("cents_per_order") * (0.5 + pl.Series(quasi[:, 2]))).round() / 100,
-            stays=pl.Series(quasi[:, 3]),
-        )
-        .with_columns(at=pl.col("day").cast(pl.Datetime("us")) + pl.duration(minutes=minute))
-        .filter(
-            pl.col("day").is_between("first", "last"),
-            ~pl.col("declines") | (pl.col("stays") < left),
-        )
-        .sort("row", "at", maintain_order=True)
-    )
-
-
 def world(
     customers: int, seed: int, setting: str = "separate", *, block: int = 0
 ) -> dict[str, pl.DataFrame]:
@@ -471,7 +239,7 @@ def world(
     Raises:
         ValueError: ``setting`` is not one of SETTINGS, or as ``people``.
     """
-    _groups(setting)
+    groups(setting)
     who = people(customers, seed, block=block)
     spells = lives(who, seed, block=block)
     periods = terms(who, spells, seed, block=block)
@@ -509,7 +277,7 @@ def write(folder: Path, customers: int, seed: int, setting: str = "separate") ->
 
     Checked in tests/test_simulate.py.
     """
-    _groups(setting)
+    groups(setting)
     (folder / "events").mkdir(parents=True)
     with TemporaryDirectory(dir=folder) as parts:
         for block, first in enumerate(range(0, customers, BLOCK)):
@@ -537,17 +305,6 @@ def truth(customers: int, seed: int, setting: str) -> dict:
         "returns": RETURNS,
         "decline": DECLINE,
         "moves": MOVES,
-        "groups": dict(zip(LABELS, map(asdict, (*_groups(setting), STRAGGLERS)), strict=True)),
+        "groups": dict(zip(LABELS, map(asdict, (*groups(setting), STRAGGLERS)), strict=True)),
         "mixes": {name: asdict(mix) for name, mix in MIXES.items()},
     }
-
-
-def _choose(rng: np.random.Generator, shares: np.ndarray, n: int) -> np.ndarray:
-    """For each of ``n`` an index, drawn with these shares: one row for all, or one each."""
-    passed = rng.random((n, 1)) > shares.cumsum(axis=-1)[..., :-1]
-    return passed.sum(axis=1)
-
-
-def _texts(names: Collection[str], codes: np.ndarray) -> pl.Series:
-    """The name that each code counts, from 0."""
-    return pl.Series(list(names)).gather(codes)

@@ -25,6 +25,7 @@ def build(book: Book, space: workspace.Workspace) -> None:
     if acts.is_empty():
         raise Refused(f"{tables.places['events']}: no event up to {space.snapshot_date}")
     _require_kinds(acts, book.churn.activity)
+    customers = _seen(tables, acts, day)
     if book.churn.kind == "contract":
         if tables.contracts is None:
             raise Refused("churn: kind: contract needs the table contracts")
@@ -34,35 +35,51 @@ def build(book: Book, space: workspace.Workspace) -> None:
     else:
         stretches = spells.from_activity(
             acts.lazy(),
-            tables.customers,
+            customers.lazy(),
             kinds=book.churn.activity,
             snapshot_day=day,
             after_days=after_days,
         ).collect()
     own = features.behaviour(acts.lazy(), book.churn.activity)
     at = features.customers_at(
-        tables.customers,
+        customers.lazy(),
         stretches.lazy(),
         features.counts_at(own, stretches.lazy(), day=day),
         day=day,
         after_days=after_days,
     ).collect()
     _require_variety(stretches, at, book)
-    later = tables.events.select((pl.col("day") > day).sum()).collect().item()
-    excluded = pl.concat(
-        [
-            spells.exclusions(stretches),
-            pl.DataFrame(
-                {"rule": ["after_snapshot", "never_active"], "n": [later, at["spell"].null_count()]}
-            ).cast({"n": pl.Int64}),
-        ]
-    )
+    counted = {
+        "after_snapshot": tables.events.select((pl.col("day") > day).sum()).collect().item(),
+        "not_yet_seen": tables.customers.select(pl.len()).collect().item() - customers.height,
+        "never_active": at["spell"].null_count(),
+    }
+    counted = pl.DataFrame({"rule": list(counted), "n": list(counted.values())})
+    excluded = pl.concat([spells.exclusions(stretches), counted.cast({"n": pl.Int64})])
     workspace.write_table(space, "activity", acts)
     workspace.write_table(space, "habits", activity.habits(known).collect())
     workspace.write_table(space, "baskets", activity.baskets(known).collect())
     workspace.write_table(space, "spells", stretches)
     workspace.write_table(space, "customers_at", at)
     workspace.write_table(space, "exclusions", excluded)
+
+
+def _seen(tables: sources.Tables, acts: pl.DataFrame, day: int) -> pl.DataFrame:
+    """The customers known on ``day``: started by then or, with an unknown start, seen by then."""
+    seen = [acts.lazy().select("customer_id")]
+    if tables.contracts is not None:
+        seen.append(tables.contracts.filter(pl.col("started_day") <= day).select("customer_id"))
+    unknown = tables.customers.filter(pl.col("started_day").is_null())
+    return (
+        pl.concat(
+            [
+                tables.customers.filter(pl.col("started_day") <= day),
+                unknown.join(pl.concat(seen), on="customer_id", how="semi"),
+            ]
+        )
+        .sort("customer_id")
+        .collect()
+    )
 
 
 def _require_kinds(acts: pl.DataFrame, kinds: list[str]) -> None:
