@@ -23,9 +23,8 @@ lab: .venv/.ready  ## open the notebooks in JupyterLab
 lint: .venv/.ready  ## look for mistakes of form
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
 
-check: lint  ## lint, all tests, the slow proofs, and the same bytes twice
+check: lint  ## lint, all tests and the slow proofs (every book twice, byte for byte)
 	@$(PYTEST) -m "slow or not slow"
-	@$(RETENTION) verify cdnow
 
 verify: .venv/.ready  ## refresh twice in two clean folders and compare every byte
 	@$(RETENTION) verify $(BOOK)
