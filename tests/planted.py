@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from retention.analysis import survival
+from retention.analysis import hazards, survival
 from retention.tables import activity, behaviours, calendar, features, simulate, spells
 
 CUSTOMERS = 2_000
@@ -22,9 +22,9 @@ def hazard_ratios(seed: int) -> pl.DataFrame:
     )
     observed = survival.observed(stretches, design)
     return pl.concat(
-        survival.hazard_ratios(observed, list(simulate.TERMS), cause).with_columns(
-            planted=pl.col("term").replace_strict(ratios, return_dtype=pl.Float64)
-        )
+        hazards.hazard_ratios(observed, list(simulate.TERMS), cause)
+        .with_columns(pl.col("term").str.strip_suffix(": one more"))
+        .with_columns(planted=pl.col("term").replace_strict(ratios, return_dtype=pl.Float64))
         for cause, ratios in simulate.HAZARD_RATIOS.items()
     ).with_columns(
         covered=pl.col("planted").is_between("ci_lower", "ci_upper"),

@@ -194,7 +194,7 @@ def test_a_book_that_is_not_there_is_named_with_the_nearest(workbook):
             10,
             "parameters.20_survival.bye: no such parameter; did you mean",
         ),
-        ("by: plan", "by: 3", 10, "by: expected str (such as 'start_month'), got 3"),
+        ("by: plan", "by: 3", 10, "by: expected str (such as 'started'), got 3"),
         ("by: plan", "days: 30", 10, "days: expected list (such as [30, 90, 180, 365]), got 30"),
         ("by: plan", "min_cell: true", 10, "min_cell: expected int (such as 10), got True"),
         ("by: plan", "min_cell: 2.5", 10, "min_cell: expected int (such as 10), got 2.5"),

@@ -217,7 +217,7 @@ def test_hazard_ratios_print_the_interval():
 
 def test_a_map_names_clusters_and_counts_the_noise():
     text = words(charts.cluster_map(POINTS))
-    assert {"Families", "Quiet regulars", "n 750", "Grey: noise, n 750"} <= set(text)
+    assert {"Families, n 750", "Quiet regulars, n 750", "Grey: noise, n 750"} <= set(text)
 
 
 @pytest.mark.parametrize(

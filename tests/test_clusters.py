@@ -152,10 +152,21 @@ def test_what_cannot_be_compared_is_refused():
         clusters.behaviour(frame, ["colour"], 0)
     with pytest.raises(Refused, match="no number 'customer_id'"):
         clusters.behaviour(frame, ["customer_id"], 0)
-    with pytest.raises(Refused, match="nothing to compare; lower min_events"):
-        clusters.behaviour(frame, FEATURES, 21)
-    with pytest.raises(Refused, match="fewer than min_cluster_size"):
-        clusters.fit(clusters.behaviour(frame, FEATURES, 0), [], 1_000, 10)
+
+
+@pytest.mark.parametrize("least", [0, 21])
+def test_too_few_customers_are_noise_and_stop_nothing(least):
+    frame, _ = customers()
+    behaviour = clusters.behaviour(frame, FEATURES, least)
+
+    found = clusters.fit(behaviour, [], min_cluster_size=1_000, min_samples=10)
+
+    assert found.height == behaviour.height
+    assert found.filter(pl.col("cluster") >= 0).is_empty()
+    assert clusters.segments(found, frame, FEATURES).is_empty()
+    assert clusters.profile(behaviour, [], found).is_empty()
+    assert clusters.picture(behaviour, [], found).height == behaviour.height
+    assert clusters.headline(clusters.profile(behaviour, [], found)) == "No group to describe"
 
 
 @settings(deadline=None, max_examples=30)

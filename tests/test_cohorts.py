@@ -164,9 +164,40 @@ def test_headlines_say_the_oldest_age_that_can_be_compared():
         cohorts.headline(pooled, [1, 12])
         == "8% of customers are active 12 months after their start"
     )
-    assert cohorts.spread_headline(cells, [1, 12]) == "At 12 months, cohorts keep between 7% and 9%"
-    assert cohorts.spread_headline(cells.head(1), [1]) == (
+    assert (
+        cohorts.spread_headline(cells, cells, [1, 12])
+        == "At 12 months, cohorts keep between 7% and 9%"
+    )
+    assert cohorts.spread_headline(cells.head(1), cells, [1]) == (
         "No two cohorts can be compared at the same age yet"
     )
     ends = cohorts.first_and_last(cells, [12])
     assert ends["cohort"].to_list() == ["1997-01", "1997-03"]
+
+
+def test_a_range_is_not_said_of_an_age_at_which_a_cohort_is_hidden():
+    table = cdnow_retention("CDNOW_master.txt").filter(pl.col("cohort") != "all")
+    hidden = (pl.col("cohort") == "1997-01") & (pl.col("age") == 12)
+    shown = table.with_columns(retention=pl.when(~hidden).then("retention"))
+
+    assert cohorts.spread_headline(shown, table, [1, 12]).startswith("At 1 months")
+
+
+def test_small_cohorts_are_in_no_sum():
+    starts = pl.DataFrame({"customer_id": list("abcdefg"), "cohort": [1, 1, 1, 2, 2, 2, 2]})
+
+    assert cohorts.large(starts, 4)["cohort"].unique().to_list() == [2]
+
+
+def test_who_started_before_the_data_is_in_no_cohort():
+    stretches = pl.DataFrame(
+        {
+            "customer_id": ["late", "within"],
+            "spell": [1, 1],
+            "entry_day": [100, 120],
+            "start_day": [40, 120],
+            "excluded": pl.Series([None, None], dtype=pl.String),
+        }
+    )
+
+    assert cohorts.starts(stretches)["customer_id"].to_list() == ["within"]

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -166,3 +167,19 @@ def test_a_planted_requirement_that_the_lock_does_not_meet_is_found(group, wante
         "build-system": {"requires": found["build"]},
     }
     assert unmet(project, GOOD) == [f"{wanted}, locked: {'2.0' if 'numpy' in wanted else None}"]
+
+
+@pytest.mark.slow
+def test_set_up_fails_loudly_where_a_file_is_not_the_locked_one(tmp_path):
+    for part in (".ci", "requirements.lock", "pyproject.toml"):
+        source = ROOT / part
+        (shutil.copytree if source.is_dir() else shutil.copy2)(source, tmp_path / part)
+    lock = tmp_path / "requirements.lock"
+    lock.write_text(re.sub("sha256:[0-9a-f]{4}", "sha256:dead", lock.read_text()))
+
+    done = subprocess.run([".ci/setup"], cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert done.returncode != 0
+    assert "Ready" not in done.stdout
+    assert "HASH" in done.stdout.upper()
+    assert not (tmp_path / ".venv" / ".ready").exists()

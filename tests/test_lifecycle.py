@@ -3,7 +3,7 @@ import pytest
 
 from retention.analysis import lifecycle
 
-# spell, in_risk_set, tenure_days, days_since_last_activity, expected; after_days 90, new_days 30
+# spell, in_risk_set, tenure_days, days_since_last_activity, expected; new_days 30, silent_days 45
 CASES = [
     (None, False, None, None, "never active"),
     (1, False, 400, 120, "gone"),
@@ -24,7 +24,7 @@ def test_every_customer_is_in_exactly_one_stage():
         orient="row",
     )
 
-    staged = frame.with_columns(lifecycle.stage(after_days=90, new_days=30))
+    staged = frame.with_columns(lifecycle.stage(new_days=30, silent_days=45))
 
     assert staged["lifecycle"].to_list() == staged["expected"].to_list()
 
@@ -66,10 +66,28 @@ def test_quartiles_name_what_is_known():
         }
     )
 
-    row = lifecycle.quartiles(frame).row(0, named=True)
+    row = lifecycle.quartiles(frame, min_cell=4).row(0, named=True)
 
     assert (
         row
         == {"feature": "tenure_days", "n": 4}
         | pytest.approx({"lower": 1.75, "median": 2.5, "upper": 3.25}).expected
     )
+
+
+def test_quartiles_of_too_few_are_left_out():
+    frame = pl.DataFrame(
+        {
+            name: [1, 2, None]
+            for name in (
+                "tenure_days",
+                "days_since_last_activity",
+                "active_days_90d",
+                "orders_90d",
+                "amount_cents_90d",
+                "amount_cents_365d",
+            )
+        }
+    )
+
+    assert lifecycle.quartiles(frame, min_cell=3).is_empty()

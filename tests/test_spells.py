@@ -172,7 +172,7 @@ def test_a_known_start_before_the_data_makes_the_spell_enter_late():
         found,
         """
         | customer_id | entry_day | start_day | end_day | duration_days | excluded      |
-        | late        | 5         | -40       | 12      | 53            |               |
+        | late        | 0         | -40       | 12      | 53            |               |
         | on_the_day  | 5         | 5         | 5       | 1             |               |
         | earlier     | 5         | 5         | 5       | 1             |               |
         | unknown     | 5         | 5         | 5       |               | unknown_start |
@@ -180,15 +180,15 @@ def test_a_known_start_before_the_data_makes_the_spell_enter_late():
     )
 
 
-def test_who_was_silent_for_after_days_before_being_seen_begins_anew():
+def test_who_started_before_the_data_and_came_back_later_has_no_first_spell_here():
     found = of_activity(
         "| customer_id | day |\n| back | 10 |", "| customer_id | started_day |\n| back | -40 |"
     )
     assert_drawn(
         found,
         """
-        | customer_id | entry_day | start_day | duration_days | excluded |
-        | back        | 10        | 10        | 1             |          |
+        | customer_id | entry_day | start_day | duration_days | excluded      |
+        | back        | 10        | 10        |               | unknown_start |
     """,
     )
 
@@ -197,13 +197,13 @@ def test_who_enters_late_and_after_f_is_too_new():
     found = of_activity(
         "| customer_id | day |\n| late | 5 |",
         "| customer_id | started_day |\n| late | -40 |",
-        snapshot_day=14,
+        snapshot_day=8,
     )
     assert_drawn(
         found,
         """
         | customer_id | entry_day | start_day | duration_days | excluded |
-        | late        | 5         | -40       |               | too_new  |
+        | late        | 0         | -40       |               | too_new  |
     """,
     )
 
@@ -467,10 +467,12 @@ def literal_activity(log, started, snapshot, after):
         begin = min(day for _, day in log)
         for number, part in enumerate(parts, start=1):
             entry = start = part[0]
-            edge = number == 1 and entry - begin < after
-            if edge and started.get(who) is not None and started[who] < begin:
-                start = started[who]
-            known = not edge or started.get(who) is not None
+            older = started.get(who) is not None and started[who] < begin
+            edge = number == 1 and start - begin < after
+            came_back = number == 1 and older and not edge
+            if edge and older:
+                start, entry = started[who], begin
+            known = started.get(who) is not None if edge else not came_back
             verdict = literal_verdict(start, entry, part[-1], known, f=snapshot - after)
             found.append((who, number, entry, start, part[-1], *verdict))
     return found

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from lifelines.datasets import load_rossi, load_waltons
 from lifelines.statistics import multivariate_logrank_test
 
-from retention.analysis import survival
+from retention.analysis import hazards, survival
 from retention.errors import Refused
+from retention.tables import spells
 
 # Freireich et al. (1963), 6-MP arm: weeks of remission; + is censored.
 FREIREICH = "6 6 6 6+ 7 9+ 10 10+ 11+ 13 16 17+ 19+ 20+ 22 23 25+ 32+ 32+ 34+ 35+"
@@ -70,10 +71,10 @@ def test_rossi_coefficients_are_the_published_ones():
         "prio": (0.091497, 0.001404),
     }
 
-    ratios = survival.hazard_ratios(data, list(published))
+    ratios = hazards.hazard_ratios(data, list(published))
 
     assert (ratios["n"][0], ratios["events"][0]) == (432, 114)
-    assert ratios["term"].to_list() == list(published)
+    assert ratios["term"].to_list() == [f"{name}: one more" for name in published]
     got = list(zip(ratios["hazard_ratio"].log(), ratios["p_value"], strict=True))
     assert np.allclose(got, list(published.values()), atol=1e-6)
 
@@ -169,7 +170,7 @@ def test_groups_are_in_order_and_the_unknown_is_a_group():
 
 
 def test_only_first_spells_that_can_be_judged_are_observed():
-    spells = pl.DataFrame(
+    stretches = pl.DataFrame(
         {
             "customer_id": ["a", "a", "b", "c"],
             "spell": [1, 2, 1, 1],
@@ -183,9 +184,9 @@ def test_only_first_spells_that_can_be_judged_are_observed():
         }
     )
 
-    seen = survival.observed(spells)
+    seen = survival.observed(stretches)
 
-    assert seen.select("customer_id", "duration_days", "entry_days", "start_month").rows() == [
+    assert seen.select("customer_id", "duration_days", "entry_days", "started").rows() == [
         ("a", 5, 0, "1970-01"),
         ("c", 8, 2, "1970-01"),
     ]
@@ -194,18 +195,21 @@ def test_only_first_spells_that_can_be_judged_are_observed():
 def test_text_is_compared_with_its_most_frequent_level():
     data = lives("1 9 3 7 5 6 4 8+ 2 10 6 3", plan=list("bbbbbaaaaccc"))
 
-    assert survival.hazard_ratios(data, ["plan"])["term"].to_list() == ["plan: a", "plan: c"]
+    assert hazards.hazard_ratios(data, ["plan"])["term"].to_list() == [
+        "plan: a against b",
+        "plan: c against b",
+    ]
 
 
 def test_with_a_cause_other_ends_count_as_censored():
     data = lives("1 2 3 4 5 6 7 8", x=[1.0, 0, 1, 0, 0, 1, 0, 1], cause=list("abaabbab"))
     censored = data.with_columns(event_observed=pl.col("cause") == "a")
 
-    both = survival.hazard_ratios_by_cause(data, ["x"], ["a", "b"])
+    both = hazards.hazard_ratios_by_cause(data, ["x"], ["a", "b"])[0]
 
     assert both["cause"].to_list() == ["a", "b"]
     assert both["events"].to_list() == [4, 4]
-    same = survival.hazard_ratios(censored, ["x"])
+    same = hazards.hazard_ratios(censored, ["x"])
     assert both["hazard_ratio"][0] == pytest.approx(same["hazard_ratio"][0])
 
 
@@ -214,12 +218,12 @@ def test_with_a_cause_other_ends_count_as_censored():
     [
         ({"x": [None, 1.0, 2.0]}, "not known for 1 customers"),
         ({"x": [1.0, 1.0, 1.0]}, "never varies"),
-        ({"y": [1.0, 2.0, 3.0]}, "no covariate 'x'"),
+        ({"y": [1.0, 2.0, 3.0]}, "no covariate 'x' is known"),
     ],
 )
 def test_a_covariate_that_cannot_be_used_is_refused_by_name(columns, words):
     with pytest.raises(Refused, match=words):
-        survival.hazard_ratios(lives("1 2 3", **columns), ["x"])
+        hazards.hazard_ratios(lives("1 2 3", **columns), ["x"])
 
 
 def test_nothing_is_estimated_from_nobody():
@@ -227,12 +231,11 @@ def test_nothing_is_estimated_from_nobody():
         survival.kaplan_meier(lives("1").clear())
     with pytest.raises(Refused, match="confidence"):
         survival.kaplan_meier(lives("1"), confidence=95)
-    with pytest.raises(Refused, match="at least two groups"):
-        survival.log_rank(lives("1 2", group=["a", "a"]), "group")
+    assert survival.log_rank(lives("1 2", group=["a", "a"]), "group").is_empty()
     with pytest.raises(Refused, match="does not converge"):
-        survival.hazard_ratios(lives("1 2 3 4+ 5+ 6+", x=[1.0, 1, 1, 0, 0, 0]), ["x"])
+        hazards.hazard_ratios(lives("1 2 3 4+ 5+ 6+", x=[1.0, 1, 1, 0, 0, 0]), ["x"])
     with pytest.raises(Refused, match="no customer left"):
-        survival.hazard_ratios(lives("1+ 2+", x=[0.0, 1.0]), ["x"])
+        hazards.hazard_ratios(lives("1+ 2+", x=[0.0, 1.0]), ["x"])
 
 
 def test_the_headline_names_the_ratio_that_departs_most_and_only_a_clear_one():
@@ -246,14 +249,133 @@ def test_the_headline_names_the_ratio_that_departs_most_and_only_a_clear_one():
         }
     )
 
-    assert survival.ratio_headline(ratios) == "b delays leaving most: hazard ratio 0.50"
-    assert "c hastens leaving most: hazard ratio 1.50 (cause: late)" in survival.ratio_headline(
+    assert hazards.headline(ratios) == "b delays leaving most: hazard ratio 0.50"
+    assert "c hastens leaving most: hazard ratio 1.50 (cause: late)" in hazards.headline(
         ratios.tail(1)
     )
-    assert "Nothing known" in survival.ratio_headline(ratios.head(1))
+    assert "Nothing known" in hazards.headline(ratios.head(1))
 
 
 def test_the_headline_of_a_curve_is_its_median_where_it_was_reached():
-    assert survival.headline(survival.kaplan_meier(lives(FREIREICH))).endswith("by day 23")
+    assert survival.headline(survival.kaplan_meier(lives(FREIREICH))).endswith(
+        "have left by day 23"
+    )
     early = survival.kaplan_meier(lives("1 2+ 9+ 9+"))
     assert survival.headline(early) == "More than half are still active after 9 days"
+
+
+def test_a_curve_of_late_entrants_begins_where_enough_are_at_risk():
+    data = lives("2 30 40 50 60+", entry_days=[0, 10, 10, 20, 20])
+
+    curve = survival.kaplan_meier(data, least=3)
+
+    assert curve.select("duration_days", "at_risk").rows() == [(20, 4), (30, 4), (40, 3)]
+    assert curve["survival"].to_list() == pytest.approx([1.0, 0.75, 0.5])
+    read = survival.survival_at(curve, [5, 25, 45])
+    assert read["survival"].to_list() == [None, 1.0, None]
+
+
+def test_a_curve_goes_on_after_a_day_on_which_everybody_at_risk_left():
+    data = lives("2 30 40+", entry_days=[0, 10, 10])
+
+    assert survival.kaplan_meier(data)["duration_days"].to_list() == [10, 30, 40]
+
+
+def test_customers_older_than_the_data_are_followed_from_the_first_data_day():
+    """Truth is planted: lives of buyers seen only from day 400 on, P(T > 300 | T > 100)."""
+    rng, lasts, log = np.random.default_rng(0), {}, []
+    for number in range(6_000):
+        who, day = f"c{number:05}", int(rng.integers(0, 400))
+        started = day
+        while rng.random() >= 0.08:
+            day += min(int(rng.geometric(0.05)), 149)
+            log.append((who, day))
+        log.append((who, started))
+        lasts[who] = (started, day - started + 1)
+    life = np.array([duration for _, duration in lasts.values()])
+    truth = (life > 300).mean() / (life > 100).mean()
+
+    events = pl.DataFrame(log, schema=["customer_id", "day"], orient="row")
+    stretches = spells.from_activity(
+        events.filter(pl.col("day").is_between(400, 2500)).with_columns(kind=pl.lit("buy")),
+        pl.DataFrame(
+            {"customer_id": list(lasts), "started_day": [start for start, _ in lasts.values()]}
+        ),
+        kinds=["buy"],
+        snapshot_day=2_500,
+        after_days=150,
+    )
+    curve = survival.kaplan_meier(survival.observed(stretches), least=50)
+    at_100, at_300 = survival.survival_at(curve, [100, 300])["survival"]
+
+    assert at_300 / at_100 == pytest.approx(truth, abs=0.02)
+
+
+def test_small_levels_and_too_many_become_other_and_none_is_left_small():
+    text = ["big"] * 30 + ["middle"] * 12 + ["small"] * 7 + [None] * 11
+    data = pl.DataFrame({"plan": text, "age": range(60)})
+
+    few = survival.collapse(data, ["plan", "age"], min_cell=10)
+    assert few["age"].dtype == pl.Int64
+    sizes = dict(few["plan"].value_counts().rows())
+    assert sizes == {"big": 30, "middle": 12, "other": 18}
+
+    many = pl.DataFrame({"city": [f"{number:02}" for number in range(40)] * 20})
+    assert survival.collapse(many, ["city"], min_cell=10)["city"].n_unique() == 12
+    with pytest.raises(Refused, match="no attribute 'colour' is known at the start"):
+        survival.collapse(data, ["colour"], 10)
+
+
+@given(st.lists(st.sampled_from("aaaabbbccd"), min_size=10, max_size=120))
+def test_after_collapsing_no_level_is_small(levels):
+    data = pl.DataFrame({"x": levels})
+
+    sizes = survival.collapse(data, ["x"], min_cell=10)["x"].value_counts()["count"]
+
+    assert sizes.min() >= 10 or sizes.len() == 1
+    assert sizes.sum() == len(levels)
+
+
+def test_what_was_measured_after_the_start_is_not_offered():
+    stretches = pl.DataFrame(
+        {
+            "customer_id": ["a"],
+            "spell": [1],
+            "entry_day": [10],
+            "start_day": [10],
+            "duration_days": [5],
+            "event_observed": [True],
+            "cause": pl.Series([None], dtype=pl.String),
+            "plan": ["pro"],
+            "excluded": pl.Series([None], dtype=pl.String),
+        }
+    )
+    customers = pl.DataFrame({"customer_id": ["a"], "orders_total": [9], "region": ["north"]})
+
+    seen = survival.observed(stretches, customers)
+
+    assert "orders_total" not in seen.columns
+    assert seen["region"].item() == "north"
+    with pytest.raises(Refused, match=r"'orders_total' is known at the start .* would leak"):
+        hazards.hazard_ratios(seen, ["orders_total"])
+
+
+def test_what_cannot_be_estimated_is_said_and_stops_nothing():
+    empty, why = hazards.hazard_ratios_by_cause(lives("1 2", x=[1.0, 1.0]), ["x"], [])
+    assert empty.is_empty()
+    assert "'x' never varies" in why
+    assert "names no covariates" in hazards.hazard_ratios_by_cause(lives("1"), [], [])[1]
+
+
+@pytest.mark.parametrize(
+    ("days", "groups"),
+    [
+        (range(0, 90), ["1970-01", "1970-02", "1970-03"]),
+        (range(0, 400, 20), ["1970-Q1", "1970-Q2", "1970-Q3", "1970-Q4", "1971-Q1"]),
+        (range(0, 3000, 300), [str(1970 + year) for year in range(8)]),
+    ],
+)
+def test_starts_are_grouped_by_the_finest_period_that_makes_few_groups(days, groups):
+    started = pl.from_epoch(pl.Series("day", list(days)), time_unit="d")
+
+    assert survival._period(started).unique().sort().to_list() == groups

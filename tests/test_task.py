@@ -15,6 +15,8 @@ TABLES = ("activity", "habits", "baskets", "spells", "customers_at", "exclusions
 FORMS = pytest.mark.parametrize("form", ["csv", "parquet"])
 CONTRACT = "{kind: contract, after_days: 30}"
 
+MORE = [f"customer-{number:02}x" for number in range(12)]
+
 
 def build(
     root: Path, snapshot_date: str = "2024-12-31", form: str = "csv", churn: str = "", **tables
@@ -118,31 +120,39 @@ def test_events_after_the_snapshot_are_dropped_and_counted(workbook, form):
 
 
 def test_customers_who_were_never_active_are_counted_and_kept(workbook):
-    idle = pl.DataFrame({"customer_id": ["customer-x"], "started": [date(2024, 5, 1)]})
+    idle = pl.DataFrame({"customer_id": MORE, "started": date(2024, 5, 1)})
     people = pl.concat([shop()["customers"], idle])
     here = build(workbook, events=shop()["events"], customers=people)
 
-    assert excluded(here)["never_active"] == 1
-    assert workspace.read_table(here, "customers_at").height == 61
+    assert excluded(here)["never_active"] == 12
+    assert workspace.read_table(here, "customers_at").height == 72
+
+
+def test_a_small_count_of_what_is_left_out_is_hidden(workbook):
+    idle = pl.DataFrame({"customer_id": MORE[:9], "started": date(2024, 5, 1)})
+    people = pl.concat([shop()["customers"], idle])
+    here = build(workbook, events=shop()["events"], customers=people)
+
+    assert excluded(here)["never_active"] is None
 
 
 def test_customers_who_start_later_are_not_known_yet(workbook):
-    future = pl.DataFrame({"customer_id": ["customer-x"], "started": [date(2030, 5, 1)]})
+    future = pl.DataFrame({"customer_id": MORE, "started": date(2030, 5, 1)})
     people = pl.concat([shop()["customers"], future])
     here = build(workbook, events=shop()["events"], customers=people)
 
-    assert excluded(here)["not_yet_seen"] == 1
-    assert "customer-x" not in workspace.read_table(here, "customers_at")["customer_id"]
+    assert excluded(here)["not_yet_seen"] == 12
+    assert not set(MORE) & set(workspace.read_table(here, "customers_at")["customer_id"])
 
 
 def test_of_customers_with_unknown_start_those_seen_by_then_are_known(workbook):
     people = shop()["customers"].with_columns(started=pl.lit(None, pl.Date))
-    idle = pl.DataFrame({"customer_id": ["idle"], "started": [None]}, schema=people.schema)
+    idle = pl.DataFrame({"customer_id": MORE, "started": None}, schema=people.schema)
     here = build(
         workbook, form="parquet", events=shop()["events"], customers=pl.concat([people, idle])
     )
 
-    assert excluded(here)["not_yet_seen"] == 1
+    assert excluded(here)["not_yet_seen"] == 12
     assert workspace.read_table(here, "customers_at").height == people.height
 
 

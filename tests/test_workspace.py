@@ -59,11 +59,11 @@ def test_a_book_alone_means_its_newest_refresh(workbook):
 @pytest.mark.parametrize(
     ("refresh", "words"),
     [
-        ("cdnow", "there is no refresh 'cdnow'; run: retention refresh cdnow"),
+        ("cdnow", "there is no refresh 'cdnow'; run: make refresh BOOK=cdnow"),
         (
             "shop/2025-06-30",
             "there is no refresh 'shop/2025-06-30' (there are: 2024-12-31); "
-            "run: retention refresh shop --snapshot-date 2025-06-30",
+            "run: .venv/bin/retention refresh shop --snapshot-date 2025-06-30",
         ),
         ("shop/../../data", "there is no refresh 'shop/../../data' (there are: 2024-12-31); run"),
         ("", "'' is not a book's name"),
@@ -96,9 +96,9 @@ def test_the_previous_refresh_is_the_newest_revision_of_an_earlier_day(workbook)
 
 def test_what_is_written_is_read_sorted_by_its_grain(workbook):
     here = space(workbook)
-    assert not workspace.has_table(here, "exclusions")
+    assert workspace.path(here, "exclusions") is None
     workspace.write_table(here, "exclusions", EXCLUSIONS.select("n", "rule"))
-    assert workspace.has_table(here, "exclusions")
+    assert workspace.path(here, "exclusions")
     assert workspace.read_table(here, "exclusions").equals(EXCLUSIONS.sort("rule"))
     assert [file.name for file in (here.folder / "tables").iterdir()] == ["exclusions.parquet"]
 
@@ -126,7 +126,7 @@ def test_only_its_writer_writes_a_table(workbook):
         Failed, match="table 'exclusions' is written by tables, not by 10_customers"
     ):
         workspace.write_table(here, "exclusions", EXCLUSIONS)
-    assert not workspace.has_table(here, "exclusions")
+    assert workspace.path(here, "exclusions") is None
 
 
 def test_a_table_that_breaks_its_promise_is_not_written(workbook):
@@ -136,7 +136,7 @@ def test_a_table_that_breaks_its_promise_is_not_written(workbook):
         workspace.write_table(here, "exclusions", twice)
     with pytest.raises(Failed, match="'n is a column of this table'"):
         workspace.write_table(here, "exclusions", EXCLUSIONS.drop("n"))
-    assert not workspace.has_table(here, "exclusions")
+    assert workspace.path(here, "exclusions") is None
 
 
 def test_a_table_that_is_not_there_is_refused_with_its_writer(workbook):

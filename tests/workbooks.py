@@ -1,5 +1,6 @@
 """A small book for tests of whole refreshes, and the command as a user runs it."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,11 +21,12 @@ parameters:
 """
 
 
-def retention(folder: Path, *words: str) -> subprocess.CompletedProcess:
+def retention(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess:
     """The command as a user runs it, in ``folder``."""
     return subprocess.run(
         [sys.executable, "-m", "retention", *words],
         cwd=folder,
+        env=os.environ | environment,
         capture_output=True,
         text=True,
         check=False,

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from retention import notebooks
 from retention.errors import Refused
 
-NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+NAME = re.compile(r"(?!(lab|failed)$)[a-z0-9][a-z0-9_-]*")  # work/ has folders of these names
 
 # What a table of the user's holds: required and optional columns, in our words.
 COLUMNS = {

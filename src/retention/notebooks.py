@@ -7,6 +7,8 @@ from pathlib import Path
 
 from retention.errors import Refused
 
+LEAST_CELL = 5  # customers; no book may show smaller counts
+
 
 def cells(notebook: Path, kind: str, tag: str | None = None) -> list[str]:
     """Sources of the cells of one ``kind`` ("code", "markdown"), of those with ``tag`` if given."""
@@ -59,6 +61,8 @@ def expect(name: str, given: object, defaults: dict[str, object]) -> str | None:
         return "is set by the refresh itself; leave it out"
     if name not in defaults:
         return f"no such parameter{nearest(name, defaults)}"
+    if name == "min_cell" and type(given) is int and given < LEAST_CELL:
+        return f"expected at least {LEAST_CELL}, got {given}: smaller counts are about persons"
     default = defaults[name]
     fits = isinstance(given, type(default)) and isinstance(given, bool) == isinstance(default, bool)
     if fits or (isinstance(default, float) and type(given) is int):

@@ -20,7 +20,7 @@ def behaviour(customers: pl.DataFrame, features: list[str], min_events: int) -> 
             with at least ``min_events`` events in 90 days and every feature known
 
     Raises:
-        Refused: a feature is unknown or no number, or fewer than two customers can be compared.
+        Refused: a feature is unknown or no number.
     """
     for name in features:
         if name not in customers.columns or not customers[name].dtype.is_numeric():
@@ -31,11 +31,6 @@ def behaviour(customers: pl.DataFrame, features: list[str], min_events: int) -> 
         .drop_nulls()
         .sort("customer_id")
     )
-    if chosen.height < 2:
-        raise Refused(
-            f"{chosen.height} customer(s) with {min_events} events or more in 90 days: nothing to "
-            "compare; lower min_events"
-        )
     return chosen
 
 
@@ -63,18 +58,14 @@ def fit(
 
     Takes   behaviour (see `behaviour`); ``logged`` features are compared on a log scale
     Returns the table "clusters": customer_id, cluster (0 = the largest; -1 = noise), membership
-            and outlier_score (0 to 1)
-
-    Raises:
-        Refused: fewer customers than ``min_cluster_size``.
+            and outlier_score (0 to 1). Fewer customers than two groups need are all noise.
 
     Source: Campello, Moulavi, Sander (2013); McInnes, Healy, Astels (2017), package hdbscan.
     Checked on planted groups in tests/test_clusters.py.
     """
-    if behaviour.height < min_cluster_size:
-        raise Refused(
-            f"{behaviour.height} customers to compare, fewer than min_cluster_size "
-            f"({min_cluster_size}): lower it"
+    if behaviour.height < 2 * min_cluster_size:
+        return behaviour.select(
+            "customer_id", cluster=pl.lit(-1, pl.Int64), membership=0.0, outlier_score=0.0
         )
     fitter = hdbscan.HDBSCAN(
         min_cluster_size=min_cluster_size,
@@ -140,6 +131,10 @@ def profile(behaviour: pl.DataFrame, logged: list[str], clusters: pl.DataFrame) 
     ranges of the trait on the scale on which it was compared. No rows where all are noise.
     """
     traits = behaviour.columns[1:]
+    if (clusters["cluster"] < 0).all():
+        return pl.DataFrame(
+            schema={"segment": pl.String, "trait": pl.String, "difference": pl.Float64}
+        )
     points = pl.DataFrame(scale(behaviour, logged), schema=traits)
     return (
         points.with_columns(clusters["cluster"])
@@ -198,11 +193,14 @@ def members(clusters: pl.DataFrame) -> pl.DataFrame:
 
 def picture(behaviour: pl.DataFrame, logged: list[str], clusters: pl.DataFrame) -> pl.DataFrame:
     """Customers in two dimensions, for a chart: x, y (principal components), cluster, name."""
+    if behaviour.is_empty():
+        return pl.DataFrame(schema={"x": pl.Float64, "y": pl.Float64, "cluster": pl.Int64})
     points = scale(behaviour, logged)
     centred = points - points.mean(axis=0)
     _, _, axes = np.linalg.svd(centred, full_matrices=False)
-    axes = axes[:2] * np.sign(axes[:2, [np.argmax(np.abs(axes[0]))]])
-    flat = centred @ axes.T
+    axes = axes[:2]
+    largest = np.abs(axes).argmax(axis=1)
+    flat = centred @ (axes * np.sign(axes[range(len(axes)), largest])[:, None]).T
     return pl.DataFrame(
         {"x": flat[:, 0], "y": flat[:, -1], "cluster": clusters["cluster"].to_numpy()}
     ).with_columns(_segment().alias("name"))

@@ -16,11 +16,24 @@ from retention.tables import calendar
 
 @nw.narwhalify
 def starts(spells):
-    """First spells with a known start: customer_id, cohort (month number, see tables.calendar)."""
+    """First spells that began within the data: customer_id, cohort (month, see tables.calendar).
+
+    Who started before the data is left out: of their first months nothing was seen, and nothing
+    at all of those who left by then.
+    """
     known = (nw.col("excluded").is_null()) | (nw.col("excluded") != "unknown_start")
-    return spells.filter((nw.col("spell") == 1) & known).select(
+    within = nw.col("entry_day") == nw.col("start_day")
+    return spells.filter((nw.col("spell") == 1) & known & within).select(
         "customer_id", cohort=calendar.month("start_day")
     )
+
+
+def large(starts: pl.DataFrame, min_cell: int) -> pl.DataFrame:
+    """``starts`` of the cohorts with at least ``min_cell`` customers.
+
+    Small cohorts are left out of every sum as well, or a sum would give them away.
+    """
+    return starts.filter(pl.len().over("cohort") >= min_cell)
 
 
 @nw.narwhalify
@@ -107,22 +120,25 @@ def headline(pooled: pl.DataFrame, ages: list[int]) -> str:
     return f"{share:.0%} of customers are active {age} months after their start"
 
 
-def spread_headline(cells: pl.DataFrame, ages: list[int]) -> str:
-    """How far cohorts lie apart at the oldest of ``ages`` that at least two of them reached."""
-    known = at(cells, ages).drop_nulls("retention")
+def spread_headline(cells: pl.DataFrame, observed: pl.DataFrame, ages: list[int]) -> str:
+    """How far cohorts lie apart at the oldest of ``ages`` that two or more reached.
+
+    Takes   the rows of single cohorts: ``cells`` as shown, ``observed`` before anything was hidden;
+            an age at which a cell is hidden is passed over, or the range would be a choice
+    """
+    rates = pl.col("retention")
+    seen = at(observed, ages).group_by("age", maintain_order=True)
     ranges = (
-        known.group_by("age")
-        .agg(
-            pl.len().alias("cohorts"),
-            pl.col("retention").min().alias("least"),
-            pl.col("retention").max().alias("most"),
-        )
-        .filter(pl.col("cohorts") > 1)
+        at(cells, ages)
+        .group_by("age", maintain_order=True)
+        .agg(rates.count().alias("shown"), rates.min().alias("least"), rates.max().alias("most"))
+        .join(seen.agg(rates.count().alias("cohorts")), on="age")
+        .filter(pl.col("shown") > 1, pl.col("shown") == pl.col("cohorts"))
         .sort("age")
     )
     if ranges.is_empty():
         return "No two cohorts can be compared at the same age yet"
-    age, _, least, most = ranges.row(-1)
+    age, least, most = ranges.select("age", "least", "most").row(-1)
     return f"At {age} months, cohorts keep between {least:.0%} and {most:.0%}"
 
 

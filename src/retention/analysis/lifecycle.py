@@ -2,22 +2,23 @@
 
 import polars as pl
 
+from retention.book import Churn
 from retention.intervals import wilson
 
 STAGES = ("new", "active", "silent", "returned", "gone", "never active")
 
 
-def stage(after_days: int, new_days: int = 30) -> pl.Expr:
+def stage(new_days: int, silent_days: int) -> pl.Expr:
     """The stage of a customer, from the columns of "customers_at".
 
     never active  no spell yet
-    gone          the last spell has ended (silent, or out of contract, for ``after_days``)
+    gone          the last spell has ended
     new           in the first spell, for at most ``new_days``
-    silent        nothing done for more than half of ``after_days``
+    silent        nothing done for more than ``silent_days``, or nothing at all
     returned      in a second or later spell
     active        everybody else
     """
-    silent = pl.col("days_since_last_activity").fill_null(after_days) > after_days / 2
+    silent = pl.col("days_since_last_activity").fill_null(silent_days + 1) > silent_days
     return (
         pl.when(pl.col("spell").is_null())
         .then(pl.lit("never active"))
@@ -34,22 +35,25 @@ def stage(after_days: int, new_days: int = 30) -> pl.Expr:
     )
 
 
-def staged(customers: pl.DataFrame, after_days: int, new_days: int = 30) -> pl.DataFrame:
+def staged(customers: pl.DataFrame, new_days: int, silent_days: int) -> pl.DataFrame:
     """customers_at with the column lifecycle (see `stage`)."""
-    return customers.with_columns(stage(after_days, new_days))
+    return customers.with_columns(stage(new_days, silent_days))
 
 
-def definition(after_days: int, new_days: int) -> str:
+def definition(churn: Churn, new_days: int, silent_days: int) -> str:
     """The stages in words, for the page."""
+    gone = "silent" if churn.kind == "activity" else "out of contract"
     return (
-        f"Gone: silent, or out of contract, for {after_days} days. New: in the first {new_days} "
-        f"days. Silent: nothing done for more than {after_days / 2:g} days. Returned: back after "
-        "having been gone. Active: all other current customers."
+        f"Gone: {gone} for {churn.after_days} days. New: in the first {new_days} days. Silent: "
+        f"nothing done for more than {silent_days} days. Returned: back after having been gone. "
+        "Active: all other current customers."
     )
 
 
-def quartiles(customers: pl.DataFrame) -> pl.DataFrame:
+def quartiles(customers: pl.DataFrame, min_cell: int) -> pl.DataFrame:
     """Quartiles of the behaviour of customers: feature, n (known), lower, median, upper.
+
+    Features known of fewer than ``min_cell`` customers are left out.
 
     Takes   customers_at: one row per customer
     """
@@ -62,11 +66,15 @@ def quartiles(customers: pl.DataFrame) -> pl.DataFrame:
         "amount_cents_365d",
     )
     long = customers.select(pl.col(features).cast(pl.Float64)).unpivot(variable_name="feature")
-    return long.group_by("feature", maintain_order=True).agg(
-        pl.col("value").count().cast(pl.Int64).alias("n"),
-        pl.col("value").quantile(0.25, "linear").alias("lower"),
-        pl.col("value").median().alias("median"),
-        pl.col("value").quantile(0.75, "linear").alias("upper"),
+    return (
+        long.group_by("feature", maintain_order=True)
+        .agg(
+            pl.col("value").count().cast(pl.Int64).alias("n"),
+            pl.col("value").quantile(0.25, "linear").alias("lower"),
+            pl.col("value").median().alias("median"),
+            pl.col("value").quantile(0.75, "linear").alias("upper"),
+        )
+        .filter(pl.col("n") >= min_cell)
     )
 
 

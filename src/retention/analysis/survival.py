@@ -1,64 +1,74 @@
-"""How long customers stay: Kaplan-Meier curves, the log-rank test, Cox regression.
+"""How long customers stay: Kaplan-Meier curves and the log-rank test.
 
-lifelines does the estimating; pandas stays inside this module. Spells that are excluded (unknown
+lifelines does the estimating. Spells that are excluded (unknown
 start, too new to judge) must have been left out: `observed` does that.
 """
 
-import warnings
-
 import numpy as np
-import pandas
 import polars as pl
-from lifelines import CoxPHFitter, KaplanMeierFitter
-from lifelines.exceptions import ConvergenceError, ConvergenceWarning
+from lifelines import KaplanMeierFitter
 from scipy.stats import chi2
 
 from retention.book import Churn
 from retention.errors import Refused
+from retention.tables import promises
 
 SURVIVAL = ("survival", "ci_lower", "ci_upper")
-RATIOS = {
-    "cause": pl.String,
-    "term": pl.String,
-    "n": pl.Int64,
-    "events": pl.Int64,
-    "hazard_ratio": pl.Float64,
-    "ci_lower": pl.Float64,
-    "ci_upper": pl.Float64,
-    "p_value": pl.Float64,
+CURVE = {
+    **dict.fromkeys(("duration_days", "at_risk", "events"), pl.Int64),
+    **dict.fromkeys(SURVIVAL, pl.Float64),
 }
 
 
 def observed(spells: pl.DataFrame, customers: pl.DataFrame | None = None) -> pl.DataFrame:
-    """First spells that duration tables may use, with the customers' attributes.
+    """First spells that duration tables may use, with what was known at their start.
 
     Takes   spells (one row per customer and spell); customers_at (one row per customer)
     Returns one row per customer whose first spell is not excluded, in order of customer_id:
             customer_id, duration_days (>= 1), event_observed, entry_days (days already lived on
-            entering observation; 0 = seen from the start), start_month, cause, plan, attributes
+            entering observation; 0 = seen from the start), started (text: the month, quarter or
+            year of the start, the finest that makes at most 6 groups), cause, plan, attributes
+
+    Features are left out: they are measured after the start and would leak the end.
     """
     first = spells.filter(pl.col("spell") == 1, pl.col("excluded").is_null()).select(
         "customer_id",
         "duration_days",
         "event_observed",
         (pl.col("entry_day") - pl.col("start_day")).alias("entry_days"),
-        pl.from_epoch("start_day", time_unit="d").dt.strftime("%Y-%m").alias("start_month"),
+        pl.from_epoch("start_day", time_unit="d").alias("started"),
         "cause",
         "plan",
     )
+    first = first.with_columns(_period(first["started"]))
     if customers is not None:
-        attributes = [name for name in customers.columns if name not in first.columns]
-        first = first.join(
-            customers.select("customer_id", *attributes),
-            on="customer_id",
-            how="left",
-            validate="1:1",
-        )
+        later = {*promises.PROMISES["customers_at"].columns, "plan"} - {"customer_id"}
+        attributes = customers.drop(later & set(customers.columns))
+        first = first.join(attributes, on="customer_id", how="left", validate="1:1")
     return first.sort("customer_id")
 
 
+def collapse(
+    observed: pl.DataFrame, columns: list[str], min_cell: int, most: int = 12
+) -> pl.DataFrame:
+    """``observed`` with the levels of text ``columns`` that are small or too many as "other".
+
+    Every level left stands for at least ``min_cell`` customers, so that none can be found again
+    by taking the others from all; at most ``most`` are left. The unknown is a level of its own.
+
+    Raises:
+        Refused: a column is not there.
+    """
+    for name in columns:
+        if name not in observed.columns:
+            known = ", ".join(observed.columns)
+            raise Refused(f"no attribute {name!r} is known at the start (there are: {known})")
+    texts = [name for name in columns if not observed[name].dtype.is_numeric()]
+    return observed.with_columns(_collapsed(observed[name], min_cell, most) for name in texts)
+
+
 def kaplan_meier(
-    observed: pl.DataFrame, by: str | None = None, confidence: float = 0.95
+    observed: pl.DataFrame, by: str | None = None, confidence: float = 0.95, least: int = 1
 ) -> pl.DataFrame:
     """Estimate the share of customers still active after each day since their start.
 
@@ -66,7 +76,10 @@ def kaplan_meier(
             [, by]
     Returns one row per group and day on which anything happened, in order: by, group,
             duration_days, at_risk (customers), events (ends on that day), survival, ci_lower,
-            ci_upper (0 to 1). A curve stops at its last observed day.
+            ci_upper (0 to 1). A curve has the days on which at least ``least`` are at risk: it
+            begins, at 1, on the first from which they are (day 0 unless customers enter late; a
+            later one makes it the share given that they were still active then), and stops with
+            the last. It has no rows where so many never are.
 
     Raises:
         Refused: there are no customers, or ``confidence`` is not between 0 and 1.
@@ -80,14 +93,16 @@ def kaplan_meier(
     if not 0 < confidence < 1:
         raise Refused(f"confidence must lie between 0 and 1, got {confidence}")
     if by is None:
-        return _curve(observed, confidence, "all", "all")
+        return _curve(observed, confidence, least).select(
+            pl.lit("all").alias("by"), pl.lit("all").alias("group"), pl.all()
+        )
     groups = observed.with_columns(_group(by)).sort("group").group_by("group", maintain_order=True)
-    return pl.concat(_curve(frame, confidence, by, group) for (group,), frame in groups)
-
-
-def shown(curves: pl.DataFrame, min_cell: int) -> pl.DataFrame:
-    """The curves as far as at least ``min_cell`` customers are at risk; the rest is not drawn."""
-    return curves.filter(pl.col("at_risk") >= min_cell)
+    return pl.concat(
+        _curve(frame, confidence, least).select(
+            pl.lit(by).alias("by"), pl.lit(group).alias("group"), pl.all()
+        )
+        for (group,), frame in groups
+    )
 
 
 def together(*curves: pl.DataFrame) -> pl.DataFrame:
@@ -97,11 +112,16 @@ def together(*curves: pl.DataFrame) -> pl.DataFrame:
 
 def definition(churn: Churn, confidence: float, min_cell: int) -> str:
     """What the curves mean, for the page."""
-    silence = "silence" if churn.kind == "activity" else "being out of contract"
+    left = (
+        f"{churn.after_days} days of silence, counted from the last active day"
+        if churn.kind == "activity"
+        else f"out of contract for {churn.after_days} days, counted from the end of the contract"
+    )
     return (
-        f"Share of customers still active, by days since their start (Kaplan-Meier); left means "
-        f"{churn.after_days} days of {silence}, counted from the last active day. Bands: "
-        f"{confidence:.0%} limits (log-log). Not drawn where fewer than {min_cell} are at risk."
+        "Share of customers still active, by days since their start (Kaplan-Meier). Left means: "
+        f"{left}. Bands: "
+        f"{confidence:.0%} limits (log-log). Drawn where at least {min_cell} are at risk; a curve "
+        "that begins later than day 0 is the share of those who were still active then."
     )
 
 
@@ -120,24 +140,12 @@ def headline(curve: pl.DataFrame) -> str:
         return "Too few customers for a curve"
     if median is None:
         return f"More than half are still active after {curve['duration_days'].max():,} days"
-    return f"Half of the customers have left by day {median:,}"
-
-
-def ratio_headline(ratios: pl.DataFrame) -> str:
-    """Which hazard ratio departs most from 1 among those whose interval excludes it."""
-    clear = ratios.filter((pl.col("ci_lower") > 1) | (pl.col("ci_upper") < 1))
-    if clear.is_empty():
-        return "Nothing known at the start clearly hastens or delays leaving"
-    row = clear.sort(pl.col("hazard_ratio").log().abs(), "term", descending=[True, False]).row(
-        0, named=True
-    )
-    does = "hastens" if row["hazard_ratio"] > 1 else "delays"
-    why = "" if row["cause"] == "any" else f" (cause: {row['cause']})"
-    return f"{row['term']} {does} leaving most: hazard ratio {row['hazard_ratio']:.2f}{why}"
+    n = curve["at_risk"].max()
+    return f"Half of {n:,} customers with a known start have left by day {median:,}"
 
 
 def survival_at(curves: pl.DataFrame, days: list[int]) -> pl.DataFrame:
-    """The curves read at ``days``; null beyond a curve's last day, never carried forward.
+    """The curves read at ``days``; null before a curve's first day and beyond its last.
 
     Takes   survival curves; returns by, group, duration_days, survival, ci_lower, ci_upper
     """
@@ -152,11 +160,8 @@ def survival_at(curves: pl.DataFrame, days: list[int]) -> pl.DataFrame:
         check_sortedness=False,
     )
     seen = pl.col("duration_days") <= pl.col("last_day")
-    start = pl.col("duration_days") >= 0
     return (
-        read.with_columns(
-            pl.when(seen & start).then(pl.col(name).fill_null(1.0)).alias(name) for name in SURVIVAL
-        )
+        read.with_columns(pl.when(seen).then(pl.col(name)).alias(name) for name in SURVIVAL)
         .drop("last_day")
         .sort("by", "group", "duration_days")
     )
@@ -166,10 +171,8 @@ def log_rank(observed: pl.DataFrame, by: str) -> pl.DataFrame:
     """Test whether the groups of ``by`` share one survival curve.
 
     Takes   one row per customer: duration_days, event_observed[, entry_days], by
-    Returns one row: by, test, n, statistic (chi-squared), df, p_value
-
-    Raises:
-        Refused: fewer than two groups.
+    Returns one row: by, test, n, statistic (chi-squared), df, p_value; no row where there are
+            fewer than two groups to compare
 
     Source: Mantel (1966); with late entry the risk sets shrink accordingly (lifelines' test has
     none). Weak where curves cross. Checked on Walton's data and against lifelines in
@@ -177,8 +180,6 @@ def log_rank(observed: pl.DataFrame, by: str) -> pl.DataFrame:
     """
     frame = observed.with_columns(_group(by))
     groups = frame["group"].unique().sort().to_list()
-    if len(groups) < 2:
-        raise Refused(f"log_rank needs at least two groups of {by!r}, found {len(groups)}")
     times = frame.filter("event_observed")["duration_days"].unique().sort().to_numpy()
     per_group = [_at_risk_and_events(frame.filter(group=group), times) for group in groups]
     at_risk, events = (np.array(part, dtype=float) for part in zip(*per_group, strict=True))
@@ -198,83 +199,7 @@ def log_rank(observed: pl.DataFrame, by: str) -> pl.DataFrame:
             "df": [df],
             "p_value": [float(chi2.sf(statistic, df))],
         }
-    )
-
-
-def hazard_ratios(
-    observed: pl.DataFrame,
-    covariates: list[str],
-    cause: str | None = None,
-    confidence: float = 0.95,
-) -> pl.DataFrame:
-    """Cox regression: by which factor does each covariate, known at the start, hasten leaving?
-
-    Takes   one row per customer: duration_days, event_observed[, entry_days][, cause], covariates
-            (numbers as they are; text as levels against the most frequent one)
-    Returns one row per term: cause ("any" or the one asked for), term, n, events, hazard_ratio,
-            ci_lower, ci_upper, p_value. With ``cause``, other ends count as censored, so the ratio
-            is cause-specific.
-
-    Raises:
-        Refused: a covariate is unknown, has missing values or never varies; no end was seen; or
-            the fit does not converge.
-
-    Source: Cox (1972), JRSS B 34:187; ties after Efron (1977). Checked on Rossi's data and, on
-    planted hazards, over 1,000 seeds in tests/test_planted_hazards.py.
-    """
-    design = _design(observed, covariates)
-    event = observed["event_observed"]
-    if cause is not None:
-        event = event & (observed["cause"] == cause).fill_null(False)
-    events = int(event.sum())
-    if events == 0:
-        raise Refused(f"no customer left{f' by cause {cause!r}' if cause else ''}: nothing to fit")
-    frame = design.with_columns(observed["duration_days"].alias("_duration"), event.alias("_event"))
-    entry = observed["entry_days"] if "entry_days" in observed.columns else None
-    late = entry is not None and bool((entry > 0).any())
-    if late:
-        frame = frame.with_columns(entry.alias("_entry"))
-    fitter = CoxPHFitter(alpha=1 - confidence)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", ConvergenceWarning)
-            warnings.filterwarnings("ignore", ".*may harm convergence", ConvergenceWarning)
-            fitter.fit(_pandas(frame), "_duration", "_event", entry_col="_entry" if late else None)
-    except (ConvergenceError, ConvergenceWarning) as error:
-        raise Refused(
-            f"Cox regression on {', '.join(covariates)} does not converge: a covariate separates "
-            "those who left from the others, is nearly constant, or follows from others; "
-            f"leave one out ({str(error).splitlines()[0]})"
-        ) from error
-    summary = fitter.summary
-    lower, upper = (name for name in summary.columns if name.startswith("exp(coef) "))
-    return pl.DataFrame(
-        {
-            "cause": [cause or "any"] * len(summary),
-            "term": list(summary.index),
-            "n": [observed.height] * len(summary),
-            "events": [events] * len(summary),
-            "hazard_ratio": summary["exp(coef)"].to_numpy(),
-            "ci_lower": summary[lower].to_numpy(),
-            "ci_upper": summary[upper].to_numpy(),
-            "p_value": summary["p"].to_numpy(),
-        },
-        schema=RATIOS,
-    )
-
-
-def hazard_ratios_by_cause(
-    observed: pl.DataFrame, covariates: list[str], causes: list[str], confidence: float = 0.95
-) -> pl.DataFrame:
-    """`hazard_ratios` for each of ``causes``, or for any end where none is named; one table.
-
-    No rows where there are no covariates.
-    """
-    if not covariates:
-        return pl.DataFrame(schema=RATIOS)
-    return pl.concat(
-        hazard_ratios(observed, covariates, cause, confidence) for cause in causes or [None]
-    )
+    ).head(df)
 
 
 def _at_risk_and_events(frame: pl.DataFrame, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -288,12 +213,20 @@ def _at_risk_and_events(frame: pl.DataFrame, times: np.ndarray) -> tuple[np.ndar
     return at_risk, np.searchsorted(ends, times, "right") - np.searchsorted(ends, times)
 
 
-def _curve(frame: pl.DataFrame, confidence: float, by: str, group: str) -> pl.DataFrame:
-    entry = frame["entry_days"].to_numpy() if "entry_days" in frame.columns else None
+def _curve(frame: pl.DataFrame, confidence: float, least: int) -> pl.DataFrame:
+    begin = _begin(frame, least)
+    entry = (
+        frame["entry_days"] if "entry_days" in frame.columns else pl.zeros(frame.height, eager=True)
+    )
+    there = frame.with_columns(entry.clip(begin).alias("entry_days"))
+    there = there.filter(pl.col("duration_days") > begin)
+    if there.is_empty():
+        return pl.DataFrame(schema=CURVE)
+    entry = there["entry_days"].to_numpy()
     fitter = KaplanMeierFitter(alpha=1 - confidence).fit(
-        frame["duration_days"].to_numpy(),
-        frame["event_observed"].to_numpy(),
-        entry=entry if entry is not None and entry.any() else None,
+        there["duration_days"].to_numpy(),
+        there["event_observed"].to_numpy(),
+        entry=entry if (entry > begin).any() else None,
     )
     table = fitter.event_table
     limits = fitter.confidence_interval_
@@ -306,13 +239,30 @@ def _curve(frame: pl.DataFrame, confidence: float, by: str, group: str) -> pl.Da
             "ci_lower": limits.iloc[:, 0].to_numpy(),
             "ci_upper": limits.iloc[:, 1].to_numpy(),
         }
+    ).cast(CURVE)
+    first = pl.DataFrame(
+        [(begin, int((entry <= begin).sum()), 0, 1.0, 1.0, 1.0)], CURVE, orient="row"
     )
-    return curve.filter((pl.col("duration_days") > 0) & (pl.col("at_risk") > 0)).select(
-        pl.lit(by).alias("by"),
-        pl.lit(group).alias("group"),
-        pl.col("duration_days", "at_risk", "events").cast(pl.Int64),
-        *SURVIVAL,
-    )
+    later = curve.filter((pl.col("duration_days") > begin) & (pl.col("at_risk") > 0))
+    whole = pl.concat([first, later])
+    return whole.filter((pl.col("at_risk") >= least).cum_prod().cast(pl.Boolean))
+
+
+def _begin(frame: pl.DataFrame, least: int) -> int:
+    """The first day from which ``least`` customers are at risk, after the last on which all left.
+
+    Beyond every duration where so many never are.
+    """
+    if "entry_days" not in frame.columns or not (frame["entry_days"] > 0).any():
+        return 0
+    times = frame.filter("event_observed")["duration_days"].unique().sort().to_numpy()
+    at_risk, events = _at_risk_and_events(frame, times)
+    until = frame["duration_days"].max()
+    emptied = max((int(day) for day in times[at_risk == events] if day < until), default=0)
+    days = np.unique([emptied, *frame["entry_days"].to_list()])
+    days = days[days >= emptied]
+    there, _ = _at_risk_and_events(frame, days + 1)
+    return int(next((day for day, n in zip(days, there, strict=True) if n >= least), until))
 
 
 def _group(by: str) -> pl.Expr:
@@ -320,30 +270,24 @@ def _group(by: str) -> pl.Expr:
     return pl.col(by).cast(pl.String).fill_null("not known").alias("group")
 
 
-def _design(observed: pl.DataFrame, covariates: list[str]) -> pl.DataFrame:
-    """Numbers as they are, text as 0/1 columns against its most frequent level."""
-    columns = []
-    for name in covariates:
-        if name not in observed.columns:
-            raise Refused(f"no covariate {name!r} (there are: {', '.join(observed.columns)})")
-        column = observed[name]
-        if column.null_count():
-            raise Refused(f"covariate {name!r} is not known for {column.null_count():,} customers")
-        if column.n_unique() < 2:
-            raise Refused(f"covariate {name!r} never varies: leave it out")
-        if column.dtype.is_numeric():
-            columns.append(column.cast(pl.Float64))
-            continue
-        levels = (
-            column.cast(pl.String).value_counts().sort(["count", name], descending=[True, False])
-        )
-        columns += [
-            (column.cast(pl.String) == level).cast(pl.Float64).alias(f"{name}: {level}")
-            for level in sorted(levels[name][1:])
-        ]
-    return pl.DataFrame(columns)
+def _period(started: pl.Series) -> pl.Series:
+    """The month, quarter or year of each start, the finest that makes at most 6 groups."""
+    year = started.dt.strftime("%Y")
+    quarter = year + "-Q" + started.dt.quarter().cast(pl.String)
+    periods = [started.dt.strftime("%Y-%m"), quarter, year]
+    return next((period for period in periods if period.n_unique() <= 6), year).alias("started")
 
 
-def _pandas(frame: pl.DataFrame):
-    """A pandas frame for lifelines, without pyarrow."""
-    return pandas.DataFrame({name: frame[name].to_numpy() for name in frame.columns})
+def _collapsed(column: pl.Series, min_cell: int, most: int) -> pl.Series:
+    """The levels of ``column``, as text, with the smallest as "other"."""
+    levels = column.cast(pl.String).fill_null("not known")
+    counts = levels.value_counts().sort(["count", levels.name], descending=[True, False])
+    kept = counts.filter(pl.col("count") >= min_cell)
+    kept = kept if kept.height == counts.height <= most else kept.head(most - 1)
+    rest = levels.len() - kept["count"].sum()
+    if 0 < rest < min_cell:
+        kept = kept.head(kept.height - 1)
+    other = pl.lit("other")
+    return pl.select(
+        pl.when(levels.is_in(kept[levels.name].to_list())).then(levels).otherwise(other)
+    )[:, 0].alias(column.name)

@@ -182,13 +182,14 @@ def cluster_map(points: pl.DataFrame) -> Figure:
     """Draw customers as points on a map, a colour, a marker and a name for each cluster.
 
     Takes   one row per customer: x, y (any unit), cluster (-1 = noise, grey) [, name]
-    Returns a rasterised scatter; each name with its n stands at the middle of its points
+    Returns a rasterised scatter; names with n at the right, a line from the middle of each
 
     Refuses an empty table.
     """
     _refuse_empty(points)
     axes = _canvas(5)
     marks = {"s": 20, "alpha": 0.45, "linewidth": 0, "rasterized": True}
+    middles = []
     for (cluster,), members in points.sort("cluster").group_by("cluster", maintain_order=True):
         noise = cluster == -1
         sns.scatterplot(
@@ -204,10 +205,10 @@ def cluster_map(points: pl.DataFrame) -> Figure:
             axes.set_title(f"Grey: noise, {size}")
             continue
         name = members["name"][0] if "name" in members.columns else f"cluster {cluster}"
-        middle = members["x"].median(), members["y"].median()
-        box = {"boxstyle": "round", "facecolor": "#1C1F23", "edgecolor": "none", "alpha": 0.85}
-        centred = {"ha": "center", "va": "center", "color": "white", "bbox": box}
-        axes.text(*middle, f"{words.short(name)}\n{size}", **centred)
+        middles.append(
+            (members["y"].median(), members["x"].median(), f"{words.short(name)}, {size}")
+        )
+    _name_points(axes, sorted(middles))
     axes.set(xlabel="", ylabel="")
     axes.set_axis_off()
     return axes.figure
@@ -270,7 +271,7 @@ def _curves(
     if len(groups) > 1:
         _name_lines(axes, [(group, line[share]) for group, line in groups.items()])
     _counts_beneath(
-        axes, {group: line.select(x, count) for group, line in groups.items()}, names[2]
+        axes, {group: line.select(x, count) for group, line in groups.items()}, names[2], steps
     )
     return axes.figure
 
@@ -279,8 +280,6 @@ def _line(axes: Axes, line: pl.DataFrame, end: float, look: dict[str, str], step
     """Draw one row per 300th of the axis, its last: more points than that cannot be seen."""
     part = pl.col(line.columns[0]) * 300 // max(end, 1)
     points = line.filter(part.ne_missing(part.shift(-1))).cast(pl.Float64).to_numpy()
-    if steps:  # everyone is there at the start
-        points = np.vstack([(0, 1, 1, 1), points])
     x, share, lower, upper = points.T
     kind = {"drawstyle": "steps-post"} if steps else {"marker": "o", "markersize": 5}
     sns.lineplot(x=x, y=share, ax=axes, errorbar=None, **look, **kind)
@@ -302,6 +301,23 @@ def _name_lines(axes: Axes, shares: list[tuple[object, pl.Series]]) -> None:
         axes.text(1.08, height, words.short(group, 18), transform=beside, va="center")
 
 
+def _name_points(axes: Axes, middles: list[tuple[float, float, str]]) -> None:
+    """Write names at the right, each joined to its middle (y, x), lowest first."""
+    low, high = axes.get_ylim()
+    heights = _apart([(y - low) / (high - low) for y, *_ in middles], gap=0.08, top=0.98)
+    for height, (y, x, name) in zip(heights, middles, strict=True):
+        line = {"arrowstyle": "-", "color": TEXT, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0}
+        axes.annotate(
+            name,
+            (x, y),
+            (1.02, height),
+            textcoords="axes fraction",
+            va="center",
+            annotation_clip=False,
+            arrowprops=line,
+        )
+
+
 def _apart(heights: list[float], gap: float, top: float) -> list[float]:
     """Rising heights, moved as little as keeps them ``gap`` apart and below ``top``."""
     apart = heights[:1]
@@ -310,8 +326,11 @@ def _apart(heights: list[float], gap: float, top: float) -> list[float]:
     return [min(height, top - gap * left) for left, height in enumerate(reversed(apart))][::-1]
 
 
-def _counts_beneath(axes: Axes, counts: dict[object, pl.DataFrame], heading: str) -> None:
-    """Print each group's count at the ticks; a dash where its curve has ended."""
+def _counts_beneath(
+    axes: Axes, counts: dict[object, pl.DataFrame], heading: str, steps: bool
+) -> None:
+    """Print each group's count at the ticks; a dash where there is none. Between ``steps`` the next
+    one counts: it was at risk all the while."""
 
     def write(text, x, down, xycoords=("data", "axes fraction"), **place):
         place |= {"textcoords": "offset points", "annotation_clip": False, "va": "top"}
@@ -321,8 +340,8 @@ def _counts_beneath(axes: Axes, counts: dict[object, pl.DataFrame], heading: str
     for number, (group, line) in enumerate(counts.items()):
         down = -70 - 20 * number
         for tick in axes.get_xticks():
-            later = line.filter(pl.nth(0) >= tick)
-            write(words.text(later.item(0, 1) if len(later) else None), tick, down, ha="center")
+            there = line.filter(pl.nth(0) >= tick if steps else pl.nth(0) == tick)
+            write(words.text(there.item(0, 1) if len(there) else None), tick, down, ha="center")
         if len(counts) > 1:
             write(words.short(group, 18), 1.08, down, xycoords="axes fraction")
 

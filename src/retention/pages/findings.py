@@ -34,23 +34,19 @@ def say(
 
     ``sentence`` may use {value}, {ci} and any of ``further``; numbers are formatted by ``unit``:
     "share" as per cent, everything else as a number with its unit left to the sentence. Where the
-    previous refresh recorded the same ``name``, the sentence ends with what it was then, or with
-    why the two cannot be compared.
+    previous refresh recorded the same ``name``, what it was then stands behind the value, with a
+    word where the two cannot be compared.
 
     Returns HTML with every value escaped. Recorded in the table "findings" (GLOSSARY.md).
     """
     value = None if value is None or math.isnan(value) else float(value)
     shown = {key: number(word, "") for key, word in further.items()}
-    shown |= {"value": number(value, unit), "ci": interval(ci, unit) if ci else "–"}
-    said = sentence.format(**shown)
     before = _previous(space, name)
+    now = number(value, unit)
     if before is not None and value is not None:
-        was = f"{number(before['value'], unit)} at {before['snapshot_date']}"
-        said += (
-            f" (It was {was}.)"
-            if before["comparable"]
-            else f" (It was {was}, by another method or definition: not comparable.)"
-        )
+        other = "" if before["comparable"] else ", by another method: not comparable"
+        now += f" ({number(before['value'], unit)} at {before['snapshot_date']}{other})"
+    said = sentence.format(**shown, value=now, ci=interval(ci, unit) if ci else "–")
     row = {
         "notebook": space.task,
         "name": name,
@@ -133,15 +129,16 @@ def hide_small(
 ) -> pl.DataFrame:
     """Null ``columns`` where ``count`` is 1 to ``min_cell`` - 1; 0 and null stay.
 
-    Where just one row is hidden inside a group of ``within`` (the whole table if None), the next
-    smallest goes too, since a total would give the single one away.
+    Inside a group of ``within`` (the whole table if None) whose hidden counts are a single one, or
+    add up to less than ``min_cell``, the next smallest is hidden too: a total would give them away.
     """
     by = within or [pl.lit(1).alias("_all")]
     size = pl.col(count)
-    small = (size > 0) & (size < min_cell)
+    small = ((size > 0) & (size < min_cell)).fill_null(False)
     next_smallest = size.filter(size >= min_cell).min().over(by)
     alone = small.sum().over(by) == 1
-    hidden = (small | (alone & (size == next_smallest))).fill_null(False)
+    few = small.any().over(by) & (size.filter(small).sum().over(by) < min_cell)
+    hidden = (small | ((alone | few) & (size == next_smallest))).fill_null(False)
     return frame.with_columns(
         pl.when(~hidden).then(pl.col(name)).alias(name) for name in dict.fromkeys(columns)
     )
@@ -177,11 +174,15 @@ def _previous(space: workspace.Workspace, name: str) -> dict | None:
     rows = [row for row in json.loads(file.read_text()) if row["name"] == name]
     if not rows or rows[0]["value"] is None:
         return None
-    now, then = (_facts(space.folder), _facts(folder))
-    comparable = all(now.get(key) == then.get(key) for key in ("definition", "code"))
+    now, then = (_method(place, space.task) for place in (space.folder, folder))
+    comparable = now == then
     return rows[0] | {"snapshot_date": folder.name[:10], "comparable": comparable}
 
 
-def _facts(folder: Path) -> dict:
-    file = folder / "facts.json"
-    return json.loads(file.read_text()) if file.is_file() else {}
+def _method(folder: Path, task: str) -> list:
+    """Everything but the data that decides what a notebook's numbers mean."""
+    facts, parameters = (
+        json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        for name in ("facts", "parameters")
+    )
+    return [*(facts[key] for key in ("definition", "code", "lock")), parameters.get(task)]

@@ -20,7 +20,8 @@ from PIL import Image
 from retention.pages import words
 
 TEMPLATES = Path(__file__).parent / "templates" / "report"
-LOOK = rc_params_from_file(TEMPLATES / "charts.mplstyle", use_default_template=False)
+_STYLE = rc_params_from_file(TEMPLATES / "charts.mplstyle", use_default_template=True)
+LOOK = {key: value for key, value in _STYLE.items() if "backend" not in key}  # no one's own rc
 TEXT = "#010203"  # stands for the colour of the text around a drawing: see `_in_page`
 PNG = "data:image/png;base64,"
 

@@ -14,7 +14,7 @@ def index(reports: Path) -> str:
     (a list of file and title) [, label, headline]. Without any it says how to make one.
     """
     books = {}
-    for path in sorted(reports.glob("*/*/manifest.json")):
+    for path in sorted(reports.glob("[!.]*/*/manifest.json")):
         manifest = json.loads(path.read_text(encoding="utf-8"))
         manifest["address"] = quote(path.parent.relative_to(reports).as_posix())
         books.setdefault(manifest["book"], []).append(manifest)

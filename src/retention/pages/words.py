@@ -19,6 +19,7 @@ def text(value: object, percent: bool = False) -> str:
         case float():
             whole = 999.5 <= abs(value) < np.inf
             shown = f"{value:,.0f}" if whole else f"{value:#.3g}".rstrip(".")
+            shown = "<0.001" if 0 < value < 0.001 else shown
             return shown.replace("-", "−")
         case _:
             return str(value)

@@ -22,14 +22,35 @@ def next_name(day: str, last: str | None) -> str:
 
 
 def stands(published: Path, work: Path, facts: dict[str, str]) -> bool:
-    """Whether a published refresh was made from these facts and its tables are still there."""
-    return _manifest(published)["hashes"] == facts and (work / "tables").is_dir()
+    """Whether a published refresh and its customer tables were made from these facts, and are
+    there unharmed."""
+    manifest, made = _manifest(published), work / "facts.json"
+    return (
+        manifest["hashes"] == facts
+        and (work / "tables").is_dir()
+        and made.is_file()
+        and json.loads(made.read_text()) == facts
+        and all(
+            (published / record["file"]).is_file()
+            and _hash(published / record["file"]) == record["sha256"]
+            for record in manifest["pages"] + manifest["tables"]
+        )
+    )
 
 
 def same(pages: Path, published: Path) -> bool:
     """Whether all pages and tables equal the published ones, byte for byte."""
     one, other = (_manifest(folder) for folder in (pages, published))
     return all(one[kind] == other[kind] for kind in ("pages", "tables"))
+
+
+def mend(pages: Path, published: Path) -> None:
+    """Put back published files that were lost or harmed since, from ``pages``, built the same."""
+    for record in _manifest(pages)["pages"] + _manifest(pages)["tables"]:
+        good, there = pages / record["file"], published / record["file"]
+        if not there.is_file() or _hash(there) != record["sha256"]:
+            there.parent.mkdir(exist_ok=True)
+            good.replace(there)
 
 
 def aggregates(stage: Path, pages: Path) -> list[dict]:
@@ -50,10 +71,7 @@ def aggregates(stage: Path, pages: Path) -> list[dict]:
 
 def manifest(pages: Path, about: dict, records: list[dict]) -> None:
     """Write manifest.json: what the refresh is, and every file of it with its sha256."""
-    hashed = [
-        record | {"sha256": hashlib.sha256((pages / record["file"]).read_bytes()).hexdigest()}
-        for record in records
-    ]
+    hashed = [record | {"sha256": _hash(pages / record["file"])} for record in records]
     whole = about | {
         "pages": [record for record in hashed if record["file"].endswith(".html")],
         "tables": [record for record in hashed if record["file"].endswith(".csv")],
@@ -81,8 +99,12 @@ def replace(stage: Path, work: Path) -> None:
     """Put the customer tables built in ``stage`` in their place."""
     work.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     _sync(stage)
-    shutil.rmtree(work, ignore_errors=True)
+    old = work.with_name(f".{work.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if work.exists():
+        work.rename(old)
     stage.rename(work)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def write_index(reports: Path) -> None:
@@ -96,6 +118,10 @@ def write_index(reports: Path) -> None:
 
 def _manifest(folder: Path) -> dict:
     return json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+
+
+def _hash(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _sync(folder: Path) -> None:

@@ -1,21 +1,25 @@
 """From a book to a published refresh: plan it, build it aside, publish it whole."""
 
+import fcntl
 import json
 import os
 import resource
 import shutil
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from retention import book as books
+from retention.errors import Refused
 from retention.refresh import keys, plan, publish, run
 from retention.tables import workspace
 
 Say = Callable[[str], None]
-# Kernels inherit these: hash order and threads must not show in any page.
+# Kernels inherit these: hash order, threads and a user's own settings must not show in any page.
 STEADY = {
     "PYTHONHASHSEED": "0",
     "OMP_NUM_THREADS": "1",
@@ -51,13 +55,29 @@ def refresh(name: str, dates: list[date], reports: Path, jobs: int, say: Say) ->
     Nothing is published of the date that failed; refreshes of earlier dates stay.
     """
     book = books.load(name, workspace.root())
-    for snapshot_date in sorted(dates) or books.snapshot_dates(book):
-        job = prepare(name, books.at(book, snapshot_date), reports)
-        last = publish.newest(reports / name, job.day)
-        if last and publish.stands(reports / name / last, _work(name, last), job.facts):
-            say(f"{name} {last}: nothing has changed")
-        else:
-            _make(job, last, jobs, say)
+    with _alone(name):
+        for snapshot_date in sorted(dates) or books.snapshot_dates(book):
+            job = prepare(name, books.at(book, snapshot_date), reports)
+            last = publish.newest(reports / name, job.day)
+            if last and publish.stands(reports / name / last, _work(name, last), job.facts):
+                say(f"{name} {last}: nothing has changed")
+            else:
+                _make(job, last, jobs, say)
+    if not (reports / "index.html").is_file():
+        publish.write_index(reports)
+
+
+@contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """Hold the book: two refreshes of one book at once would build in the same place."""
+    locks = workspace.root() / "work" / ".locks"
+    locks.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (locks / name).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Refused(f"{name}: another refresh of this book is running; wait for it") from None
+        yield
 
 
 def prepare(name: str, book: books.Book, reports: Path) -> Job:
@@ -89,6 +109,7 @@ def _make(job: Job, last: str | None, jobs: int, say: Say) -> None:
         _keep_failed(job)
         raise
     if last and publish.same(job.pages, job.reports / job.name / last):
+        publish.mend(job.pages, job.reports / job.name / last)
         shutil.rmtree(job.pages)
         publish.replace(job.space.folder, _work(job.name, last))
         say(f"{job.name} {last}: every page is the same; customer tables were made again")
@@ -96,6 +117,7 @@ def _make(job: Job, last: str | None, jobs: int, say: Say) -> None:
     target = job.reports / job.name / name
     publish.publish(job.space.folder, job.pages, _work(job.name, name), target)
     publish.write_index(job.reports)
+    shutil.rmtree(workspace.root() / "work" / "failed" / job.name, ignore_errors=True)
     say(f"{job.name} {name}: published {target / 'index.html'}")
 
 
@@ -108,6 +130,7 @@ def _build(job: Job, jobs: int, say: Say) -> None:
     (root / "work").chmod(0o700)
     (stage / "facts.json").write_text(json.dumps(job.facts, indent=1))
     (stage / "book.json").write_text(job.book.model_dump_json(indent=1), encoding="utf-8")
+    (stage / "parameters.json").write_text(json.dumps(_own_parameters(job), indent=1))
     needs, times = plan.tasks(job.parameters), {}
 
     def work(task: str) -> None:
@@ -123,14 +146,23 @@ def _build(job: Job, jobs: int, say: Say) -> None:
         done = f"{len(times)} of {len(needs)}"
         say(f"{job.name} {job.day}: {task} done in {times[task]:.1f} s ({done})")
 
-    os.environ |= STEADY | {workspace.STAGE: str(stage)}
-    try:
-        plan.run(needs, work, jobs)
-    finally:
-        os.environ.pop(workspace.STAGE)
+    with tempfile.TemporaryDirectory() as nobody:
+        os.environ |= STEADY | {"IPYTHONDIR": nobody, workspace.STAGE: str(stage)}
+        try:
+            plan.run(needs, work, jobs)
+        finally:
+            os.environ.pop(workspace.STAGE)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     record = {"seconds": times, "peak_kernel_kib": peak}  # clock facts stay out of the pages
     (stage / "run.json").write_text(json.dumps(record, indent=1))
+
+
+def _own_parameters(job: Job) -> dict[str, dict[str, object]]:
+    """Parameters of every notebook but for the refresh they name: the same method, the same."""
+    return {
+        stem: {name: value for name, value in given.items() if name != "refresh"}
+        for stem, given in job.parameters.items()
+    }
 
 
 def _work(name: str, refresh: str) -> Path:
@@ -146,5 +178,5 @@ def _keep_failed(job: Job) -> None:
     if executed.is_dir():
         kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         executed.rename(kept)
-    shutil.rmtree(job.space.folder, ignore_errors=True)
-    shutil.rmtree(job.pages, ignore_errors=True)
+    for folder in (job.space.folder, job.pages):
+        shutil.rmtree(folder, ignore_errors=True)

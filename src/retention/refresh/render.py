@@ -37,7 +37,10 @@ def pages(job, name: str) -> None:
             title=f"{job.book.title}{label}, {job.day}",
             facts=facts,
             parameters=job.parameters[stem],
-            links=[(files[other], titles[other]) for other in titles if other != stem],
+            links=[
+                *((files[other], titles[other]) for other in titles if other != stem),
+                ("../../index.html", "All books and refreshes"),
+            ],
         )
         if problems := page.problems(html):
             raise Failed(f"{stem}: the page is not fit to publish: {'; '.join(problems)}")

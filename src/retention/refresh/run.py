@@ -31,6 +31,7 @@ def run_notebook(notebook: Path, executed: Path, parameters: dict[str, object]) 
     Papermill's own status is not consulted: it calls a killed kernel "completed".
 
     Raises:
+        Refused: a cell refused its data or parameters, which the user can mend.
         Failed: a cell raised (the executed copy then holds the traceback), the kernel died or
             timed out, or a code cell was not executed.
     """
@@ -57,6 +58,8 @@ def run_notebook(notebook: Path, executed: Path, parameters: dict[str, object]) 
                 extra_arguments=["--log-level=ERROR"],
             )
     except Exception as error:
+        if getattr(error, "ename", "") == Refused.__name__:
+            raise Refused(f"{notebook.name}: {error.evalue}") from error
         raise Failed(f"{notebook.name}: {_cause(error)}") from error
     unexecuted = [
         cell

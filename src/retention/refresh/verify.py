@@ -5,9 +5,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from retention.book import load
 from retention.errors import Failed
 from retention.tables import workspace
 
@@ -21,10 +22,11 @@ def verify(name: str, say: Callable[[str], None]) -> None:
         Failed: a refresh failed, or a published file differs; the message names the files.
     """
     root = workspace.root()
+    own = [place for place in load(name, root).tables.values() if not Path(place).is_absolute()]
     with tempfile.TemporaryDirectory() as scratch:
         folders = [Path(scratch) / "first", Path(scratch) / "the-second"]
         for seed, folder in enumerate(folders, start=1):
-            _copy(root, folder)
+            _copy(root, folder, own)
             say(f"{name}: run {seed} of {len(folders)}")
             env = os.environ | {"PYTHONPATH": str(folder / "src"), "PYTHONHASHSEED": str(seed)}
             command = [sys.executable, "-m", "retention", "refresh", name]
@@ -40,12 +42,18 @@ def verify(name: str, say: Callable[[str], None]) -> None:
     say(f"{name}: {len(first)} published files, the same byte for byte in both runs")
 
 
-def _copy(root: Path, folder: Path) -> None:
+def _copy(root: Path, folder: Path, places: Iterable[str]) -> None:
+    """Copy what a refresh needs: the workbook, and the book's own tables."""
     folder.mkdir(parents=True)
     for part in NEEDED:
         source = root / part
         copy = shutil.copytree if source.is_dir() else shutil.copy2
         copy(source, folder / part)
+    for place in places:
+        for source in root.glob(place):
+            target = folder / source.relative_to(root)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (shutil.copytree if source.is_dir() else shutil.copy2)(source, target)
 
 
 def _contents(folder: Path) -> dict[str, bytes]:

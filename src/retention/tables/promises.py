@@ -93,7 +93,7 @@ PROMISES = {
         *rate("weekend_share_90d"),
         further=True,
     ),
-    "exclusions": promise("tables", "aggregate", "rule* text, n whole", at_least("n", 0)),
+    "exclusions": promise("tables", "aggregate", "rule* text, n whole?", at_least("n", 0)),
     "data_quality": promise(
         "00_data", "aggregate", "table* text, column* text?, measure* text, value real"
     ),

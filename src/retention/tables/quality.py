@@ -19,12 +19,17 @@ def measure(tables: dict[str, pl.DataFrame]) -> pl.DataFrame:
         rows.append((name, None, "rows", float(frame.height)))
         rows.append((name, None, "broken rules", float(len(faults))))
         rows += [
-            (name, column.name, "share of nulls", column.null_count() / max(frame.height, 1))
+            (name, column.name, "share of nulls", _per_cent(column.null_count(), frame.height))
             for column in frame
         ]
     return pl.DataFrame(rows, schema=["table", "column", "measure", "value"], orient="row").cast(
         {"column": pl.String, "value": pl.Float64}
     )
+
+
+def _per_cent(part: int, whole: int) -> float:
+    """A share in whole per cents: exact ones would count single customers."""
+    return round(part / max(whole, 1), 2)
 
 
 def coverage(activity: pl.DataFrame) -> pl.DataFrame:

@@ -28,7 +28,7 @@ OURS = {
     *promises.PROMISES["lifecycle"].columns,
     *promises.PROMISES["clusters"].columns,
     *promises.PROMISES["members"].columns,
-    *("started_day", "start_month", "entry_days", "last_active_day"),
+    *("started_day", "started", "entry_days", "last_active_day"),
     *("spell_events_90d", "weekend_events_90d"),
 } - {"plan"}  # an attribute of this name stands for the contract's
 

@@ -31,7 +31,9 @@ def from_activity(activity, customers, *, kinds: list[str], snapshot_day: int, a
 
     A spell first seen within ``after_days`` of the first data day has an unknown start, unless the
     customer's start is known; if that lies before the data, the spell enters observation late, on
-    its first active day (nobody is seen here who was not active then).
+    the first data day: it is seen here because its last active day is not before that day. A
+    customer who started before the data and is first seen later than that has come back: what is
+    seen is not their first spell, whose start and end are unknown.
     """
     counts = nw.col("kind").is_in(kinds) & (nw.col("day") <= snapshot_day)
     days = activity.filter(counts).select("customer_id", "day").unique()
@@ -40,16 +42,21 @@ def from_activity(activity, customers, *, kinds: list[str], snapshot_day: int, a
     stretches = (
         _numbered(days.with_columns(gap=gap), "day", after_days)
         .group_by("customer_id", "spell")
-        .agg(nw.col("day").min().alias("entry_day"), nw.col("day").max().alias("end_day"))
+        .agg(nw.col("day").min().alias("first_day"), nw.col("day").max().alias("end_day"))
         .join(customers.select("customer_id", "started_day"), on="customer_id", how="left")
         .join(first_data_day, how="cross")
     )
-    at_the_edge = nw.col("entry_day") - nw.col("first_data_day") < after_days
-    before_the_data = at_the_edge & (nw.col("started_day") < nw.col("first_data_day"))
+    at_the_edge = nw.col("first_day") - nw.col("first_data_day") < after_days
+    older = (nw.col("started_day") < nw.col("first_data_day")).fill_null(False)
+    came_back = (nw.col("spell") == 1) & older & ~at_the_edge
+    late = at_the_edge & older
     return _judged(
         stretches.with_columns(
-            start_day=nw.when(before_the_data).then("started_day").otherwise("entry_day"),
-            start_known=~at_the_edge | ~nw.col("started_day").is_null(),
+            entry_day=nw.when(late).then("first_data_day").otherwise("first_day"),
+            start_day=nw.when(late).then("started_day").otherwise("first_day"),
+            start_known=nw.when(at_the_edge)
+            .then(~nw.col("started_day").is_null())
+            .otherwise(~came_back),
             last_day=nw.col("end_day"),
             cause=nw.lit(None, nw.String),
             plan=nw.lit(None, nw.String),

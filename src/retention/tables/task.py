@@ -56,6 +56,8 @@ def build(book: Book, space: workspace.Workspace) -> None:
     }
     counted = pl.DataFrame({"rule": list(counted), "n": list(counted.values())})
     excluded = pl.concat([spells.exclusions(stretches), counted.cast({"n": pl.Int64})])
+    small = pl.col("n").is_between(1, LEAST_CUSTOMERS - 1)
+    excluded = excluded.with_columns(n=pl.when(~small).then("n"))
     workspace.write_table(space, "activity", acts)
     workspace.write_table(space, "habits", activity.habits(known).collect())
     workspace.write_table(space, "baskets", activity.baskets(known).collect())

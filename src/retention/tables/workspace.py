@@ -72,11 +72,13 @@ def open(refresh: str, task: str) -> Workspace:
         return Workspace(book, name, task, Path(stage))
     known = refreshes(book)
     if not known or (name and name not in known):
-        when = f" --snapshot-date {name[:10]}" if name else ""
+        command = f"make refresh BOOK={book}"
+        if name:
+            command = f".venv/bin/retention refresh {book} --snapshot-date {name[:10]}"
         raise Refused(
             f"there is no refresh {refresh!r}"
             + (f" (there are: {', '.join(known)})" if known else "")
-            + f"; run: retention refresh {book}{when}"
+            + f"; run: {command}"
         )
     name = name or known[-1]
     work = root() / "work"
@@ -99,11 +101,6 @@ def path(space: Workspace, table: str) -> Path | None:
     folders = [space.scratch, space.folder] if space.scratch else [space.folder]
     files = [folder / "tables" / f"{table}.parquet" for folder in folders]
     return next((file for file in files if file.is_file()), None)
-
-
-def has_table(space: Workspace, table: str) -> bool:
-    """Whether this refresh holds ``table``."""
-    return path(space, table) is not None
 
 
 def read_table(space: Workspace, table: str) -> pl.DataFrame:
