@@ -315,7 +315,7 @@ def test_small_levels_and_too_many_become_other_and_none_is_left_small():
     text = ["big"] * 30 + ["middle"] * 12 + ["small"] * 7 + [None] * 11
     data = pl.DataFrame({"plan": text, "age": range(60)})
 
-    few = survival.collapse(data, ["plan", "age"], min_cell=10)
+    few = survival.collapse(data, ["plan", "age", "plan"], min_cell=10)
     assert few["age"].dtype == pl.Int64
     sizes = dict(few["plan"].value_counts().rows())
     assert sizes == {"big": 30, "middle": 12, "other": 18}

@@ -63,7 +63,7 @@ def collapse(
         if name not in observed.columns:
             known = ", ".join(observed.columns)
             raise Refused(f"no attribute {name!r} is known at the start (there are: {known})")
-    texts = [name for name in columns if not observed[name].dtype.is_numeric()]
+    texts = [name for name in dict.fromkeys(columns) if not observed[name].dtype.is_numeric()]
     return observed.with_columns(_collapsed(observed[name], min_cell, most) for name in texts)
 
 
