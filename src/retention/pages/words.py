@@ -38,5 +38,5 @@ def short(value: object, length: int = 20) -> str:
 
 
 def wrapped(value: object) -> str:
-    """A value on lines of at most 20 letters, 40 in all."""
-    return "\n".join(textwrap.wrap(short(value, 40), 20))
+    """A value on lines of at most 20 letters, 60 in all."""
+    return "\n".join(textwrap.wrap(short(value, 60), 20))
