@@ -19,7 +19,8 @@ def activity(events):
     Takes   events: customer_id, day, kind, order_id, amount_cents
     Returns customer_id, day, kind, events (count), orders (count), amount_cents
 
-    An order is a distinct ``order_id``; where there is none, an event with an amount.
+    An order is a distinct ``order_id`` of a day and kind; where there is none, an event with an
+    amount. One that lasts over two days counts on both.
     Checked in tests/test_activity.py on drawn tables and on CDNOW's published totals.
     """
     lines = events.group_by("customer_id", "day", "kind", "order_id").agg(

@@ -7,6 +7,8 @@ meaning. Every function takes and gives any frame that Narwhals reads, and stays
 
 import narwhals as nw
 
+from retention.tables.activity import weekday
+
 WINDOW_DAYS = 90
 
 
@@ -25,7 +27,7 @@ def counts_at(activity, spells, *, day: int):
     """
     recent = nw.col("day") > day - WINDOW_DAYS
     year = nw.col("day") > day - 365
-    weekend = recent & ((nw.col("day") + 3) % 7 >= 5)
+    weekend = recent & (weekday() >= 5)
     of_the_spell = recent & (nw.col("day") >= nw.col("start_day"))
     days = (
         activity.filter(nw.col("day") <= day)
