@@ -1,7 +1,7 @@
 # The verbs of the workbook; bare `make` lists them.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help refresh test lab check lint verify benchmark lock clean
+.PHONY: help refresh test lab check lint verify benchmark spark lock clean
 
 BOOK ?= cdnow
 RETENTION = .venv/bin/python -m retention
@@ -32,6 +32,8 @@ verify: .venv/.ready  ## refresh twice in two clean folders and compare every by
 benchmark: .venv/.ready  ## set the workbook beside what a user would pick instead
 	@for file in benchmarks/*.py; do .venv/bin/python $$file || exit 1; done
 
+spark: .venv/.spark  ## add what books in Spark need to the environment: half a gigabyte
+
 lock: .venv/.ready  ## choose versions anew for all supported Pythons (needs uv)
 	@uv pip compile pyproject.toml --universal --python-version 3.11 --fork-strategy fewest \
 		--all-extras --group build --group test --generate-hashes --no-emit-index-url \
@@ -42,3 +44,6 @@ clean:  ## remove the environment, pages and customer tables
 
 .venv/.ready: requirements.lock pyproject.toml .ci/setup
 	@.ci/setup
+
+.venv/.spark: .venv/.ready
+	@.ci/setup spark

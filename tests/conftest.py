@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from drawing import SHOP, save, shop
 from hypothesis import settings
+from servers import postgres, spark_connect, spark_environment, spark_local  # noqa: F401
 
 PROJECT = Path(__file__).parent.parent
 

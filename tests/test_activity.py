@@ -8,19 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from retention.book import Book
-from retention.tables import activity, calendar, demo, sources
+from retention.tables import activity, calendar, demo
 
 EVENTS = drawn("""
-    | customer_id | day | hour | kind     | order_id | amount_cents | product | category | channel |
-    | ann         | 4   | 9    | purchase | o1       | 100          | tea     | drinks   | web     |
-    | ann         | 4   | 9    | purchase | o1       | 250          | cup     |          | web     |
-    | ann         | 4   | 17   | purchase | o2       | 0            | tea     | drinks   | shop    |
-    | ann         | 4   | 17   | visit    |          |              |         |          | web     |
-    | ann         | 7   |      | visit    |          |              | tea     |          |         |
-    | bob         | 4   | 9    | purchase |          | 500          |         | drinks   | web     |
-    | bob         | 4   | 9    | purchase |          | 700          |         | drinks   | web     |
-    | bob         | 11  | 23   | purchase |          | 10           |         |          | web     |
+    | customer_id | day | second | kind     | order_id | amount_cents | product | category | channel |
+    | ann         | 4   | 32400  | purchase | o1       | 100          | tea     | drinks   | web     |
+    | ann         | 4   | 35999  | purchase | o1       | 250          | cup     |          | web     |
+    | ann         | 4   | 61200  | purchase | o2       | 0            | tea     | drinks   | shop    |
+    | ann         | 4   | 61201  | visit    |          |              |         |          | web     |
+    | ann         | 7   |        | visit    |          |              | tea     |          |         |
+    | bob         | 4   | 32400  | purchase |          | 500          |         | drinks   | web     |
+    | bob         | 4   | 32400  | purchase |          | 700          |         | drinks   | web     |
+    | bob         | 11  | 86399  | purchase |          | 10           |         |          | web     |
 """)
 
 
@@ -73,6 +72,13 @@ def test_baskets_hold_what_was_bought_where_a_product_or_category_is_named():
 def test_nothing_after_the_snapshot_is_read():
     assert activity.until(EVENTS, 7)["day"].max() == 7
     assert activity.until(EVENTS, 6)["day"].max() == 4
+    assert activity.until(EVENTS, 3).is_empty()
+    assert activity.until(EVENTS.rename({"day": "started_day"}), 7, "started_day").height == 7
+
+
+def test_rows_of_an_unknown_day_are_kept_so_that_they_are_counted_as_faults():
+    unknown = EVENTS.with_columns(day=pl.lit(None, pl.Int64))
+    assert activity.until(unknown, 4).height == 8
 
 
 def test_weekdays_are_those_of_the_calendar():
@@ -127,15 +133,9 @@ def test_activity_stays_as_lazy_as_it_came(engine):
 
 def cdnow(file: str) -> pl.DataFrame:
     """Activity of a CDNOW file: one row per customer and day, since all are purchases."""
-    book = Book.model_validate(
-        {
-            "title": "CDNOW",
-            "source": {"kind": "demo", "data": "cdnow"},
-            "snapshot_date": calendar.date_of(10_407),
-            "churn": {"kind": "activity", "activity": ["purchase"], "after_days": 180},
-        }
-    )
-    events = sources.adapt(demo.cdnow(file)["events"], "events", book, file)
+    cents = (pl.col("amount") * 100).round().cast(pl.Int64)
+    unnumbered = pl.lit(None, pl.String).alias("order_id")
+    events = demo.cdnow(file)["events"].with_columns(unnumbered, day="at", amount_cents=cents)
     return activity.activity(events).collect()
 
 

@@ -122,12 +122,6 @@ def test_a_book_that_is_not_there_is_named_with_the_nearest(workbook):
             6,
             "columns.event: unknown key; did you mean 'events'?",
         ),
-        (
-            "churn:",
-            "columns:\n  events:\n    customer: user\nchurn:",
-            7,
-            "columns.events.customer: not one of our columns; did you mean 'customer_id'?",
-        ),
         ("churn:", "1: 2\nchurn:", 5, "1: keys should be strings"),
         # missing keys
         ("title: Corner Shop\n", "", 1, "title: missing; this key is needed"),

@@ -1,6 +1,7 @@
 """Months of integer days, against Python's own calendar."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import narwhals as nw
 import polars as pl
@@ -43,3 +44,34 @@ def test_a_day_number_and_its_date_are_two_names_of_one_day():
     assert calendar.day_of(date(1998, 6, 30)) == 10_407
     assert calendar.date_of(10_407) == date(1998, 6, 30)
     assert calendar.date_of(-1) == date(1969, 12, 31)
+
+
+def test_hours_that_clocks_skip_are_those_that_they_never_show():
+    """Against a literal look at every hour of some years: does any minute of it come back?"""
+    zones = {
+        "Europe/Berlin": 1,
+        "America/New_York": 1,
+        "America/Santiago": 1,
+        "Australia/Lord_Howe": 0,
+        "Asia/Kolkata": 0,
+        "UTC": 0,
+    }
+    for name, per_year in zones.items():
+        zone, first = ZoneInfo(name), calendar.day_of(date(2023, 1, 1))
+        hours = range(first * 24, (first + 3 * 365) * 24)
+        skipped = [hour for hour in hours if not any(shown(hour, m, zone) for m in range(0, 60, 5))]
+        known = [hour for hour in calendar.skipped_hours(name) if hour in hours]
+        assert known == skipped
+        assert len(known) == 3 * per_year
+
+
+def shown(hour: int, minute: int, zone: ZoneInfo) -> bool:
+    naive = datetime(1970, 1, 1) + timedelta(hours=hour, minutes=minute)
+    there = naive.replace(tzinfo=zone).astimezone(UTC).astimezone(zone)
+    return there.replace(tzinfo=None) == naive
+
+
+def test_a_day_that_a_zone_left_out_is_skipped_whole():
+    left_out = calendar.day_of(date(2011, 12, 30))
+    skipped = set(calendar.skipped_hours("Pacific/Apia"))
+    assert set(range(left_out * 24, (left_out + 1) * 24)) <= skipped

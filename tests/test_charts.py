@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from datetime import date
 from functools import cache
 
 import numpy as np
@@ -91,6 +92,16 @@ PROFILES = pl.DataFrame(
     orient="row",
 )
 
+DAYS = pl.DataFrame(
+    {
+        "date": pl.date_range(date(2025, 1, 1), date(2025, 4, 10), eager=True),
+        "events": [None, 0, 200, *[50] * 97],
+        "lower": [None, *[25.0] * 99],
+        "upper": [None, *[100.0] * 99],
+        "odd": [False, True, True, *[False] * 97],
+    }
+)
+
 
 def figures():
     return {
@@ -101,6 +112,7 @@ def figures():
         "bars": charts.bars(SEGMENTS, "segment", "churn", "lower", "upper", n="n", percent=True),
         "map": charts.cluster_map(POINTS),
         "profiles": charts.profile_heatmap(PROFILES),
+        "days": charts.events_per_day(DAYS),
     }
 
 
@@ -209,6 +221,14 @@ def test_a_hidden_bar_is_a_dash_beside_its_hidden_n():
     assert "–" in text
     assert "0.0%" not in text
     assert "n <10" in BeautifulSoup(" ".join(text), "html.parser").get_text()
+
+
+def test_odd_days_are_marked_and_hidden_ones_left_out():
+    axes = charts.events_per_day(DAYS).axes[0]
+    usual, odd = (line.get_ydata() for line in axes.lines)
+    assert sorted(odd) == [0, 200]
+    assert np.isnan(usual).sum() == 1
+    assert "Events per day (n 5,050)" in words(charts.events_per_day(DAYS))
 
 
 def test_hazard_ratios_print_the_interval():

@@ -1,6 +1,7 @@
 """One lock for every way of installing: exact versions, with hashes, from no particular place."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -19,6 +20,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[1]
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+SETUP = (ROOT / ".ci" / "setup").read_text(encoding="utf-8")
 CONDA = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
 OURS = {"pip", "retention-workbook"}  # installed, but not from the lock
 
@@ -48,11 +50,17 @@ def versions(lock: str) -> dict[str, str]:
     }
 
 
-def asked_for(project: dict) -> list[Requirement]:
-    """Every requirement of the project: to run, of the extras, to test, to build."""
+def left_out(script: str) -> set[str]:
+    """Names of packages that set-up leaves out unless asked for Spark."""
+    return set(re.search(r"^spark='(.+)'$", script, flags=re.MULTILINE)[1].split("|"))
+
+
+def asked_for(project: dict, but: str = "") -> list[Requirement]:
+    """Every requirement of the project: to run, of the extras ``but`` one, to test, to build."""
+    extras = project["project"]["optional-dependencies"]
     groups = [
         project["project"]["dependencies"],
-        *project["project"]["optional-dependencies"].values(),
+        *(extra for name, extra in extras.items() if name != but),
         *project["dependency-groups"].values(),
         project["build-system"]["requires"],
     ]
@@ -69,6 +77,19 @@ def unmet(project: dict, lock: str) -> list[str]:
         if version is None or not wanted.specifier.contains(version, prereleases=True):
             found.append(f"{wanted}, locked: {version}")
     return found
+
+
+def closure(wanted: list[Requirement]) -> set[str]:
+    """Names of what ``wanted`` brings in, by what the packages installed here ask for."""
+    seen, ahead = set(), list(wanted)
+    while ahead:
+        entry = ahead.pop()
+        for one in {(canonicalize_name(entry.name), extra) for extra in ("", *entry.extras)} - seen:
+            seen.add(one)
+            for needed in map(Requirement, metadata.requires(one[0]) or []):
+                if needed.marker is None or needed.marker.evaluate({"extra": one[1]}):
+                    ahead.append(needed)
+    return {name for name, _ in seen}
 
 
 def test_every_package_is_pinned_with_hashes_and_the_lock_names_no_registry():
@@ -93,7 +114,15 @@ def test_bounds_of_the_project_are_loose():
 
 def test_this_environment_is_what_the_lock_says():
     installed = {canonicalize_name(found.name): found.version for found in metadata.distributions()}
-    assert {name: installed[name] for name in installed.keys() - OURS} == versions(LOCK)
+    locked, spark = versions(LOCK), left_out(SETUP)
+    if not spark & installed.keys():
+        locked = {name: version for name, version in locked.items() if name not in spark}
+    assert {name: installed[name] for name in installed.keys() - OURS} == locked
+
+
+def test_set_up_leaves_out_what_the_extra_spark_alone_needs():
+    others = closure(asked_for(PROJECT, but="spark"))
+    assert left_out(SETUP) == versions(LOCK).keys() - others
 
 
 def test_conda_gets_the_same_lock_and_the_same_pythons():
@@ -183,6 +212,24 @@ def test_set_up_fails_loudly_where_a_file_is_not_the_locked_one(tmp_path):
     assert "Ready" not in done.stdout
     assert "HASH" in done.stdout.upper()
     assert not (tmp_path / ".venv" / ".ready").exists()
+
+
+def test_set_up_divides_the_lock_and_loses_nothing(tmp_path):
+    """With an interpreter that installs nothing; asked for Spark alone, it sets up the rest too."""
+    shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
+    shutil.copy2(ROOT / "requirements.lock", tmp_path)
+    python = tmp_path / "python3"
+    venv = '[ "$2" != venv ] || { mkdir -p .venv/bin && cp "$0" .venv/bin/python; }'
+    python.write_text(f"#!/bin/sh\n{venv}\n")
+    python.chmod(0o755)
+
+    subprocess.run(
+        [".ci/setup", "spark"], cwd=tmp_path, env=os.environ | {"PYTHON": str(python)}, check=True
+    )
+
+    base, spark = ((tmp_path / ".venv" / f"{part}.lock").read_text() for part in ("base", "spark"))
+    assert sorted(entries(base) + entries(spark)) == sorted(entries(LOCK))
+    assert {entry.name for entry in pinned(spark)} == left_out(SETUP)
 
 
 def test_another_python_is_refused_with_a_clear_word(tmp_path):

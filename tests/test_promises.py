@@ -1,143 +1,15 @@
-"""Promises of tables: every kind of rule, counted; and what the promises themselves promise."""
+"""What the promises of the project promise, and tables held against each other."""
 
-import narwhals as nw
+from datetime import date
+
 import polars as pl
 import pytest
 from drawing import drawn
-from hypothesis import given
-from hypothesis import strategies as st
 
-from retention.errors import Refused
-from retention.tables import promises, rules
-from retention.tables.rules import REAL, TEXT, TRUTH, WHOLE, Broken, Promise, Rule
+from retention.tables import calendar, promises, rules
+from retention.tables.rules import REAL, TEXT, TRUTH, WHOLE
 
 NATIVE = {TEXT: pl.String, WHOLE: pl.Int64, REAL: pl.Float64, TRUTH: pl.Boolean}
-
-ORDERS = Promise(
-    "a test",
-    "in",
-    ("customer_id", "day"),
-    {"customer_id": TEXT, "day": WHOLE, "ended_day": WHOLE, "share": REAL},
-    optional=("ended_day", "share"),
-    rules=(
-        rules.at_least("day", 3, "wait"),
-        rules.ordered("day", "ended_day", "turn it round"),
-        *rules.rate("share"),
-    ),
-)
-
-SOUND = """
-    | customer_id | day | ended_day | share |
-    | ann         | 3   | 3         | 0.0   |
-    | ann         | 4   |           | 1.0   |
-    | bob         | 3   | 9         |       |
-"""
-
-
-def faults(text: str, promise: Promise = ORDERS) -> list[tuple[str, str, int]]:
-    found = rules.broken(drawn(text), promise)
-    return [(fault.column, fault.words, fault.n) for fault in found]
-
-
-def test_a_sound_table_breaks_nothing():
-    assert faults(SOUND) == []
-
-
-@pytest.mark.parametrize(
-    ("row", "column", "words"),
-    [
-        ("|     | 5 |   |       |", "customer_id", "is known"),
-        ("| ann | 2 |   |       |", "day", "is at least 3"),
-        ("| ann | 5 | 4 |       |", "ended_day", "is not before day"),
-        ("| ann | 5 |   | 1.01  |", "share", "lies between 0 and 1"),
-        ("| ann | 5 |   | -0.01 |", "share", "lies between 0 and 1"),
-        ("| ann | 5 |   | nan   |", "share", "lies between 0 and 1"),
-        ("| <Script | 5 |  |    |", "customer_id", "holds no <script> tag"),
-    ],
-)
-def test_each_rule_is_broken_by_the_rows_that_break_it(row, column, words):
-    again = row.replace("5", "6")
-    assert faults(f"{SOUND.rstrip()}\n{row}") == [(column, words, 1)]
-    if again != row:
-        assert faults(f"{SOUND.rstrip()}\n{row}\n{again}") == [(column, words, 2)]
-
-
-def test_all_broken_rules_are_found_at_once():
-    found = faults(f"{SOUND.rstrip()}\n|   | 2 | 1 | 7.5 |\n| ann | 3 | | |")
-    assert found == [
-        ("customer_id", "is known", 1),
-        ("day", "is at least 3", 1),
-        ("ended_day", "is not before day", 1),
-        ("share", "lies between 0 and 1", 1),
-        ("customer_id, day", "are unique together", 2),
-    ]
-
-
-def test_an_unknown_day_is_one_fault_and_breaks_no_other_rule():
-    assert faults(f"{SOUND.rstrip()}\n| ann |   | 4 |  |") == [("day", "is known", 1)]
-
-
-def test_a_rule_that_comes_out_null_is_broken():
-    unsure = Promise(
-        "a test", "in", ("n",), {"n": WHOLE}, ("n",), (Rule("n", "", nw.col("n") > 0),)
-    )
-    assert faults("| n |\n| 1 |\n| |", unsure) == [("n", "", 1)]
-
-
-def test_types_and_columns_are_looked_at_first():
-    found = faults("| customer_id | day | share | further |\n| | 1.5 | 2.5 | x |")
-    assert found == [
-        ("day", "is Int64, got Float64", 0),
-        ("ended_day", "is a column of this table", 0),
-        ("further", "is not a column of this table", 0),
-    ]
-
-
-def test_a_published_table_holds_no_customer():
-    promise = Promise("a test", "aggregate", ("n",), {"n": WHOLE}, further=True)
-    found = faults("| n | customer_id |\n| 1 | ann |", promise)
-    assert found == [("customer_id", "is not in a published table", 0)]
-
-
-def test_the_grain_may_hold_blanks_and_counts_them_as_equal():
-    pairs = Promise("a test", "customer", ("a", "b"), {"a": TEXT, "b": TEXT}, optional=("b",))
-    assert faults("| a | b |\n| x | |\n| y | |", pairs) == []
-    assert faults("| a | b |\n| x | |\n| x | |", pairs) == [("a, b", "are unique together", 2)]
-
-
-def test_the_grain_may_be_free():
-    free = Promise("a test", "in", ("a",), {"a": TEXT}, unique=False)
-    assert faults("| a |\n| x |\n| x |", free) == []
-
-
-@given(st.lists(st.tuples(st.integers(0, 6), st.none() | st.integers(0, 6)), max_size=20))
-def test_counts_are_those_of_a_literal_count(rows):
-    schema = {"day": pl.Int64, "ended_day": pl.Int64}
-    frame = pl.DataFrame(rows, schema=schema, orient="row").with_row_index("customer_id")
-    frame = frame.with_columns(pl.col("customer_id").cast(pl.String), share=pl.lit(0.5))
-    found = {fault.words: fault.n for fault in rules.broken(frame.lazy(), ORDERS)}
-    expected = {
-        "is at least 3": sum(day < 3 for day, _ in rows),
-        "is not before day": sum(end is not None and end < day for day, end in rows),
-    }
-    assert found == {words: n for words, n in expected.items() if n}
-
-
-def test_a_report_names_place_column_rule_rows_and_mending():
-    found = [
-        Broken("day", "is known", 1_200, "fill it"),
-        Broken("customer_id, day", "are unique together", 2),
-        Broken("n", "is Int64, got String", 0),
-    ]
-    assert rules.report("shop.csv", found, {"day": "ordered at"}).splitlines() == [
-        "shop.csv: ordered at: promise broken: 'ordered at is known', 1,200 rows break it; fill it",
-        "shop.csv: customer_id, ordered at: promise broken: 'customer_id, ordered at are unique "
-        "together', 2 rows break it",
-        "shop.csv: n: promise broken: 'n is Int64, got String'",
-    ]
-
-
-# The promises of the project
 
 
 @pytest.mark.parametrize("table", promises.PROMISES)
@@ -158,28 +30,139 @@ def test_no_published_table_promises_customers(table):
     assert ("customer_id" in promise.columns) == (promise.level != "aggregate")
 
 
-EVENTS = drawn("""
-    | customer_id | day | hour | kind     | order_id | amount_cents | product | category | channel |
-    | ann         | 5   |      | purchase |          | 1            |         |          |         |
-    | bob         | 4   |      | purchase |          | 2            |         |          |         |
-""").cast({"hour": pl.Int64})
-PEOPLE = drawn("| customer_id | started_day |\n| ann | 5 |\n| bob |  |")
+KEPT = drawn("""
+    | customer_id | day | second | kind     | order_id | amount_cents | product | category | channel |
+    | ann         | 5   | 86399  | purchase | o        | 1            | tea     | drinks   | web     |
+    | bob         | 4   |        | purchase |          | 2            |         |          |         |
+    | bob         | 0   | 0      | visit    |          |              |         |          |         |
+""")
 
 
-def test_events_on_the_first_day_of_a_customer_and_before_an_unknown_one_are_fine():
-    promises.check_inputs(EVENTS, PEOPLE, None, {})
+def faults(table: str, frame: pl.DataFrame) -> list[tuple[str, str, int]]:
+    found = rules.broken(frame, promises.PROMISES[table])
+    return [(fault.column, fault.words, fault.n) for fault in found]
 
 
-def test_without_a_place_the_table_is_named():
-    with pytest.raises(Refused, match=r"^customers: customer_id: promise broken: .*, 2 rows"):
-        promises.check_inputs(EVENTS, pl.concat([PEOPLE, PEOPLE.head(1)]), None, {})
-    with pytest.raises(Refused, match=r"^events: customer_id: promise broken: .*, 1 rows"):
-        promises.check_inputs(EVENTS, PEOPLE.head(1), None, {})
+def test_events_that_keep_their_promise_break_nothing():
+    assert faults("events", KEPT) == []
+    assert faults("events", pl.concat([KEPT, KEPT])) == []  # alike is no fault: it is counted
 
 
 def test_an_amount_may_be_missing_only_where_its_kind_never_has_one():
-    visit = EVENTS.with_columns(kind=pl.Series(["purchase", "visit"]))
-    free = visit.with_columns(amount_cents=pl.Series([1, None]))
-    promises.check_inputs(free, PEOPLE, None, {})
-    with pytest.raises(Refused, match="of a kind that has amounts', 1 rows"):
-        promises.check_inputs(free.with_columns(kind=pl.lit("visit")), PEOPLE, None, {})
+    free = KEPT.with_columns(amount_cents=pl.Series([1, None, None]))
+    words = "is known for every event of a kind that has amounts"
+    assert faults("events", free) == [("amount_cents", words, 1)]
+    assert faults("events", free.with_columns(kind=pl.lit("visit"))) == [("amount_cents", words, 2)]
+    assert faults("events", free.with_columns(amount_cents=pl.lit(None, pl.Int64))) == []
+
+
+@pytest.mark.parametrize("odd", ["", " ann", "ann ", "\tann", "\u00a0ann"])
+def test_an_id_has_no_space_around_it(odd):
+    frame = KEPT.with_columns(customer_id=pl.Series(["ann", odd, "a b"]))
+    assert faults("events", frame) == [("customer_id", promises.ID.words, 1)]
+
+
+@pytest.mark.parametrize(
+    ("table", "text", "words"),
+    [
+        ("customers", "| customer_id | started_day |\n| a | -25567 |", "is at least 1900-01-02"),
+        (
+            "contracts",
+            "| customer_id | started_day | ended_day | booked_day | cause | plan | amount_cents |\n"
+            "| a | -25567 | | | | | |",
+            "is at least 1900-01-02",
+        ),
+        (
+            "contracts",
+            "| customer_id | started_day | ended_day | booked_day | cause | plan | amount_cents |\n"
+            "| a | 5 | 4 | | | | |",
+            "is not before started_day",
+        ),
+    ],
+)
+def test_placeholders_and_ends_before_the_start_are_named(table, text, words):
+    ((column, found, n),) = faults(table, drawn(text))
+    assert (found, n) == (words, 1)
+    assert column.endswith("_day")
+
+
+# Tables held against each other
+
+
+PEOPLE = drawn("| customer_id | started_day | region |\n| ann | 5 | x |\n| bob |  | x |")
+DONE = drawn("| customer_id | day | n |\n| ann | 5 | 2 |\n| bob | 4 | 1 |")
+
+
+def against(rows: pl.DataFrame, people: pl.DataFrame = PEOPLE, day: str = "day"):
+    found = promises.against_customers(rows, people, day)
+    return [(fault.column, fault.words, fault.n) for fault in found]
+
+
+def test_rows_on_the_first_day_of_a_customer_and_before_an_unknown_one_are_fine():
+    assert against(DONE) == []
+
+
+def test_rows_before_the_start_and_of_unknown_customers_are_counted_as_rows_of_the_source():
+    early = DONE.with_columns(day=pl.Series([4, -9]))
+    assert against(early) == [("day", "is not before the customer's start", 2)]
+    assert against(DONE, PEOPLE.tail(1)) == [("customer_id", "is in the customers table", 2)]
+
+
+def test_contracts_are_held_against_the_start_of_their_customer():
+    terms = drawn("| customer_id | started_day | n |\n| ann | 4 | 1 |\n| bob | 4 | 1 |")
+    assert against(terms, day="started_day") == [
+        ("started_day", "is not before the customer's start", 1)
+    ]
+
+
+def test_texts_that_differ_by_capitals_alone_are_counted_per_column():
+    frame = pl.DataFrame({"a": ["x", "X", "y", None], "b": ["1", "2", "2", "2"], "c": [None] * 4})
+    frame = frame.cast({"c": pl.String})
+    found = promises.one_spelling(frame, frame.columns)
+    assert [(fault.column, fault.n, fault.of) for fault in found] == [("a", 2, "values")]
+    assert not found[0].examples
+
+
+@pytest.mark.parametrize(
+    ("ids", "n"),
+    [
+        (["7", "8", "70", "x7"], 0),
+        (["7", "07", "8"], 2),
+        (["007", "07", "7"], 3),
+        (["0", "00"], 2),
+        (["a1", "0a1"], 2),
+        (["7", "7"], 0),
+    ],
+)
+def test_ids_that_differ_by_leading_zeros_alone_are_counted(ids, n):
+    assert sum(fault.n for fault in promises.one_id(pl.Series(ids))) == n
+
+
+@pytest.mark.parametrize(
+    ("timezone", "day", "hour", "fine"),
+    [
+        ("Europe/Berlin", "2025-03-30", 1, True),
+        ("Europe/Berlin", "2025-03-30", 2, False),
+        ("Europe/Berlin", "2025-03-30", 3, True),
+        ("Europe/Berlin", "2025-03-29", 2, True),
+        ("Europe/Berlin", "2025-10-26", 2, True),
+        ("America/New_York", "2025-03-09", 2, False),
+        ("America/Santiago", "2025-09-07", 0, False),
+        ("Australia/Lord_Howe", "2025-10-05", 2, True),  # half of this hour is shown
+        ("UTC", "2025-03-30", 2, True),
+        ("Pacific/Apia", "2011-12-30", 12, False),  # a whole day was left out
+    ],
+)
+def test_no_event_happens_in_an_hour_that_clocks_skip(timezone, day, hour, fine):
+    row = KEPT.head(1).with_columns(
+        day=pl.lit(calendar.day_of(date.fromisoformat(day))), second=pl.lit(hour * 3600 + 1799)
+    )
+    held = promises.on_the_clocks(timezone)
+    counts = rules.breaks(row, held).collect().row(0) if held else ()
+    assert sum(counts) == (0 if fine else 1)
+    dated = row.with_columns(second=pl.lit(None, pl.Int64))
+    assert sum(rules.breaks(dated, held).collect().row(0) if held else ()) == 0
+
+
+def test_without_a_zone_there_are_no_clocks():
+    assert promises.on_the_clocks("") == []

@@ -212,7 +212,7 @@ def test_bad_data_end_with_exit_code_2_before_any_kernel_starts(make_workbook):
     assert done.returncode == 2
     assert done.stdout == ""
     assert "events.csv: customer_id: " in done.stderr
-    assert "1 rows break it" in done.stderr
+    assert "1 row breaks it" in done.stderr
     assert files(folder / "reports") == {}
 
 

@@ -271,6 +271,40 @@ def test_exclusions_count_spells_by_rule():
     )
 
 
+def test_a_return_counts_from_the_day_on_which_the_silent_were_gone():
+    found = of_activity(
+        """
+        | customer_id | day |
+        | on_that_day | 20  |
+        | on_that_day | 30  |
+        | later       | 20  |
+        | later       | 50  |
+        | never       | 20  |
+        | just_gone   | 90  |
+        | not_gone    | 91  |
+        | twice       | 20  |
+        | twice       | 40  |
+        | twice       | 60  |
+    """,
+        snapshot_day=100,
+    )
+    assert_drawn(
+        spells.returns(found, snapshot_day=100, after_days=10).sort("customer_id", "spell"),
+        """
+        | customer_id | spell | gone_day | duration_days | returned |
+        | just_gone   | 1     | 100      | 1             | false    |
+        | later       | 1     | 30       | 21            | true     |
+        | later       | 2     | 60       | 41            | false    |
+        | never       | 1     | 30       | 71            | false    |
+        | on_that_day | 1     | 30       | 1             | true     |
+        | on_that_day | 2     | 40       | 61            | false    |
+        | twice       | 1     | 30       | 11            | true     |
+        | twice       | 2     | 50       | 11            | true     |
+        | twice       | 3     | 70       | 31            | false    |
+    """,
+    )
+
+
 # Contract books
 
 

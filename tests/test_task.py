@@ -9,9 +9,9 @@ from drawing import save, shop
 
 from retention import book as books
 from retention.errors import Refused
-from retention.tables import promises, task, workspace
+from retention.tables import promises, rules, task, workspace
 
-TABLES = ("activity", "habits", "baskets", "spells", "customers_at", "exclusions")
+TABLES = ("activity", "habits", "baskets", "spells", "customers_at", "exclusions", "intake")
 FORMS = pytest.mark.parametrize("form", ["csv", "parquet"])
 CONTRACT = "{kind: contract, after_days: 30}"
 
@@ -42,7 +42,8 @@ def message(root: Path, *args, **kwargs) -> str:
     """What is said on refusing; nothing has been written then, and nobody is named."""
     with pytest.raises(Refused) as refusal:
         build(root, *args, **kwargs)
-    assert not (root / "built").exists()
+    assert not any(path.is_file() for path in (root / "built").rglob("*"))
+    assert not [*root.rglob(".spool-*")]
     assert "customer-" not in str(refusal.value)
     return str(refusal.value)
 
@@ -73,7 +74,7 @@ def test_a_book_of_activity_gives_all_its_tables(workbook, form):
     assert first["event_observed"].sum() == 20
     assert first["excluded"].null_count() == 60
     for name, frame in tables.items():
-        assert not promises.broken(frame, promises.PROMISES[name])
+        assert not rules.broken(frame, promises.PROMISES[name])
 
 
 @FORMS
@@ -106,17 +107,58 @@ def test_the_order_of_rows_in_the_source_never_matters(workbook, form):
 
 
 @FORMS
-def test_events_after_the_snapshot_are_dropped_and_counted(workbook, form):
+def test_adding_later_events_changes_no_byte_of_any_table(workbook, form):
     events, cut = shop()["events"], date(2024, 10, 31)
     known = events.filter(pl.col("at") <= cut)
+    strange = events.tail(1).with_columns(
+        at=pl.lit(date(2024, 11, 1)), kind=pl.lit("<script>"), amount=pl.lit(-1.0)
+    )
     contents = []
-    for table, later in ((events, events.height - known.height), (known, 0)):
+    for table in (pl.concat([events, strange]), known):
         here = build(workbook, cut.isoformat(), form=form, events=table)
-        assert excluded(here)["after_snapshot"] == later
-        written = [here.folder / "tables" / f"{name}.parquet" for name in TABLES[:-1]]
+        written = sorted((here.folder / "tables").iterdir())
+        assert [file.stem for file in written] == sorted(TABLES)
         contents.append([file.read_bytes() for file in written])
     assert known.height < events.height
     assert contents[0] == contents[1]
+    assert "after_snapshot" not in excluded(here)
+
+
+@FORMS
+def test_rows_read_left_out_and_alike_are_counted(workbook, form):
+    tables = shop()
+    alike = pl.concat([tables["events"], tables["events"].head(15)])
+    counted = build(workbook, form=form, **tables | {"events": alike})
+    found = {row[:2]: row[2] for row in workspace.read_table(counted, "intake").rows()}
+    known = alike.filter(pl.col("at") <= date(2024, 12, 31)).height
+    assert found == {
+        ("customers", "left out by only"): 0,
+        ("customers", "rows"): 60,
+        ("events", "duplicates"): 15,
+        ("events", "left out by only"): 0,
+        ("events", "rows"): known,
+    }
+
+
+def test_small_counts_of_the_intake_are_hidden(workbook):
+    tables = shop()
+    alike = pl.concat([tables["events"], tables["events"].head(9)])
+    counted = workspace.read_table(build(workbook, events=alike), "intake")
+    assert counted.filter(measure="duplicates")["n"].item() is None
+
+
+def test_only_makes_a_book_of_some_customers(workbook):
+    tables = shop()
+    number = pl.col("customer_id").str.extract(r"(\d+)").cast(pl.Int64)
+    people = tables["customers"].with_columns(
+        country=pl.when(number < 30).then(pl.lit("DE")).otherwise(pl.lit("FR"))
+    )
+    book = workbook / "params" / "shop.yaml"
+    book.write_text(book.read_text() + "only: {country: [DE, AT]}\n")
+    here = build(workbook, events=tables["events"], customers=people)
+    assert workspace.read_table(here, "customers_at")["country"].to_list() == ["DE"] * 30
+    left_out = workspace.read_table(here, "intake").filter(measure="left out by only")
+    assert left_out.filter(table="customers")["n"].item() == 30
 
 
 def test_customers_who_were_never_active_are_counted_and_kept(workbook):

@@ -1,9 +1,12 @@
 """A book: one business in one file, `params/<book>.yaml`, read and checked whole."""
 
+import codecs
+import glob
 import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import yaml
@@ -25,6 +28,14 @@ COLUMNS = {
 }
 
 
+EXPECTED = {  # keys of a source, for the message
+    "password": "env:NAME, the environment variable that holds the password",
+    "url": "env:NAME, postgresql://user@host:port/database, sc://host:port or local[2]",
+    "date_format": "a format with a year, such as %d.%m.%Y",
+}
+PAIR = Field(min_length=2, max_length=2)  # amount: [quantity, unit_price] are multiplied
+
+
 class Part(BaseModel):
     """A part of a book: every key is known, every type is strict, nothing changes later."""
 
@@ -32,9 +43,46 @@ class Part(BaseModel):
 
 
 class Files(Part):
-    """Tables in Parquet or CSV files; `tables` holds their paths or globs."""
+    """Tables in Parquet or CSV files; `tables` holds their paths, folders or globs.
+
+    The other keys are about CSV: how its columns, letters, decimals and dates are written.
+    """
 
     kind: Literal["files"]
+    delimiter: str = Field(",", min_length=1, max_length=1)
+    encoding: str = "utf-8"
+    decimal: Literal[".", ","] = "."
+    date_format: str = Field("", pattern="^(.*%[Yy].*)?$")
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_an_encoding(cls, encoding: str) -> str:
+        try:
+            return codecs.lookup(encoding).name
+        except LookupError:
+            raise ValueError("not an encoding; expected a name such as windows-1252") from None
+
+
+class DuckDB(Part):
+    """Tables in a DuckDB file; `tables` holds their names."""
+
+    kind: Literal["duckdb"]
+    file: str = Field(min_length=1)
+
+
+class Postgres(Part):
+    """Tables in a PostgreSQL database. The password is `env:NAME`, never in the book."""
+
+    kind: Literal["postgres"]
+    url: str = Field(pattern="^(env:|postgres(ql)?://)")
+    password: str = Field("", pattern="^(env:.+)?$")
+
+
+class Spark(Part):
+    """Tables that Spark knows by name, or Parquet folders: `local[2]`, or `sc://host:port`."""
+
+    kind: Literal["spark"]
+    url: str = Field(pattern="^(env:|sc://|local)")
 
 
 class Demo(Part):
@@ -45,6 +93,21 @@ class Demo(Part):
     customers: int = Field(5_000, ge=1_000, le=10_000_000)
     seed: int = 1
     setting: Literal["separate", "overlap"] = "separate"
+
+
+SOURCES = {"files": Files, "duckdb": DuckDB, "postgres": Postgres, "spark": Spark, "demo": Demo}
+
+
+class Range(Part):
+    """Values from ``at_least`` up to but not with ``below``; ``known``: any value but none."""
+
+    at_least: float | date | None = None
+    below: float | date | None = None
+    known: Literal[True] | None = None
+
+
+Value = bool | int | float | str | date
+Conditions = dict[str, Value | Annotated[list[Value], Field(min_length=1)] | Range]
 
 
 class Churn(Part):
@@ -60,13 +123,18 @@ class Book(Part):
 
     title: str = Field(min_length=1)
     label: str = ""
-    source: Annotated[Files | Demo, Field(discriminator="kind")]
+    source: Annotated[Files | DuckDB | Postgres | Spark | Demo, Field(discriminator="kind")]
     tables: dict[Literal["events", "customers", "contracts"], str] = {}
-    columns: dict[Literal["events", "customers", "contracts"], dict[str, str]] = {}
+    columns: dict[
+        Literal["events", "customers", "contracts"], dict[str, str | Annotated[list[str], PAIR]]
+    ] = {}
+    attributes: list[str] | None = None
+    only: Conditions = {}
     timezone: str = ""
     currency: str = Field("EUR", pattern="^[A-Z]{3}$")
     snapshot_date: date | Annotated[list[date], Field(min_length=1)]
     churn: Churn
+    keep: int | None = Field(None, ge=1)
     parameters: dict[str, dict[str, object]] = {}
 
     @field_validator("timezone")
@@ -171,10 +239,10 @@ def _line(lines: dict[tuple[str, ...], int], place: tuple[str, ...]) -> int:
 
 def _fault(fault) -> tuple[tuple[str, ...], str]:
     """One of pydantic's faults as (place, words), without a value that may hold a secret."""
-    tags = ("files", "demo", "[key]", "date", "list[date]")
+    tags = (*SOURCES, "[key]", "date", "list[date]")
     place = tuple(str(part) for part in fault["loc"] if part not in tags)
     kind, given = fault["type"], fault["input"]
-    source = Demo if "demo" in fault["loc"] else Files
+    source = next((SOURCES[tag] for tag in fault["loc"] if tag in SOURCES), Files)
     known = {(): Book, ("churn",): Churn, ("source",): source}.get(place[:-1])
     if kind == "extra_forbidden":
         return place, f"unknown key{notebooks.nearest(place[-1], known.model_fields)}"
@@ -184,8 +252,8 @@ def _fault(fault) -> tuple[tuple[str, ...], str]:
         place = place if kind == "missing" else (*place, "kind")
         return place, "missing; this key is needed"
     if kind == "union_tag_invalid":
-        tag, known = fault["ctx"]["tag"], ("demo", "files")
-        return (*place, "kind"), f"no such kind of source, {tag!r}{notebooks.nearest(tag, known)}"
+        tag = fault["ctx"]["tag"]
+        return (*place, "kind"), f"no such kind of source, {tag!r}{notebooks.nearest(tag, SOURCES)}"
     words = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
     if kind in ("model_type", "dict_type", "model_attributes_type"):
         words = "should hold keys and their values"
@@ -193,6 +261,8 @@ def _fault(fault) -> tuple[tuple[str, ...], str]:
         place = place[:1]
         words = "should be a date such as 2025-06-30, without quotes, or a list of dates"
     shown = repr(given) if isinstance(given, str | int | float | date) else type(given).__name__
+    if kind == "string_pattern_mismatch" and place[:1] == ("source",):
+        return place, f"expected {EXPECTED[place[1]]}"  # never with a value: it may be a secret
     return place, f"{words[0].lower()}{words[1:]}" + (
         "" if place == ("source",) else f", got {shown}"
     )
@@ -202,9 +272,12 @@ def _column_faults(book: Book):
     """Columns that are mapped to none of ours."""
     for table, theirs in book.columns.items():
         ours = [name for names in COLUMNS[table] for name in names]
-        for name in theirs:
+        for name, column in theirs.items():
             if name not in ours:
                 what = f"not one of our columns{notebooks.nearest(name, ours)}"
+                yield ("columns", table, name), what
+            elif isinstance(column, list) and name != "amount":
+                what = "expected one column; only an amount may be the product of two"
                 yield ("columns", table, name), what
 
 
@@ -225,13 +298,27 @@ def _table_faults(book: Book, root: Path):
     """Tables that a book of this kind needs, and files that are not there."""
     if book.churn.kind == "activity" and not book.churn.activity:
         yield (("churn", "activity"), "an activity book names the kinds of event that count")
-    if book.source.kind != "files":
+    if book.source.kind == "demo":
+        for key in ("tables", "columns", "only", "attributes"):
+            if getattr(book, key):
+                yield ((key,), "a demo source brings its own tables; leave this key out")
         return
     needed = {"events"} | ({"contracts"} if book.churn.kind == "contract" else set())
     for table in sorted(needed - set(book.tables)):
         yield ("tables", table), "missing; this key is needed"
-    for table, place in book.tables.items():
-        if not place or not (
-            any(root.glob(place)) if not Path(place).is_absolute() else Path(place).exists()
-        ):
-            yield ("tables", table), f"no such file: {place}"
+    places = {("tables", table): place for table, place in book.tables.items()}
+    if book.source.kind == "duckdb":
+        places = {("source", "file"): book.source.file}
+    if book.source.kind in ("files", "duckdb"):
+        for key, place in places.items():
+            if not (place and found(root, place)):
+                yield key, f"no such file: {place}"
+    if book.source.kind == "postgres" and urlsplit(book.source.url).password:
+        yield ("source", "url"), "holds a password; write password: env:NAME instead"
+
+
+def found(root: Path, place: str) -> list[Path]:
+    """What lies at a path or a glob, relative to ``root`` or absolute; in order."""
+    if glob.has_magic(place):
+        return sorted(Path(path) for path in glob.glob(str(root / place), recursive=True))
+    return [root / place] if (root / place).exists() else []

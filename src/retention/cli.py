@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable
-from datetime import datetime
 from functools import wraps
 from pathlib import Path
 from typing import Annotated
@@ -13,14 +12,20 @@ from retention.errors import Failed, Refused
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 Dates = Annotated[
-    list[datetime] | None,
-    typer.Option(
-        formats=["%Y-%m-%d"],
-        help="last day whose data counts; may be repeated; default: the book's",
-    ),
+    list[str] | None, typer.Option(help="last day whose data counts, or A..B; may be repeated")
 ]
+Every = Annotated[
+    str | None, typer.Option(help="day, week, month, quarter or year: a range's step")
+]
+Again = Annotated[bool, typer.Option("--again", help="build the unchanged too, and prune nothing")]
 Reports = Annotated[Path, typer.Option(help="folder to publish to")]
 Jobs = Annotated[int, typer.Option(min=1, help="notebooks at a time")]
+Keep = Annotated[
+    int | None, typer.Option(min=1, help="newest refreshes; default: as the book says")
+]
+SOURCES = "duckdb:FILE, env:NAME of a variable with an address, sc://host:port; default: files"
+COLUMN = "a column of ours and theirs; amount=quantity*price multiplies; may be repeated"
+Whose = Annotated[list[str] | None, typer.Argument(help="default: every book")]
 
 
 def honest(command: Callable) -> Callable:
@@ -49,16 +54,28 @@ def main() -> None:
 @honest
 def refresh(
     books: list[str],
+    *,
     snapshot_date: Dates = None,
+    every: Every = None,
     reports: Reports = Path("reports"),
     jobs: Jobs = 2,
+    again: Again = False,
 ) -> None:
-    """Build books and publish their pages under reports/<book>/<snapshot_date>/."""
+    """Build books and publish their pages under reports/<book>/<snapshot_date>/.
+
+    Without --snapshot-date the book's own dates are meant. A range, such as
+    2024-01-31..2025-06-30 with --every month, is built oldest first: its first day and every step
+    from there, up to and with its last at most. Months keep the first day's day of the month, cut
+    where a month is shorter; where it is the last of its month, all are: 02-29, 03-31, 04-30.
+
+    Where the book says `keep`, older refreshes are then pruned (see `retention prune`).
+    """
+    from retention.refresh import dates
     from retention.refresh import refresh as one
 
-    dates = [moment.date() for moment in snapshot_date or ()]
+    days = dates.chosen(snapshot_date or [], every)
     for name in books:
-        one.refresh(name, dates, reports.resolve(), jobs, print)
+        one.refresh(name, days, reports.resolve(), jobs, print, again=again)
 
 
 @app.command()
@@ -69,3 +86,65 @@ def verify(books: list[str]) -> None:
 
     for name in books:
         twice.verify(name, print)
+
+
+@app.command()
+@honest
+def prune(books: list[str], keep: Keep = None) -> None:
+    """Remove customer tables and executed notebooks of all but the newest refreshes of books.
+
+    Pages, aggregate tables and comparisons stay. `retention refresh BOOK --snapshot-date D --again`
+    makes the tables of a day again.
+    """
+    from retention.refresh import forget
+
+    for name in books:
+        forget.prune(name, keep, print)
+
+
+@app.command()
+@honest
+def forget(customer_id: str, books: Whose = None) -> None:
+    """Erase a customer from all tables in work/ and lists in outreach/.
+
+    Published pages name nobody and stay. The source is not touched.
+    """
+    from retention.refresh import forget as erase
+
+    erase.forget(customer_id, books or [], print)
+
+
+@app.command("new-book")
+@honest
+def new_book(
+    name: str,
+    *,
+    events: Annotated[str, typer.Option(help="file, glob, folder, or table of the source")],
+    customers: Annotated[str | None, typer.Option(help="likewise")] = None,
+    contracts: Annotated[str | None, typer.Option(help="likewise; then churn is their end")] = None,
+    source: Annotated[str, typer.Option(help=SOURCES)] = "files",
+    column: Annotated[list[str] | None, typer.Option(metavar="OURS=THEIRS", help=COLUMN)] = None,
+    timezone: Annotated[str | None, typer.Option(help="such as Europe/Berlin")] = None,
+    currency: Annotated[str | None, typer.Option(help="such as EUR")] = None,
+    after_days: Annotated[int | None, typer.Option(min=1, help="silence that is churn")] = None,
+    date_format: Annotated[str | None, typer.Option(help="of CSV, such as %d/%m/%Y")] = None,
+    decimal: Annotated[str | None, typer.Option(help="of CSV: . or ,")] = None,
+    delimiter: Annotated[str | None, typer.Option(help="of CSV")] = None,
+    encoding: Annotated[str | None, typer.Option(help="of CSV, such as windows-1252")] = None,
+) -> None:
+    """Find the columns of tables, check them, and write params/NAME.yaml for them."""
+    from retention.refresh import new_book as new
+
+    given = {
+        "timezone": timezone,
+        "currency": currency,
+        "after_days": after_days,
+        "date_format": date_format,
+        "decimal": decimal,
+        "delimiter": delimiter,
+        "encoding": encoding,
+    }
+    tables = {"events": events, "customers": customers, "contracts": contracts}
+    tables = {table: place for table, place in tables.items() if place}
+    stated = {key: value for key, value in given.items() if value is not None}
+    new.new_book(name, tables, print, source=source, columns=column or [], **stated)

@@ -8,22 +8,26 @@ from pathlib import Path
 import retention
 from retention.book import Book
 from retention.tables import sources
+from retention.tables.intake import Intake
 
 PACKAGE = Path(retention.__file__).parent
+DEFINITION = ("source", "columns", "attributes", "only", "timezone", "churn")  # keys of a book
 
 
-def facts(name: str, book: Book, root: Path, previous: Path | None) -> dict[str, str]:
+def facts(
+    name: str, book: Book, root: Path, previous: Path | None, taken: Intake | None
+) -> dict[str, str]:
     """Hashes (sha256) of everything that can change what is published.
 
-    data (the source), definition (source settings, churn), parameters (the whole book as
+    data (the source's files, or what was ``taken`` from a database), definition (source settings, churn), parameters (the whole book as
     resolved), code (package, templates and notebooks), lock (versions of all libraries) and
     previous (manifest of the previous refresh, "" for the first).
     """
-    settings = book.model_dump(mode="json")
-    definition = {key: settings[key] for key in ("source", "columns", "timezone", "churn")}
+    settings = book.model_dump(mode="json", exclude={"keep"})
+    definition = {key: settings[key] for key in DEFINITION}
     code = [*PACKAGE.rglob("*.py"), *(PACKAGE / "pages" / "templates").rglob("*")]
     return {
-        "data": sources.fingerprint(book, root),
+        "data": taken.fingerprint() if taken else sources.fingerprint(book, root),
         "definition": text_hash(definition),
         "parameters": text_hash({"book": name, **settings}),
         "code": file_hash([*code, *(root / "notebooks").glob("*.ipynb")]),

@@ -1,22 +1,20 @@
 """From a book to a published refresh: plan it, build it aside, publish it whole."""
 
-import fcntl
 import json
 import os
 import resource
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from retention import book as books
-from retention.errors import Refused
-from retention.refresh import keys, plan, publish, run
-from retention.tables import workspace
+from retention.errors import Failed, Refused
+from retention.refresh import forget, keys, lock, plan, publish, run
+from retention.tables import intake, sources, workspace
 
 Say = Callable[[str], None]
 # Kernels inherit these: hash order, threads and a user's own settings must not show in any page.
@@ -40,44 +38,50 @@ class Job:
     space: workspace.Workspace  # customer tables and executed notebooks, being built
     pages: Path  # pages and aggregate tables, being built
     reports: Path
+    taken: intake.Intake | None  # from a database; files are read by the tables task
 
     @property
     def day(self) -> str:
         return self.space.refresh
 
 
-def refresh(name: str, dates: list[date], reports: Path, jobs: int, say: Say) -> None:
+def refresh(
+    name: str, dates: list[date], reports: Path, jobs: int, say: Say, *, again: bool = False
+) -> None:
     """Build and publish the book ``name`` at ``dates``, or at its own snapshot dates if none.
+
+    Then refreshes older than the book's ``keep`` are pruned. ``again``: also what has not changed
+    is built, and nothing is pruned, so that pruned customer tables are there again.
 
     Raises:
         Refused: the book, its notebooks or its data are not as promised.
         Failed: a task failed; work/failed/ keeps the executed notebooks.
-    Nothing is published of the date that failed; refreshes of earlier dates stay.
+    The message names the date that failed, of which nothing is published; earlier ones stay.
     """
     book = books.load(name, workspace.root())
-    with _alone(name):
+    with lock.alone(name):
         for snapshot_date in sorted(dates) or books.snapshot_dates(book):
-            job = prepare(name, books.at(book, snapshot_date), reports)
-            last = publish.newest(reports / name, job.day)
-            if last and publish.stands(reports / name / last, _work(name, last), job.facts):
-                say(f"{name} {last}: nothing has changed")
-            else:
-                _make(job, last, jobs, say)
+            try:
+                _refresh_at(name, books.at(book, snapshot_date), reports, jobs, say, again=again)
+            except (Refused, Failed) as error:
+                raise type(error)(f"{name} {snapshot_date}: {error}") from error
+        if book.keep and not again:
+            forget.prune_held(name, book.keep, say)
     if not (reports / "index.html").is_file():
         publish.write_index(reports)
 
 
-@contextmanager
-def _alone(name: str) -> Iterator[None]:
-    """Hold the book: two refreshes of one book at once would build in the same place."""
-    locks = workspace.root() / "work" / ".locks"
-    locks.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (locks / name).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Refused(f"{name}: another refresh of this book is running; wait for it") from None
-        yield
+def _refresh_at(
+    name: str, book: books.Book, reports: Path, jobs: int, say: Say, *, again: bool
+) -> None:
+    """Build and publish ``book`` at its one snapshot date, unless what is published stands."""
+    job = prepare(name, book, reports)
+    last = publish.newest(reports / name, job.day)
+    stood = last and publish.stands(reports / name / last, _work(name, last), job.facts)
+    if stood and not again:
+        say(f"{name} {last}: nothing has changed")
+    else:
+        _make(job, last, jobs, say)
 
 
 def prepare(name: str, book: books.Book, reports: Path) -> Job:
@@ -92,9 +96,11 @@ def prepare(name: str, book: books.Book, reports: Path) -> Job:
     }
     space = workspace.Workspace(name, day, "tables", root / "work" / ".building" / f"{name}-{day}")
     before = workspace.previous(space)
-    facts = keys.facts(name, book, root, before and reports / name / before.name)
+    on_disk = book.source.kind in sources.ON_DISK
+    taken = None if on_disk else intake.take(book, root, space.snapshot_day)
+    facts = keys.facts(name, book, root, before and reports / name / before.name, taken)
     pages = reports / ".building" / f"{name}-{day}"
-    return Job(name, book, parameters, facts, space, pages, reports)
+    return Job(name, book, parameters, facts, space, pages, reports, taken)
 
 
 def _make(job: Job, last: str | None, jobs: int, say: Say) -> None:
@@ -138,7 +144,7 @@ def _build(job: Job, jobs: int, say: Say) -> None:
         if task == "tables":
             from retention.tables import task as tables
 
-            tables.build(job.book, job.space)
+            tables.build(job.book, job.space, job.taken)
         else:
             source, executed = (folder / "notebooks" / f"{task}.ipynb" for folder in (root, stage))
             run.run_notebook(source, executed, job.parameters[task])

@@ -22,7 +22,9 @@ def verify(name: str, say: Callable[[str], None]) -> None:
         Failed: a refresh failed, or a published file differs; the message names the files.
     """
     root = workspace.root()
-    own = [place for place in load(name, root).tables.values() if not Path(place).is_absolute()]
+    book = load(name, root)
+    places = [*book.tables.values(), getattr(book.source, "file", "")]  # a DuckDB file
+    own = [place for place in places if place and not Path(place).is_absolute()]
     with tempfile.TemporaryDirectory() as scratch:
         folders = [Path(scratch) / "first", Path(scratch) / "the-second"]
         for seed, folder in enumerate(folders, start=1):

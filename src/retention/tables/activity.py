@@ -7,9 +7,9 @@ import narwhals as nw
 
 
 @nw.narwhalify
-def until(events, snapshot_day: int):
-    """``events`` up to the snapshot: nothing later is ever read."""
-    return events.filter(nw.col("day") <= snapshot_day)
+def until(events, snapshot_day: int, day: str = "day"):
+    """Rows up to the snapshot, and those of an unknown ``day``: nothing later is ever read."""
+    return events.filter(nw.col(day).is_null() | (nw.col(day) <= snapshot_day))
 
 
 @nw.narwhalify
@@ -40,12 +40,12 @@ def activity(events):
 def habits(events):
     """Through which channel, on which weekday and hour a customer's events happened.
 
-    Takes   events: customer_id, day, channel, hour
+    Takes   events: customer_id, day, channel, second (of the day)
     Returns customer_id, channel, weekday (0 = Monday), hour (null where only days are known),
             events (count)
     """
     return (
-        events.with_columns(weekday=weekday())
+        events.with_columns(weekday=weekday(), hour=nw.col("second") // 3600)
         .group_by("customer_id", "channel", "weekday", "hour")
         .agg(nw.len().cast(nw.Int64).alias("events"))
     )

@@ -1,6 +1,8 @@
 """Calendar months of integer days, by integer arithmetic that every engine does alike."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from zoneinfo import ZoneInfo
 
 import narwhals as nw
 
@@ -40,3 +42,22 @@ def day_of(day: date) -> int:
 def date_of(day: int) -> date:
     """The date of a day number."""
     return EPOCH + timedelta(days=int(day))
+
+
+@cache
+def skipped_hours(timezone: str) -> list[int]:
+    """Hours (since 1970-01-01 00:00, as local clocks count) that the clocks of a zone skip.
+
+    From 1970 to 2069; an hour of which the clocks show any minute is not among them.
+    """
+    zone, midnight = ZoneInfo(timezone), datetime(1970, 1, 1, 12, tzinfo=UTC)
+    noons = [(midnight + timedelta(day)).astimezone(zone).utcoffset() for day in range(36_525)]
+    forward = [day for day in range(1, len(noons)) if noons[day] > noons[day - 1]]
+    hours = [hour for day in forward for hour in range(24 * day - 12, 24 * day + 24)]
+    return [hour for hour in hours if not any(_shown(hour, minute, zone) for minute in (0, 59))]
+
+
+def _shown(hour: int, minute: int, zone: ZoneInfo) -> bool:
+    """Whether a local time exists: a skipped one comes back from UTC as another."""
+    local = datetime(1970, 1, 1) + timedelta(hours=hour, minutes=minute)
+    return local.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None) == local

@@ -103,7 +103,7 @@ def customers_at(customers, spells, counts, *, day: int, after_days: int):
             days_since_last_activity=day - nw.col("last_active_day"),
         )
         .with_columns(
-            events_per_30d=30.0 * nw.col("spell_events_90d").fill_null(0) / exposed,
+            events_per_30d=_real(30 * nw.col("spell_events_90d").fill_null(0)) / _real(exposed),
             cents_per_order_90d=_ratio("amount_cents_90d", "orders_90d"),
             weekend_share_90d=_ratio("weekend_events_90d", "events_90d"),
             order_share_90d=_ratio("orders_90d", "events_90d"),
@@ -115,9 +115,15 @@ def customers_at(customers, spells, counts, *, day: int, after_days: int):
 
 def _present(spells):
     """The last spell of each customer."""
-    return spells.filter(nw.col("spell") == nw.col("spell").max().over("customer_id"))
+    numbered = spells.with_columns(last_spell=nw.col("spell").max().over("customer_id"))
+    return numbered.filter(nw.col("spell") == nw.col("last_spell")).drop("last_spell")
 
 
 def _ratio(part: str, whole: str) -> nw.Expr:
     """``part`` / ``whole``, null where there is no whole."""
-    return nw.when(nw.col(whole) > 0).then(nw.col(part) * 1.0 / nw.col(whole))
+    return nw.when(nw.col(whole) > 0).then(_real(nw.col(part)) / _real(nw.col(whole)))
+
+
+def _real(whole: nw.Expr) -> nw.Expr:
+    """A whole number as a real one: one division of two such is the same on every engine."""
+    return whole.cast(nw.Float64)

@@ -4,29 +4,37 @@ A name with * belongs to the grain: no two rows are alike in it. A type with ? m
 What each column means, with its unit, is in GLOSSARY.md (tests/test_glossary.py holds them equal).
 """
 
-import narwhals as nw
+from collections.abc import Iterable
 
-from retention.errors import Refused
-from retention.tables.rules import (
-    EMPTY,
-    WHOLE,
-    Broken,
-    Rule,
-    at_least,
-    broken,
-    ordered,
-    promise,
-    rate,
-    report,
+import narwhals as nw
+import polars as pl
+
+from retention.tables import calendar
+from retention.tables.rules import Broken, Rule, at_least, examples, ordered, promise, rate
+
+FIRST_DAY = -25_566  # 1900-01-02: databases write the day before where they know none
+ADD = "add them to the customers table, or leave that table out"
+REFUNDS = "book refunds as a kind of event of their own, or leave them out by `only:`"
+ID = Rule(
+    "customer_id",
+    "has no space around it and is not empty",
+    nw.col("customer_id").is_null()
+    | (
+        (nw.col("customer_id").str.strip_chars() == nw.col("customer_id"))
+        & (nw.col("customer_id").str.len_chars() > 0)
+    ),
+    "trim the ids in every table of the source",
 )
 
 PROMISES = {
     "events": promise(
         "the source",
         "in",
-        "customer_id* text, day* whole, hour whole?, kind text, order_id text?, "
+        "customer_id* text, day* whole, second whole?, kind text, order_id text?, "
         "amount_cents whole?, product text?, category text?, channel text?",
-        at_least("amount_cents", 0, "book refunds as a kind of event of their own"),
+        ID,
+        at_least("day", 0, "a date before 1970 is a placeholder: give the true one"),
+        at_least("amount_cents", 0, REFUNDS),
         Rule(
             "amount_cents",
             "is known for every event of a kind that has amounts",
@@ -35,12 +43,21 @@ PROMISES = {
         ),
         unique=False,
     ),
-    "customers": promise("the source", "in", "customer_id* text, started_day whole?", further=True),
+    "customers": promise(
+        "the source",
+        "in",
+        "customer_id* text, started_day whole?",
+        ID,
+        at_least("started_day", FIRST_DAY, "a date this old is a placeholder: leave it empty"),
+        further=True,
+    ),
     "contracts": promise(
         "the source",
         "in",
         "customer_id* text, started_day* whole, ended_day whole?, booked_day whole?, "
         "cause text?, plan text?, amount_cents whole?",
+        ID,
+        at_least("started_day", FIRST_DAY, "a date this old is a placeholder: give the true one"),
         ordered("started_day", "ended_day", "a contract cannot end before it starts"),
         at_least("amount_cents", 0, "give amounts per 30 days, not credits"),
     ),
@@ -94,8 +111,22 @@ PROMISES = {
         further=True,
     ),
     "exclusions": promise("tables", "aggregate", "rule* text, n whole?", at_least("n", 0)),
+    "intake": promise(
+        "tables", "aggregate", "table* text, measure* text, n whole?", at_least("n", 0)
+    ),
     "data_quality": promise(
         "00_data", "aggregate", "table* text, column* text?, measure* text, value real"
+    ),
+    "data_profile": promise(
+        "00_data",
+        "aggregate",
+        "table* text, column* text, level* text, lower real?, upper real?, n whole?",
+    ),
+    "data_checks": promise(
+        "00_data",
+        "aggregate",
+        "check* text, of* text, value real?, expected real?, lower real?, upper real?, "
+        "previous real?, verdict text, sentence text",
     ),
     "lifecycle": promise("10_customers", "customer", "customer_id* text, lifecycle text"),
     "lifecycle_shares": promise(
@@ -157,56 +188,64 @@ PROMISES = {
 }
 
 
-def check_inputs(events, customers, contracts, places, names=EMPTY) -> None:
-    """Check a source's tables, each alone and then against the customers.
+def on_the_clocks(timezone: str) -> list[Rule]:
+    """Events happen at times that the clocks of ``timezone`` show: none in an hour they skip."""
+    hour = nw.col("day") * 24 + nw.col("second") // 3600
+    skipped = calendar.skipped_hours(timezone) if timezone else []
+    mend = "the times are of another zone: state that one as `timezone:`, or write theirs"
+    words = f"is a time that the clocks of {timezone} show"
+    return [Rule("day", words, ~hour.is_in(skipped).fill_null(False), mend)] if skipped else []
 
-    ``places`` says where a table came from and ``names`` what its columns are called there, for
-    the message; both by our name of the table. ``contracts`` may be None.
 
-    Raises:
-        Refused: any rule is broken; the message names every one, with the rows that break it.
+def against_customers(rows: pl.DataFrame, customers: pl.DataFrame, day: str) -> list[Broken]:
+    """Rows of unknown customers, and rows whose ``day`` is before their customer's start.
+
+    Takes   rows: customer_id, ``day``, n (rows of the source); customers: customer_id, started_day
     """
-    tables = {"events": events, "customers": customers, "contracts": contracts}
-    given = {name: frame for name, frame in tables.items() if frame is not None}
-    faults = {name: broken(frame, PROMISES[name]) for name, frame in given.items()}
-    if not any(faults.values()):
-        faults = {
-            name: _against_customers(given[name], customers, day)
-            for name, day in (("events", "day"), ("contracts", "started_day"))
-            if name in given
-        }
-    lines = [
-        report(places.get(name, name), found, names.get(name, EMPTY))
-        for name, found in faults.items()
-        if found
-    ]
-    if lines:
-        raise Refused("\n".join(lines))
-
-
-def _against_customers(table, customers, day: str) -> list[Broken]:
-    """Rows of unknown customers, and rows whose ``day`` is before their customer's start."""
-    known = nw.from_native(customers).lazy().select("customer_id", first_day="started_day")
-    joined = (
-        nw.from_native(table)
-        .lazy()
-        .select("customer_id", day)
-        .join(known.with_columns(known=nw.lit(1)), on="customer_id", how="left")
+    known = customers.select("customer_id", since=pl.col("started_day"), known=True)
+    joined = rows.join(known, on="customer_id", how="left")
+    rules = (
+        Rule("customer_id", "is in the customers table", nw.col("known").fill_null(False), ADD),
+        Rule(
+            day,
+            "is not before the customer's start",
+            (nw.col(day) >= nw.col("since")).fill_null(True),
+            "correct `started`, or map another column to it",
+        ),
     )
-    unknown, early = (
-        joined.select(
-            nw.col("known").is_null().cast(WHOLE).alias("unknown"),
-            (nw.col(day) < nw.col("first_day")).fill_null(False).cast(WHOLE).alias("early"),
+    return [
+        Broken(
+            rule.column,
+            rule.words,
+            off["n"].sum(),
+            rule.mend,
+            examples(joined, PROMISES["customers"], rule),
         )
-        .select(nw.all().sum())
-        .collect()
-        .row(0)
-    )
-    faults = []
-    if unknown:
-        mend = "add them to the customers table, or leave that table out"
-        faults.append(Broken("customer_id", "is in the customers table", unknown, mend))
-    if early:
-        mend = "correct `started`, or map another column to it"
-        faults.append(Broken(day, "is not before the customer's start", early, mend))
-    return faults
+        for rule in rules
+        if (off := nw.from_native(joined).filter(~rule.holds).to_native()).height
+    ]
+
+
+def one_spelling(frame: pl.DataFrame, columns: Iterable[str], mend: str = "") -> list[Broken]:
+    """Texts of ``columns`` that differ from another one by capitals alone; n counts the texts."""
+    alike = {name: _alike(frame[name], pl.col(name).str.to_lowercase()) for name in columns}
+    mend = mend or "write them alike in the source"
+    return [
+        Broken(name, "is written one way, capitals and all", same.height, mend, of="values")
+        for name, same in alike.items()
+        if same.height
+    ]
+
+
+def one_id(ids: pl.Series) -> list[Broken]:
+    """Customer ids that differ from another one by leading zeros alone."""
+    same = _alike(ids.alias("customer_id"), pl.col("customer_id").str.strip_chars_start("0"))
+    mend = "some table has lost or gained zeros: write the ids one way everywhere"
+    words = "differs from every other by more than leading zeros"
+    return [Broken("customer_id", words, same.height, mend, of="values")] if same.height else []
+
+
+def _alike(texts: pl.Series, plain: pl.Expr) -> pl.DataFrame:
+    """The distinct ``texts`` that are alike once made ``plain``."""
+    each = texts.drop_nulls().unique().sort().to_frame()
+    return each.filter(pl.len().over(plain) > 1)

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from retention.tables import promises
+from retention.tables import promises, rules
 
 
 def measure(tables: dict[str, pl.DataFrame]) -> pl.DataFrame:
@@ -15,7 +15,7 @@ def measure(tables: dict[str, pl.DataFrame]) -> pl.DataFrame:
     rows = []
     for name in sorted(tables):
         frame = tables[name]
-        faults = promises.broken(frame, promises.PROMISES[name])
+        faults = rules.broken(frame, promises.PROMISES[name])
         rows.append((name, None, "rows", float(frame.height)))
         rows.append((name, None, "broken rules", float(len(faults))))
         rows += [

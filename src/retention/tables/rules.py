@@ -3,16 +3,29 @@
 A promise holds for a table on any engine: its rules are Narwhals expressions on integers and text.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import narwhals as nw
 
+from retention.tables import calendar
+
 TEXT, WHOLE, REAL, TRUTH = nw.String, nw.Int64, nw.Float64, nw.Boolean
 TYPES = {"text": TEXT, "whole": WHOLE, "real": REAL, "truth": TRUTH}
 EMPTY = MappingProxyType({})
-FILL = "fill the gaps in the source, or leave these rows out"
+FILL = "fill the gaps in the source, or leave these rows out by `only:`"
+FAULT = "fault "  # before a column's name: what was wrong with its value, "reason|shape", or null
+REASONS = {  # what may be wrong with a value: the rule it breaks, and how to mend it
+    "unread": ("can be read as {}", "correct these values, or state how they are written"),
+    "zoneless": (
+        "holds no times without a zone to count days in",
+        "state `timezone:` in the book (such as Europe/Berlin)",
+    ),
+    "mixed": ("carries a zone, as other values do", "write the zone everywhere or nowhere"),
+    "amount": ("is an amount (a number below 10,000,000,000,000)", "correct it in the source"),
+}
 
 
 @dataclass(frozen=True)
@@ -45,12 +58,14 @@ class Promise:
 
 @dataclass(frozen=True)
 class Broken:
-    """A broken rule: how many rows of the table break it."""
+    """A broken rule: how many rows (or values) break it, and some of them in words."""
 
     column: str
     words: str
     n: int
-    mend: str = field(default="")
+    mend: str = ""
+    examples: tuple[str, ...] = ()
+    of: str = "rows"
 
 
 def promise(
@@ -66,8 +81,8 @@ def promise(
 
 def at_least(column: str, least: int, mend: str = "") -> Rule:
     """Every known value of ``column`` is ``least`` or more."""
-    value = nw.col(column)
-    return Rule(column, f"is at least {least}", value.is_null() | (value >= least), mend)
+    value, shown = nw.col(column), calendar.date_of(least) if _is_day(column) else least
+    return Rule(column, f"is at least {shown}", value.is_null() | (value >= least), mend)
 
 
 def rate(*columns: str) -> tuple[Rule, ...]:
@@ -104,72 +119,170 @@ def no_script(*columns: str) -> tuple[Rule, ...]:
     )
 
 
-def broken(frame, promise: Promise) -> list[Broken]:
-    """Every rule of ``promise`` that ``frame`` (any frame Narwhals reads) breaks, with its rows.
-
-    Types and missing columns are reported first, since no row can be judged without them; then
-    nulls, further rules and the grain, counted in one query. A rule that comes out null is broken.
-    """
-    table = nw.from_native(frame).lazy()
-    schema = table.collect_schema()
+def misfits(schema: Mapping[str, object], promise: Promise) -> list[Broken]:
+    """Columns that are missing, of another type or too many: without them no row can be judged."""
+    given = {name: dtype for name, dtype in schema.items() if not name.startswith(FAULT)}
     faults = [
         Broken(
             name,
-            f"is {dtype.__name__}, got {schema[name]}"
-            if name in schema
+            f"is {dtype.__name__}, got {given[name]}"
+            if name in given
             else "is a column of this table",
             0,
         )
         for name, dtype in promise.columns.items()
-        if schema.get(name) != dtype
+        if given.get(name) != dtype
     ]
     if not promise.further:
-        further = [name for name in schema if name not in promise.columns]
+        further = [name for name in given if name not in promise.columns]
         faults += [Broken(name, "is not a column of this table", 0) for name in further]
-    if promise.level == "aggregate" and "customer_id" in schema:
+    if promise.level == "aggregate" and "customer_id" in given:
         faults.append(Broken("customer_id", "is not in a published table", 0))
-    if faults:
-        return faults
+    return faults
+
+
+def row_rules(schema: Mapping[str, object], promise: Promise) -> list[Rule]:
+    """Every rule that the rows of a table with this ``schema`` keep, but for its grain."""
     made = promise.level != "in"
     rules = [
-        *(
-            Rule(name, "is known", ~nw.col(name).is_null(), "" if made else FILL)
-            for name in promise.columns
-            if name not in promise.optional
-        ),
-        *promise.rules,
-        *(() if made else no_script(*(name for name in schema if schema[name] == TEXT))),
+        Rule(name, "is known", _known(name, schema), "" if made else FILL)
+        for name in promise.columns
+        if name not in promise.optional
     ]
-    breaks = table.select(
-        (~rule.holds).fill_null(True).alias(f"{number}") for number, rule in enumerate(rules)
+    rules += [replace(rule, holds=_judged(rule, schema)) for rule in promise.rules]
+    if not made:
+        rules += no_script(*(name for name in schema if schema[name] == TEXT))
+        rules += [rule for name in schema if name.startswith(FAULT) for rule in readable(name)]
+    return rules
+
+
+def _known(name: str, schema: Mapping[str, object]) -> nw.Expr:
+    """Whether a value is there; one that could not be read is a fault of its own."""
+    there = ~nw.col(name).is_null()
+    return there | ~nw.col(FAULT + name).is_null() if FAULT + name in schema else there
+
+
+def _judged(rule: Rule, schema: Mapping[str, object]) -> nw.Expr:
+    """Whether a rule holds; what could not be read is a fault of its own and breaks no other."""
+    fault = FAULT + rule.column
+    return rule.holds | ~nw.col(fault).is_null() if fault in schema else rule.holds
+
+
+def readable(fault: str) -> list[Rule]:
+    """Rules on a column that says what was wrong with the values of another: "reason|shape"."""
+    column, none = fault.removeprefix(FAULT), nw.col(fault).is_null()
+    kind = "a number such as 12.50" if column == "amount_cents" else "a date such as 2025-06-30"
+    return [
+        Rule(column, words.format(kind), none | ~nw.col(fault).str.starts_with(reason), mend)
+        for reason, (words, mend) in REASONS.items()
+    ]
+
+
+def breaks(frame, rules: Iterable[Rule]):
+    """How many rows break each rule: a lazy frame of one row, one column for each rule in order.
+
+    A rule that comes out null is broken.
+    """
+    table, one, none = nw.from_native(frame).lazy(), nw.lit(1), nw.lit(0)
+    rows = table.select(
+        nw.when(rule.holds.fill_null(False)).then(none).otherwise(one).alias(f"{n}")
+        for n, rule in enumerate(rules)
     )
-    counts = breaks.select(nw.all().cast(WHOLE).sum()).collect().row(0) if rules else ()
-    faults = [
-        Broken(rule.column, rule.words, int(n), rule.mend)
+    return rows.select(nw.all().sum().cast(WHOLE))
+
+
+def named(frame, promise: Promise, rules: Iterable[Rule], counts: Iterable[int]) -> list[Broken]:
+    """The broken ones of ``rules`` by their ``counts``, each with three examples from ``frame``."""
+    return [
+        Broken(rule.column, rule.words, int(n), rule.mend, examples(frame, promise, rule))
         for rule, n in zip(rules, counts, strict=True)
         if n
     ]
+
+
+def broken(frame, promise: Promise) -> list[Broken]:
+    """Every rule of ``promise`` that ``frame`` (any frame Narwhals reads) breaks, with its rows.
+
+    Types and missing columns come first; then nulls, further rules and the grain, counted in one
+    query each.
+    """
+    table = nw.from_native(frame).lazy()
+    schema = table.collect_schema()
+    if faults := misfits(schema, promise):
+        return faults
+    rules = row_rules(schema, promise)
+    faults = named(table, promise, rules, breaks(table, rules).collect().row(0)) if rules else []
     if promise.unique:
         rows = table.group_by(*promise.grain).agg(nw.len().alias("rows of it"))
         twice = rows.filter(nw.col("rows of it") > 1)
         if n := twice.select(nw.col("rows of it").sum()).collect().item():
             words = "is unique" if len(promise.grain) == 1 else "are unique together"
-            faults.append(Broken(", ".join(promise.grain), words, int(n), "remove the duplicates"))
+            shown = _shown(twice.select(*promise.grain)) if "customer_id" in schema else ()
+            column = ", ".join(promise.grain)
+            faults.append(Broken(column, words, int(n), "remove the duplicates", shown))
     return faults
 
 
-def report(place: str, faults: Iterable[Broken], names: Mapping[str, str] = EMPTY) -> str:
-    """The message for broken rules, one a line: place, column, rule, rows, how to mend it.
+def examples(frame, promise: Promise, rule: Rule) -> tuple[str, ...]:
+    """Three rows that break ``rule``, without a text from the data and with ids hashed."""
+    table = nw.from_native(frame).lazy()
+    schema = table.collect_schema()
+    if "customer_id" not in schema:
+        return ()
+    wanted = [*promise.grain, *rule.column.split(", "), FAULT + rule.column]
+    columns = [
+        name
+        for name in dict.fromkeys(wanted)
+        if name in schema and (schema[name] != TEXT or name.startswith((FAULT, "customer_id")))
+    ]
+    judged = table.with_columns(breaks_it=(~rule.holds).fill_null(True))
+    return _shown(judged.filter("breaks_it").select(*columns))
 
-    ``names`` says what the user calls a column, where that differs. No value is ever repeated.
+
+def _shown(rows) -> tuple[str, ...]:
+    """The first three rows, in words."""
+    first = rows.sort(*rows.collect_schema()).head(3).collect("polars")
+    return tuple(
+        ", ".join(_word(name, value) for name, value in row.items() if value is not None)
+        for row in first.iter_rows(named=True)
+    )
+
+
+def _word(name: str, value: object) -> str:
+    if name == "customer_id":
+        return f"customer #{hashlib.sha256(str(value).encode()).hexdigest()[:8]}"
+    if name.startswith(FAULT):
+        return str(value).partition("|")[2]
+    whole_day = isinstance(value, int) and _is_day(name)
+    return f"{name} {calendar.date_of(value) if whole_day else value}"
+
+
+def _is_day(name: str) -> bool:
+    return name == "day" or name.endswith("_day")
+
+
+def report(place: str, faults: Iterable[Broken], names: Mapping[str, str] = EMPTY) -> str:
+    """The message for broken rules, one a line: place, column, rule, rows, examples, how to mend.
+
+    ``names`` says what the user calls a column, where that differs. No text of the data is
+    repeated: customers by a hash (the first 8 hex digits of sha256 of the id), dates and numbers
+    that could not be read by their shape (9 for a digit, a for a letter).
     """
 
     def line(fault: Broken) -> str:
         column = ", ".join(names.get(name, name) for name in fault.column.split(", "))
+        words = " ".join(names.get(word, word) for word in fault.words.split(" "))
         return (
-            f"{place}: {column}: promise broken: '{column} {fault.words}'"
-            + (f", {fault.n:,} rows break it" if fault.n else "")
+            f"{place}: {column}: promise broken: '{column} {words}'"
+            + (f", {_count(fault)}" if fault.n else "")
+            + (f" (such as {'; '.join(fault.examples)})" if fault.examples else "")
             + (f"; {fault.mend}" if fault.mend else "")
         )
 
     return "\n".join(map(line, faults))
+
+
+def _count(fault: Broken) -> str:
+    if fault.n == 1:
+        return f"1 {fault.of.removesuffix('s')} breaks it"
+    return f"{fault.n:,} {fault.of} break it"

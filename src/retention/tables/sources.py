@@ -1,25 +1,30 @@
 """Read a book's own tables where they are: columns mapped, days and minor units as integers.
 
-The only module that knows a source's quirks. What it hands on, on any engine: lazy frames with the
-columns of the promises "events", "customers" and "contracts".
+With `files` (Polars) and `databases` (Ibis) the only code that knows a source or an engine: what
+is handed on are lazy frames with the columns of the promises "events", "customers" and
+"contracts", on the engine of the source.
 """
 
 import hashlib
 import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import narwhals as nw
 import polars as pl
 
+from retention import notebooks
 from retention.book import COLUMNS, Book
 from retention.errors import Refused
-from retention.tables import demo, promises
+from retention.tables import conditions, databases, demo, files, promises
+from retention.tables.rules import FAULT
 
 DATES = {"at", "started", "ended", "booked"}
-CLOCK = ("%H:%M", "%H:%M:%S%.f")
-ISO = ("%Y-%m-%d", *(f"%Y-%m-%d{between}{clock}" for between in " T" for clock in CLOCK))
-ISO_ZONED = tuple(f"{form}%#z" for form in ISO[1:])
-MOST = 1e13  # an amount beyond this is a fault, and could not be added up in whole cents
+KEPT = "kept by only"  # whether `only:` keeps a row
+ON_DISK = ("files", "demo")  # kinds of source whose bytes can be hashed without reading a row
 
 # Columns that the package makes itself: no attribute of a customer may take their place.
 OURS = {
@@ -34,226 +39,193 @@ OURS = {
 
 
 @dataclass(frozen=True)
-class Tables:
-    """A source's tables, read up to nowhere yet. ``contracts`` is None where there are none."""
+class Source:
+    """A book's tables on their engine, by our names; nothing has been read yet.
 
-    events: pl.LazyFrame
-    customers: pl.LazyFrame
-    contracts: pl.LazyFrame | None
+    Each has the promised columns, a truth `KEPT` and, where
+    values may be wrong, columns named "fault ..." (see `rules`). ``names`` are what columns are
+    called there, ``places`` where the tables lie.
+    """
+
+    tables: dict[str, object]
     places: dict[str, str]
+    names: dict[str, dict[str, str]]
+    root: Path
 
 
-def read(book: Book, root: Path) -> Tables:
-    """The book's tables as promised, checked against their promises before they are handed on.
+@contextmanager
+def read(book: Book, root: Path, spool: Path) -> Iterator[Source]:
+    """The book's tables, adapted and lazy; ``spool`` is a folder for copies while they are read.
+
+    In the end connections to a database are closed.
 
     Raises:
-        Refused: a file cannot be read, a column is missing or of the wrong type, a date cannot be
-            read or its zone is not stated, or a promise is broken. Nothing is repaired.
+        Refused: a source does not answer; a table or column is missing, or of a wrong type; times
+            carry no zone and the book states none.
     """
-    raw, places = _files(book, root) if book.source.kind == "files" else _demo(book, root)
-    frames = {table: _collected(frame, table, book, places[table]) for table, frame in raw.items()}
-    customers = frames.get("customers")
-    if customers is None:
-        ids = [frames[name].select("customer_id") for name in frames]
-        known = pl.concat(ids).unique().drop_nulls()  # a missing id is the fault of its own table
-        customers = known.with_columns(started_day=pl.lit(None, pl.Int64))
-    tables = Tables(
-        frames["events"], customers.sort("customer_id"), frames.get("contracts"), places
-    )
+    places, kind = dict(book.tables), book.source.kind
+    engine = files if kind in ON_DISK else databases
+    if kind == "demo":
+        raw = demo.read(book.source, root / "work" / ".simulated")
+        places = {table: f"{book.source.data}: {table}" for table in raw}
+    elif kind == "files":
+        raw = files.scan(book, root, spool)
+    else:
+        raw = databases.scan(book, root)
+    try:
+        yield Source(*_ours(book, engine, raw, places), root)
+    finally:
+        if engine is databases:
+            databases.close(raw.values())
+
+
+def _ours(book: Book, engine, raw: dict[str, object], places: dict[str, str]) -> tuple[dict, ...]:
+    """Tables, places and names of a `Source`."""
+    given = {table: engine.columns(frame) for table, frame in raw.items()}
+    _require_known(book, {name for columns in given.values() for name in columns})
+    tables = {table: _adapted(engine, raw[table], table, book, places[table]) for table in raw}
     names = {
         table: {
-            _inside(name): book.columns.get(table, {}).get(name, name) for name in required + more
+            inside(name): " × ".join(_theirs(book, table, name)) for name in required + optional
         }
-        for table, (required, more) in COLUMNS.items()
+        for table, (required, optional) in COLUMNS.items()
     }
-    promises.check_inputs(tables.events, tables.customers, tables.contracts, places, names)
-    return tables
+    return tables, places, names
+
+
+def collected(source: Source, queries: dict[str, object]) -> dict[str, pl.DataFrame]:
+    """The results of lazy ``queries`` on the tables of ``source``: of files in one pass.
+
+    Raises:
+        Refused: the engine could not read a table; what it says never holds a value.
+    """
+    frames = {name: nw.to_native(query, pass_through=True) for name, query in queries.items()}
+    on_disk = all(isinstance(frame, pl.LazyFrame) for frame in frames.values())
+    honest = partial(files.unreadable, root=source.root) if on_disk else databases.honest
+    with honest(", ".join(source.places.values())), _blamed(source, honest):
+        got = _rows(frames.values())
+    return dict(zip(frames, got, strict=True))
+
+
+def _rows(frames: Iterable[object]) -> list[pl.DataFrame]:
+    """The results of frames of one engine."""
+    if all(isinstance(frame, pl.LazyFrame) for frame in frames):
+        return pl.collect_all(frames, engine="streaming")
+    return [databases.collected(frame) for frame in frames]
 
 
 def fingerprint(book: Book, root: Path) -> str:
-    """Hash that changes whenever what `read` would give may change; reads no row."""
+    """Hash that changes whenever what `read` would give may change; for sources `ON_DISK`."""
     digest = hashlib.sha256(json.dumps(book.source.model_dump(), sort_keys=True).encode())
     for file in _source_files(book, root):
-        digest.update(file.name.encode())
-        with file.open("rb") as stream:
+        hive = (part for part in file.parts if "=" in part)  # they hold values
+        digest.update("/".join([*hive, file.name]).encode())
+        with files.unreadable(file.name, root), file.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()
 
 
 def _source_files(book: Book, root: Path) -> list[Path]:
     if book.source.kind == "files":
-        return sorted(file for place in book.tables.values() for file in _matches(root, place))
+        return sorted(file for place in book.tables.values() for file in files.matches(root, place))
     return demo.files(book.source.data)
 
 
-def _matches(root: Path, place: str) -> list[Path]:
-    """Files of a path, a glob or a folder."""
-    found = [Path(place)] if Path(place).is_absolute() else sorted(root.glob(place))
-    return [
-        file
-        for path in found
-        for file in (sorted(path.rglob("*.*")) if path.is_dir() else [path])
-        if file.is_file()
-    ]
-
-
-def _files(book: Book, root: Path) -> tuple[dict[str, pl.LazyFrame], dict[str, str]]:
-    frames = {}
-    for table, place in book.tables.items():
-        files = _matches(root, place)
-        kinds = {file.suffix for file in files}
-        if kinds == {".parquet"}:
-            frames[table] = pl.scan_parquet(files)
-        elif kinds == {".csv"}:
-            frames[table] = pl.scan_csv(files, infer_schema=False)
-        else:
-            found = ", ".join(sorted(kinds)) or "none"
-            raise Refused(f"{place}: expected .parquet or .csv files, found {found}")
-    return frames, dict(book.tables)
-
-
-def _collected(frame: pl.LazyFrame, table: str, book: Book, place: str) -> pl.LazyFrame:
-    """A table as `adapt` gives it, read once. What an engine says never holds a value."""
+@contextmanager
+def _blamed(source: Source, honest: Callable):
+    """What cannot be read of several tables, as a refusal of the one that is to blame."""
     try:
-        return adapt(frame, table, book, place).collect().lazy()
-    except pl.exceptions.NoDataError:
-        raise Refused(f"{place}: the file is empty") from None
-    except (pl.exceptions.PolarsError, OSError) as error:
-        what = str(error).partition("\n")[0].partition(": [")[0]
-        raise Refused(f"{place}: cannot be read: {what}") from None
+        yield
+    except (Exception, pl.exceptions.PanicException):
+        for table, frame in source.tables.items():
+            with honest(source.places[table]):
+                _rows([nw.from_native(frame).lazy().select(nw.all().count()).to_native()])
+        raise
 
 
-def adapt(frame: pl.LazyFrame, table: str, book: Book, place: str) -> pl.LazyFrame:
-    """Map the user's columns to ours, days and hours and cents as integers."""
+def _require_known(book: Book, columns: set[str]) -> None:
+    """What `only:` and `attributes:` name is a column of some table."""
+    for key, names in (("only", book.only), ("attributes", book.attributes or ())):
+        for name in names:
+            if name not in columns:
+                raise Refused(f"{key}: no table has a column{notebooks.nearest(name, columns)}")
+
+
+def _theirs(book: Book, table: str, name: str) -> list[str]:
+    """The source's column, or the two to be multiplied, for our column ``name``."""
+    theirs = book.columns.get(table, {}).get(name, name)
+    return theirs if isinstance(theirs, list) else [theirs]
+
+
+def _adapted(engine, frame, table: str, book: Book, place: str):
+    """One table with our columns, made of theirs by the functions of its ``engine``."""
     required, optional = COLUMNS[table]
-    theirs = book.columns.get(table, {})
-    schema = frame.collect_schema()
-    source = {name: theirs.get(name, name) for name in (*required, *optional)}
-    missing = [name for name in source if source[name] not in schema]
-    for name in missing:
-        if name in required or name in theirs:
-            raise Refused(
-                f"{place}: column {source[name]!r} is missing; map {name!r} under "
-                f"columns: {table} (found: {', '.join(schema)})"
-            )
-    columns = []
-    for ours, column in source.items():
-        if ours in missing:
-            columns += _absent(ours)
+    columns, ours, mapped = engine.columns(frame), {}, set()
+    here = {name: condition for name, condition in book.only.items() if name in columns}
+    frame = nw.from_native(frame)
+    for name, condition in here.items():
+        if what := conditions.misfit(condition, frame.collect_schema()[name]):
+            raise Refused(f"{place}: only: column {name!r} {what}; write what stands there")
+    frame = frame.with_columns(conditions.holds(here).alias(KEPT)).to_native()
+    for name in (*required, *optional):
+        theirs = _theirs(book, table, name)
+        missing = [column for column in theirs if column not in columns]
+        if missing and (name in required or name in book.columns.get(table, {})):
+            raise Refused(_missing(missing[0], name, table, columns, place))
+        if missing:
+            ours |= _absent(engine, name)
         else:
-            columns += _column(frame, ours, column, book, place)
-    mapped = set(source.values())
-    extra = [name for name in schema if name not in mapped] if table == "customers" else []
-    if taken := sorted(OURS.intersection(extra)):
-        raise Refused(f"{place}: column {taken[0]!r} has a name that we use ourselves; rename it")
-    return frame.select(*columns, *(_attribute(name, schema[name], place) for name in extra))
+            ours |= _column(engine, frame, name, theirs, book, place)
+            mapped |= set(theirs)
+    if table == "customers":
+        for name in _attributes(columns, mapped, book, place):
+            ours[name] = engine.attribute(frame, name, place)
+    return frame.select(**ours, **{KEPT: engine.column(frame, KEPT)})
 
 
-def _inside(name: str) -> str:
+def _missing(column: str, name: str, table: str, columns: list[str], place: str) -> str:
+    hint = ""
+    if len(columns) == 1 and (found := [mark for mark in ";\t|" if mark in columns[0]]):
+        hint = f"; the header has one column that holds {found[0]!r}: state source: delimiter:"
+    return (
+        f"{place}: column {column!r} is missing; map {name!r} under columns: {table} "
+        f"(found: {', '.join(columns)}){hint}"
+    )
+
+
+def inside(name: str) -> str:
     """What a column of ours is called once its days and cents are whole numbers."""
     day = f"{name}_day" if name in DATES else name
     return {"at": "day", "amount": "amount_cents"}.get(name, day)
 
 
-def _absent(name: str) -> list[pl.Expr]:
+def _absent(engine, name: str) -> dict[str, object]:
     """An optional column that the source does not have: null, but every event has a kind."""
     if name == "kind":
-        return [pl.lit("purchase").alias("kind")]
-    whole = name in DATES or name == "amount"
-    return [pl.lit(None, pl.Int64 if whole else pl.String).alias(_inside(name))]
+        return {"kind": engine.constant("purchase")}
+    return {inside(name): engine.nothing(int if name in DATES or name == "amount" else str)}
 
 
-def _column(frame: pl.LazyFrame, name: str, theirs: str, book: Book, place: str) -> list[pl.Expr]:
-    """Our column(s) made from one of theirs."""
-    dtype = frame.collect_schema()[theirs]
-    value = pl.col(theirs)
+def _column(engine, frame, name: str, theirs: list[str], book: Book, place: str) -> dict:
+    """Our columns made from theirs."""
     if name in DATES:
-        return _days(frame, name, theirs, book, place)
-    if name == "amount":
-        if dtype == pl.String:
-            value = _checked(
-                frame,
-                value.str.strip_chars().cast(pl.Float64, strict=False),
-                theirs,
-                place,
-                "a number such as 12.50",
-            )
-        elif not dtype.is_numeric():
-            raise Refused(f"{place}: column {theirs!r} should hold amounts, is {dtype}")
-        real = value.cast(pl.Float64)
-        odd = frame.select((~(real.abs() < MOST)).sum()).collect().item()
-        if odd:
-            raise Refused(
-                f"{place}: {odd:,} values of {theirs!r} are no amounts (not a number, or "
-                f"{MOST:,.0f} or more); correct them in the source"
-            )
-        return [(real * 100).round().cast(pl.Int64).alias("amount_cents")]
-    text = dtype in (pl.String, pl.Categorical, pl.Enum)
-    if name == "customer_id" and not (text or dtype.is_integer()):
-        raise Refused(f"{place}: column {theirs!r} should hold ids (text or integers), is {dtype}")
-    return [value.cast(pl.String).alias(name)]
-
-
-def _days(frame: pl.LazyFrame, name: str, theirs: str, book: Book, place: str) -> list[pl.Expr]:
-    """Days since 1970-01-01 in the book's time zone; for events the hour too, where known."""
-    dtype, value = frame.collect_schema()[theirs], pl.col(theirs)
-    text_column = dtype == pl.String
-    if text_column:
-        text = value.str.strip_chars()
-        zoned = frame.select(text.str.contains(r"(Z|[+-]\d\d:?\d\d)$").any()).collect().item()
-        dates = not zoned and frame.select((text.str.len_chars() <= 10).all()).collect().item()
-        parsed = pl.coalesce(
-            text.str.to_datetime(form, time_unit="us", strict=False, time_zone="UTC")
-            if zoned
-            else text.str.to_datetime(form, time_unit="us", strict=False)
-            for form in (ISO_ZONED if zoned else ISO)
-        )
-        value = _checked(frame, parsed, theirs, place, "a date such as 2025-06-30")
-        dtype = pl.Date if dates else pl.Datetime("us", "UTC" if zoned else None)
-        value = value.cast(dtype)
-    if dtype == pl.Date:
-        hour = pl.lit(None, pl.Int64)
-    elif isinstance(dtype, pl.Datetime):
-        if not book.timezone and (text_column or not dtype.time_zone):
-            raise Refused(
-                f"{place}: column {theirs!r} holds times without a zone to count days in; "
-                "state `timezone:` in the book (such as Europe/Berlin)"
-            )
-        if dtype.time_zone:
-            value = value.dt.convert_time_zone(book.timezone or dtype.time_zone)
-        hour = value.dt.hour().cast(pl.Int64)
+        day, second, wrong = engine.day(frame, theirs[0], book, place)
+        ours = {inside(name): day} | ({"second": second} if name == "at" else {})
+    elif name == "amount":
+        whole, wrong = engine.cents(frame, theirs, book, place)
+        ours = {inside(name): whole}
     else:
-        raise Refused(f"{place}: column {theirs!r} should hold dates or times, is {dtype}")
-    day = value.dt.date().cast(pl.Int32).cast(pl.Int64).alias(_inside(name))
-    return [day, hour.alias("hour")] if name == "at" else [day]
+        return {name: engine.text(frame, theirs[0], name, place)}
+    return ours if wrong is None else ours | {FAULT + inside(name): wrong}
 
 
-def _checked(frame, parsed, theirs: str, place: str, expected: str) -> pl.Expr:
-    """``parsed``, once it is sure that every known value could be read."""
-    unread = frame.filter(pl.col(theirs).is_not_null() & parsed.is_null())
-    unread = unread.select(value=theirs).collect()
-    if unread.height:
-        raise Refused(
-            f"{place}: {unread.height:,} values of {theirs!r} cannot be read as {expected}, "
-            f"the first is {unread['value'][0]!r}"
-        )
-    return parsed
-
-
-def _attribute(name: str, dtype: pl.DataType, place: str) -> pl.Expr:
-    """A further column of the customers table: text, whole number, number or truth."""
-    column = pl.col(name)
-    if dtype.is_integer():
-        return column.cast(pl.Int64)
-    if dtype.is_float() or dtype.is_decimal():
-        return column.cast(pl.Float64)
-    if dtype == pl.Boolean:
-        return column
-    if dtype in (pl.String, pl.Categorical, pl.Enum, pl.Date):
-        return column.cast(pl.String)
-    raise Refused(f"{place}: column {name!r} is {dtype}, which no analysis can use; leave it out")
-
-
-def _demo(book: Book, root: Path) -> tuple[dict[str, pl.LazyFrame], dict[str, str]]:
-    frames = demo.read(book.source, root / "work" / ".simulated")
-    return frames, {table: f"{book.source.data}: {table}" for table in frames}
+def _attributes(columns: list[str], mapped: set[str], book: Book, place: str) -> list[str]:
+    """Further columns of the customers table, or those of them that the book names."""
+    wanted = book.attributes
+    names = [c for c in columns if c not in mapped and (wanted is None or c in wanted)]
+    for name in names:
+        if not name.strip():
+            raise Refused(f"{place}: a column has no name; name it, or list `attributes:`")
+        if name in OURS:
+            raise Refused(f"{place}: column {name!r} has a name that we use ourselves; rename it")
+    return names

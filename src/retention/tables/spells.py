@@ -119,6 +119,29 @@ def from_contracts(contracts, *, snapshot_day: int, after_days: int):
 
 
 @nw.narwhalify
+def returns(spells, *, snapshot_day: int, after_days: int):
+    """How long customers who had gone stayed away: one row per ended spell.
+
+    Takes   the table "spells" as of ``snapshot_day``
+    Returns customer_id, spell, gone_day (end_day + after_days: earlier, a return is none),
+            duration_days (from gone_day to the first day of the next spell, or else to the
+            snapshot, both included), returned
+    """
+    start = nw.col("start_day")
+    return (
+        spells.with_columns(
+            next_day=start.shift(-1).over("customer_id", order_by="spell"),
+            gone_day=nw.col("end_day") + after_days,
+        )
+        .filter(nw.col("gone_day") <= snapshot_day)
+        .with_columns(returned=~nw.col("next_day").is_null())
+        .with_columns(until=nw.when("returned").then("next_day").otherwise(nw.lit(snapshot_day)))
+        .with_columns(duration_days=nw.col("until") - nw.col("gone_day") + 1)
+        .select("customer_id", "spell", "gone_day", "duration_days", "returned")
+    )
+
+
+@nw.narwhalify
 def exclusions(spells):
     """Why spells are left out of duration tables, and how many: columns rule, n."""
     return (
@@ -131,8 +154,8 @@ def exclusions(spells):
 
 def _numbered(frame, day: str, after_days: int):
     """Number the spells of each customer from 1, by a column ``gap`` before each ``day``."""
-    new = (nw.col("gap").is_null() | (nw.col("gap") >= after_days)).cast(nw.Int64)
-    return frame.with_columns(new=new).with_columns(
+    new = nw.col("gap").is_null() | (nw.col("gap") >= after_days)
+    return frame.with_columns(new=nw.when(new).then(nw.lit(1)).otherwise(nw.lit(0))).with_columns(
         spell=nw.col("new").cum_sum().over("customer_id", order_by=day).cast(nw.Int64)
     )
 

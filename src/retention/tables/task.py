@@ -3,85 +3,78 @@
 import narwhals as nw
 import polars as pl
 
-from retention.book import Book
+from retention.book import Book, Churn
 from retention.errors import Refused
-from retention.tables import activity, calendar, features, sources, spells, workspace
+from retention.tables import calendar, features, intake, spells, workspace
 
 LEAST_CUSTOMERS = 10  # below this nothing can be said that is not about a person
 
 
-def build(book: Book, space: workspace.Workspace) -> None:
-    """Read the source up to the snapshot once and write activity, habits, baskets, spells,
-    customers_at and exclusions.
+def build(book: Book, space: workspace.Workspace, taken: intake.Intake | None = None) -> None:
+    """Write activity, habits, baskets, spells, customers_at, exclusions and intake, from what was
+    ``taken`` from the source, or is taken now.
 
     Raises:
         Refused: the source breaks its promises, or holds nothing that can be analysed: no events,
             too few customers, a single cohort, nobody or everybody gone.
     """
-    tables = sources.read(book, workspace.root())
-    day, after_days = space.snapshot_day, book.churn.after_days
-    known = activity.until(tables.events, day)
-    acts = activity.activity(known).collect()
-    if acts.is_empty():
-        raise Refused(f"{tables.places['events']}: no event up to {space.snapshot_date}")
-    _require_kinds(acts, book.churn.activity)
-    customers = _seen(tables, acts, day)
-    if book.churn.kind == "contract":
-        if tables.contracts is None:
-            raise Refused("churn: kind: contract needs the table contracts")
-        stretches = spells.from_contracts(
-            tables.contracts, snapshot_day=day, after_days=after_days
-        ).collect()
-    else:
-        stretches = spells.from_activity(
-            acts.lazy(),
-            customers.lazy(),
-            kinds=book.churn.activity,
-            snapshot_day=day,
-            after_days=after_days,
-        ).collect()
-    own = features.behaviour(acts.lazy(), book.churn.activity)
-    at = features.customers_at(
-        customers.lazy(),
-        stretches.lazy(),
-        features.counts_at(own, stretches.lazy(), day=day),
-        day=day,
-        after_days=after_days,
-    ).collect()
-    _require_variety(stretches, at, book)
+    taken = taken or intake.take(book, workspace.root(), space.snapshot_day, space.folder)
+    if taken.activity.is_empty():
+        kept = " that `only:` keeps" if book.only else ""
+        place = book.tables.get("events", "events")
+        raise Refused(f"{place}: no event up to {space.snapshot_date}{kept}")
+    _require_kinds(taken.activity, book.churn.activity)
+    customers = _seen(taken, space.snapshot_day)
+    contracts = None if taken.contracts is None else taken.contracts.lazy()
+    derived = derive(
+        taken.activity.lazy(), customers.lazy(), contracts, book.churn, space.snapshot_day
+    )
+    tables = {name: frame.collect().to_native() for name, frame in derived.items()}
+    _require_variety(tables["spells"], tables["customers_at"], book)
     counted = {
-        "after_snapshot": tables.events.select((pl.col("day") > day).sum()).collect().item(),
-        "not_yet_seen": tables.customers.select(pl.len()).collect().item() - customers.height,
-        "never_active": at["spell"].null_count(),
+        "not_yet_seen": taken.customers.height - customers.height,
+        "never_active": tables["customers_at"]["spell"].null_count(),
     }
     counted = pl.DataFrame({"rule": list(counted), "n": list(counted.values())})
-    excluded = pl.concat([spells.exclusions(stretches), counted.cast({"n": pl.Int64})])
+    excluded = pl.concat([tables["exclusions"], counted.cast({"n": pl.Int64})])
     small = pl.col("n").is_between(1, LEAST_CUSTOMERS - 1)
-    excluded = excluded.with_columns(n=pl.when(~small).then("n"))
-    workspace.write_table(space, "activity", acts)
-    workspace.write_table(space, "habits", activity.habits(known).collect())
-    workspace.write_table(space, "baskets", activity.baskets(known).collect())
-    workspace.write_table(space, "spells", stretches)
-    workspace.write_table(space, "customers_at", at)
-    workspace.write_table(space, "exclusions", excluded)
+    tables["exclusions"] = excluded.with_columns(n=pl.when(~small).then("n"))
+    tables["intake"] = taken.counts.with_columns(n=pl.when(~small).then("n"))
+    own = {name: getattr(taken, name) for name in ("activity", "habits", "baskets")}
+    for name, frame in (own | tables).items():
+        workspace.write_table(space, name, frame)
 
 
-def _seen(tables: sources.Tables, acts: pl.DataFrame, day: int) -> pl.DataFrame:
-    """The customers known on ``day``: started by then or, with an unknown start, seen by then."""
-    seen = [acts.lazy().select("customer_id")]
-    if tables.contracts is not None:
-        seen.append(tables.contracts.filter(pl.col("started_day") <= day).select("customer_id"))
-    unknown = tables.customers.filter(pl.col("started_day").is_null())
-    return (
-        pl.concat(
-            [
-                tables.customers.filter(pl.col("started_day") <= day),
-                unknown.join(pl.concat(seen), on="customer_id", how="semi"),
-            ]
+def derive(activity, customers, contracts, churn: Churn, day: int) -> dict[str, nw.LazyFrame]:
+    """Spells, customers_at and exclusions as of ``day``, lazy, on the engine of what is given.
+
+    Takes   the table "activity"; customers: customer_id, started_day, attributes; contracts as
+            promised, or None
+    """
+    if churn.kind == "contract":
+        if contracts is None:
+            raise Refused("churn: kind: contract needs the table contracts")
+        stretches = spells.from_contracts(contracts, snapshot_day=day, after_days=churn.after_days)
+    else:
+        stretches = spells.from_activity(
+            activity, customers, kinds=churn.activity, snapshot_day=day, after_days=churn.after_days
         )
-        .sort("customer_id")
-        .collect()
-    )
+    own = features.behaviour(activity, churn.activity)
+    counts = features.counts_at(own, stretches, day=day)
+    at = features.customers_at(customers, stretches, counts, day=day, after_days=churn.after_days)
+    derived = {"spells": stretches, "customers_at": at, "exclusions": spells.exclusions(stretches)}
+    return {name: nw.from_native(frame).lazy() for name, frame in derived.items()}
+
+
+def _seen(taken: intake.Intake, day: int) -> pl.DataFrame:
+    """The customers known on ``day``: started by then or, with an unknown start, seen by then."""
+    seen = [taken.activity.select("customer_id")]
+    if taken.contracts is not None:
+        seen.append(taken.contracts.select("customer_id"))
+    unknown = taken.customers.filter(pl.col("started_day").is_null())
+    started = taken.customers.filter(pl.col("started_day") <= day)
+    known = unknown.join(pl.concat(seen), on="customer_id", how="semi")
+    return pl.concat([started, known]).sort("customer_id")
 
 
 def _require_kinds(acts: pl.DataFrame, kinds: list[str]) -> None:

@@ -10,9 +10,10 @@ import polars as pl
 
 from retention.book import NAME, Book
 from retention.errors import Failed, Refused
-from retention.tables import calendar, promises
+from retention.tables import calendar, promises, rules
 
 REFRESH = re.compile(r"\d{4}-\d\d-\d\d(-r\d+)?")
+PRUNED = "pruned"  # an empty file beside the tables of a refresh that lost its customer tables
 STAGE = "RETENTION_STAGE"  # set by a running refresh: the folder in which it is being built
 
 
@@ -107,10 +108,18 @@ def read_table(space: Workspace, table: str) -> pl.DataFrame:
     """The whole ``table`` of this refresh (grain and columns: GLOSSARY.md).
 
     Raises:
-        Refused: this refresh does not hold the table; the message names the task that writes it.
+        Refused: this refresh does not hold the table; the message names the task that writes it,
+            or, where the table was pruned, the command that makes it again.
     """
     if (file := path(space, table)) is None:
-        writer = promises.PROMISES[table].writer if table in promises.PROMISES else "no task"
+        known = promises.PROMISES.get(table)
+        if known and known.level == "customer" and (space.folder / PRUNED).is_file():
+            again = f"refresh {space.book} --snapshot-date {space.snapshot_date} --again"
+            raise Refused(
+                f"{space.book}/{space.refresh}: customer tables were pruned; "
+                f"new ones of that day: .venv/bin/retention {again}"
+            )
+        writer = known.writer if known else "no task"
         raise Refused(f"{space.book}/{space.refresh} has no table {table!r}; {writer} writes it")
     return pl.read_parquet(file)
 
@@ -132,12 +141,20 @@ def write_table(space: Workspace, table: str, frame: pl.DataFrame) -> None:
         if set(promise.columns) <= set(frame.columns)
         else frame
     )
-    if broken := promises.broken(frame, promise):
-        raise Failed(promises.report(table, broken))
+    if broken := rules.broken(frame, promise):
+        raise Failed(rules.report(table, broken))
     folder = (space.scratch or space.folder) / "tables"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    aside = folder / f".{table}.parquet"
-    frame.sort(promise.grain, nulls_last=True).write_parquet(
-        aside, compression="zstd", compression_level=3, row_group_size=100_000, statistics=True
-    )
-    aside.replace(folder / f"{table}.parquet")
+    save(frame.sort(promise.grain, nulls_last=True), folder / f"{table}.parquet")
+
+
+def save(frame: pl.DataFrame, file: Path) -> None:
+    """Write ``frame`` aside and rename it: equal frames as equal bytes, and never half a file."""
+    aside = file.with_name(f".{file.name}")
+    if file.suffix == ".csv":
+        frame.write_csv(aside)
+    else:
+        frame.write_parquet(
+            aside, compression="zstd", compression_level=3, row_group_size=100_000, statistics=True
+        )
+    aside.replace(file)

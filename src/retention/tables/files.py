@@ -1,0 +1,325 @@
+"""Tables in Parquet and CSV files, by Polars: found, read lazily, brought to days and cents."""
+
+import codecs
+import glob
+import re
+import shutil
+from collections.abc import Iterable
+from contextlib import contextmanager
+from pathlib import Path
+
+import polars as pl
+
+from retention import book as books
+from retention.book import Book, Files, Range
+from retention.errors import Refused
+
+CLOCK = ("%H:%M", "%H:%M:%S%.f")
+TIMES = tuple(f"%Y-%m-%d{between}{clock}" for between in " T" for clock in CLOCK)
+ZONED = tuple(f"{form}%#z" for form in TIMES)
+WHOLE = r"^-?(0|[1-9]\d{0,14})$"
+COMMA = r"^[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?$"  # a point stands before three digits alone
+DOUBLE = re.compile(r"(.*)_duplicated_\d+")  # what Polars makes of a name that occurs twice
+MOST = 1e13  # an amount beyond this is a fault, and could not be added up in whole cents
+
+
+def matches(root: Path, place: str) -> list[Path]:
+    """Files of a path, a glob or a folder; what lies in hidden folders and files is passed over."""
+    return [
+        file
+        for path in books.found(root, place)
+        for file in (sorted(path.rglob("*.*")) if path.is_dir() else [path])
+        if file.is_file() and not _is_hidden(file.relative_to(path.parent))
+    ]
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(("_", ".")) for part in path.parts[1:] or path.parts)
+
+
+def scan(book: Book, root: Path, spool: Path) -> dict[str, pl.LazyFrame]:
+    """The book's tables as they stand in their files; ``spool`` keeps CSV files made UTF-8.
+
+    Raises:
+        Refused: no file, files of another or of several kinds, or text in another encoding.
+    """
+    tables = {}
+    for table, place in book.tables.items():
+        with unreadable(place, root):
+            tables[table] = _scan(book, root, table, spool / table)
+            tables[table].collect_schema()
+    return tables
+
+
+@contextmanager
+def unreadable(place: str, root: Path):
+    """What Polars says of the files at ``place``, as a refusal in one line without a value."""
+    try:
+        yield
+    except pl.exceptions.NoDataError:
+        raise Refused(f"{place}: the file is empty") from None
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        said = getattr(error, "strerror", None) or str(error)
+        if "utf-8" in said and (where := not_utf8(matches(root, place))):
+            raise Refused(where) from None
+        what = said.partition("\n")[0].partition(": [")[0].partition("could not parse `")[0]
+        raise Refused(f"{place}: cannot be read: {what or 'a quote is not closed'}") from None
+
+
+def _scan(book: Book, root: Path, table: str, spool: Path) -> pl.LazyFrame:
+    place = book.tables[table]
+    files = matches(root, place)
+    kinds = {file.suffix for file in files}
+    if kinds == {".parquet"}:
+        return _parquet(files, root, place)
+    if kinds != {".csv"}:
+        found = ", ".join(sorted(kinds)) or "none"
+        raise Refused(f"{place}: expected .parquet or .csv files, found {found}")
+    texts = [_as_utf8(file, book.source, spool / f"{n}.csv") for n, file in enumerate(files)]
+    frame = pl.scan_csv(texts, infer_schema=False, separator=book.source.delimiter)
+    names = frame.collect_schema().names()
+    if twice := next((m for name in names if (m := DOUBLE.fullmatch(name))), None):
+        raise Refused(f"{place}: the column {twice[1]!r} occurs twice; rename one of them")
+    blank = pl.all_horizontal(pl.all().is_null())
+    frame = frame.with_columns(pl.all().replace("", None)).filter(~blank)
+    compared = [name for name in names if name in book.only and _is_about_numbers(book.only[name])]
+    frame = frame.with_columns(_number(pl.col(name), book.source.decimal) for name in compared)
+    if table != "customers":
+        return frame
+    further = set(names) - {"customer_id", "started", *book.columns.get(table, {}).values()}
+    return _typed(frame, further - set(compared), book)
+
+
+def _parquet(files: list[Path], root: Path, place: str) -> pl.LazyFrame:
+    """Parquet files as one table; folders below ``place`` named column=value are columns of it."""
+    parts = (root / place).parts
+    depth = next((n for n, part in enumerate(parts) if glob.has_magic(part)), len(parts))
+    below, above = (
+        {part.partition("=")[0] for path in files for part in path.parent.parts[cut] if "=" in part}
+        for cut in (slice(depth, None), slice(depth))
+    )
+    frame = pl.scan_parquet(files, hive_partitioning=bool(below), try_parse_hive_dates=True)
+    untyped = [name for name, dtype in frame.collect_schema().items() if dtype == pl.Null]
+    frame = frame.with_columns(pl.col(untyped).cast(pl.String))  # nothing stands there at all
+    return frame.drop(above - below) if below else frame
+
+
+def _typed(frame: pl.LazyFrame, names: Iterable[str], book: Book) -> pl.LazyFrame:
+    """Columns whose every value is written as a number become numbers; 007 is none."""
+    patterns = {pl.Int64: WHOLE, pl.Float64: rf"^-?\d+\{book.source.decimal}\d+$|{WHOLE}"}
+    for dtype, pattern in patterns.items():
+        fit = {name: pl.col(name).str.contains(pattern) for name in sorted(names)}
+        fits = frame.select(one.any() & one.all() for one in fit.values()).collect()
+        numbers = [name for name in fit if fits[name].item()]
+        parsed = (_number(pl.col(name), book.source.decimal).cast(dtype) for name in numbers)
+        frame, names = frame.with_columns(parsed), set(names) - set(numbers)
+    return frame
+
+
+def _is_about_numbers(condition) -> bool:
+    if isinstance(condition, Range):
+        condition = [condition.at_least, condition.below]
+    values = condition if isinstance(condition, list) else [condition]
+    return any(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+
+
+def _as_utf8(file: Path, source: Files, spool: Path) -> Path:
+    """The file itself, or a copy in UTF-8 where it is in another encoding."""
+    with file.open("rb") as stream:
+        start = stream.read(4)
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and "16" not in source.encoding:
+        raise Refused(f"{file.name}: holds UTF-16 text; state `encoding: utf-16` under source")
+    if source.encoding == "utf-8":
+        return file
+    if line := _undecodable(file, source.encoding):
+        raise Refused(
+            f"{file.name}: line {line} is not {source.encoding} text; "
+            "state the right `encoding:` under source"
+        )
+    spool.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (
+        file.open(encoding=source.encoding, newline="") as text,
+        spool.open("w", encoding="utf-8", newline="") as copy,
+    ):
+        shutil.copyfileobj(text, copy)
+    return spool
+
+
+def not_utf8(files: list[Path]) -> str | None:
+    """Which of the files is no UTF-8 text, and in which line; None where all are."""
+    for file in files:
+        if line := _undecodable(file, "utf-8"):
+            return (
+                f"{file.name}: line {line} is not UTF-8 text; state `encoding:` under source "
+                "(such as windows-1252)"
+            )
+    return None
+
+
+def _undecodable(file: Path, encoding: str) -> int:
+    """The first line of a file that is no text in ``encoding``; 0 where all are."""
+    decoder, lines = codecs.getincrementaldecoder(encoding)(), 1
+    with file.open("rb") as stream:
+        try:
+            while piece := stream.read(1 << 20):
+                lines += decoder.decode(piece).count("\n")
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError as error:
+            return lines + error.object[: error.start].decode(encoding, "ignore").count("\n")
+        except UnicodeError:  # UTF-16 or UTF-32 without the mark that says which
+            return 1
+    return 0
+
+
+def day(frame: pl.LazyFrame, theirs: str, book: Book, place: str) -> tuple:
+    """Of a column of dates or times: the day in the book's zone, the second of the day (null where
+    only dates are known), and what was wrong with the value ("reason|shape" or null; None where
+    nothing can be).
+
+    Raises:
+        Refused: the column is of another type, or holds times whose zone is not stated.
+    """
+    dtype, value = frame.collect_schema()[theirs], pl.col(theirs)
+    if dtype == pl.String:
+        return _from_text(value.str.strip_chars(), book)
+    if dtype == pl.Date:
+        return _day(value), nothing(int), None
+    if not isinstance(dtype, pl.Datetime):
+        raise Refused(
+            f"{place}: column {theirs!r} should hold dates or times, is {dtype}"
+            + (" (seconds since 1970? write them as times)" if dtype.is_integer() else "")
+        )
+    if dtype.time_zone:
+        zone = book.timezone or dtype.time_zone
+        value = value.dt.convert_time_zone(zone).dt.replace_time_zone(None)
+    elif not book.timezone:
+        raise Refused(zoneless(place, theirs))
+    return _day(value.dt.date()), _second(value), None
+
+
+def zoneless(place: str, column: str) -> str:
+    """The message about times that carry no zone."""
+    return (
+        f"{place}: column {column!r} holds times without a zone to count days in; "
+        "state `timezone:` in the book (such as Europe/Berlin)"
+    )
+
+
+def _from_text(text: pl.Expr, book: Book) -> tuple[pl.Expr, ...]:
+    form = getattr(book.source, "date_format", "")
+    dates, times = ["%Y-%m-%d"], list(TIMES)
+    if re.search("%[HIT]", form):
+        times.insert(0, form)
+    elif form:  # a form of days reads times of such days as well
+        dates.insert(0, form)
+        times = [*(f"{form} {clock}" for clock in CLOCK), *times]
+    zoned = pl.coalesce(
+        text.str.to_datetime(form, time_unit="us", strict=False, time_zone="UTC") for form in ZONED
+    )
+    zoned = zoned.dt.convert_time_zone(book.timezone or "UTC").dt.replace_time_zone(None)
+    plain = pl.coalesce(text.str.to_datetime(f, time_unit="us", strict=False) for f in times)
+    timed = pl.coalesce(zoned, plain)
+    date = pl.coalesce(timed.dt.date(), *(text.str.to_date(form, strict=False) for form in dates))
+    mixed = zoned.is_not_null().any() & plain.is_not_null()
+    wrong = (
+        pl.when(text.is_null())
+        .then(None)
+        .when(date.is_null())
+        .then(pl.lit("unread"))
+        .when(mixed)
+        .then(pl.lit("mixed"))
+        .when(timed.is_not_null() & pl.lit(not book.timezone))
+        .then(pl.lit("zoneless"))
+    )
+    return _day(date), _second(timed), pl.concat_str(wrong, _shape(text), separator="|")
+
+
+def _day(date: pl.Expr) -> pl.Expr:
+    return date.cast(pl.Int32).cast(pl.Int64)
+
+
+def _second(moment: pl.Expr) -> pl.Expr:
+    at = moment.dt
+    parts = at.hour().cast(pl.Int64) * 3600 + at.minute().cast(pl.Int64) * 60
+    return parts + at.second().cast(pl.Int64)
+
+
+def _shape(text: pl.Expr) -> pl.Expr:
+    """How a text is written, without what it says: 9 for a digit, a for a letter."""
+    return text.str.slice(0, 25).str.replace_all(r"\d", "9").str.replace_all(r"\p{L}", "a")
+
+
+def cents(frame: pl.LazyFrame, theirs: list[str], book: Book, place: str) -> tuple[pl.Expr, ...]:
+    """Of columns of amounts: their product in whole cents, and what was wrong with the values.
+
+    Half a cent goes up. Raises:
+        Refused: a column holds neither numbers nor text.
+    """
+    decimal = getattr(book.source, "decimal", ".")
+    numbers, unread = [], []
+    for name in theirs:
+        dtype, value = frame.collect_schema()[name], pl.col(name)
+        if not (dtype == pl.String or dtype.is_numeric()):
+            raise Refused(f"{place}: column {name!r} should hold amounts, is {dtype}")
+        number = value if dtype.is_numeric() else _number(value, decimal, strict=False)
+        if dtype == pl.String:
+            shape = pl.concat_str(pl.lit("unread"), _shape(value), separator="|")
+            unread.append(pl.when(value.is_not_null() & number.is_null()).then(shape))
+        numbers.append(number.cast(pl.Float64))
+    amount = numbers[0] if len(numbers) == 1 else numbers[0] * numbers[1]
+    fits = amount.abs() < MOST
+    odd = pl.when(~fits).then(pl.lit("amount|"))
+    return pl.when(fits).then((amount * 100 + 0.5).floor().cast(pl.Int64)), pl.coalesce(
+        *unread, odd
+    )
+
+
+def _number(text: pl.Expr, decimal: str, strict: bool = True) -> pl.Expr:
+    text = text.str.strip_chars()
+    if decimal == ",":
+        plain = text.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
+        text = pl.when(text.str.contains(COMMA)).then(plain).otherwise("?" + text)
+    return text.cast(pl.Float64, strict=strict)
+
+
+def text(frame: pl.LazyFrame, theirs: str, ours: str, place: str) -> pl.Expr:
+    """A column as text; ids are text or whole numbers, or they are refused."""
+    dtype = frame.collect_schema()[theirs]
+    words = dtype in (pl.String, pl.Categorical, pl.Enum)
+    if ours == "customer_id" and not (words or dtype.is_integer()):
+        raise Refused(f"{place}: column {theirs!r} should hold ids (text or integers), is {dtype}")
+    return pl.col(theirs).cast(pl.String)
+
+
+def attribute(frame: pl.LazyFrame, name: str, place: str) -> pl.Expr:
+    """A further column of the customers table: text, whole number, number or truth."""
+    dtype, column = frame.collect_schema()[name], pl.col(name)
+    if dtype.is_integer():
+        return column.cast(pl.Int64)
+    if dtype.is_float() or dtype.is_decimal():
+        return column.cast(pl.Float64)
+    if dtype == pl.Boolean:
+        return column
+    if dtype in (pl.String, pl.Categorical, pl.Enum, pl.Date):
+        return column.cast(pl.String)
+    raise Refused(f"{place}: column {name!r} is {dtype}, which no analysis can use; leave it out")
+
+
+def columns(frame: pl.LazyFrame) -> list[str]:
+    """The columns' names."""
+    return frame.collect_schema().names()
+
+
+def column(frame: pl.LazyFrame, name: str) -> pl.Expr:
+    """A column as it stands."""
+    return pl.col(name)
+
+
+def constant(value: str) -> pl.Expr:
+    """One text for every row."""
+    return pl.lit(value)
+
+
+def nothing(kind: type) -> pl.Expr:
+    """A null, of whole numbers or of text."""
+    return pl.lit(None, pl.Int64 if kind is int else pl.String)

@@ -1,0 +1,114 @@
+"""Small tables as users have them, in every kind of source, and what is given or said of them."""
+
+import re
+from datetime import date
+from pathlib import Path
+
+import narwhals as nw
+import polars as pl
+import pytest
+import servers
+from drawing import save
+
+from retention.book import Book
+from retention.errors import Refused
+from retention.tables import calendar, intake, sources
+
+SECRET_ID = "ann-lee-1970"  # stands in every table that is refused, and in no message
+SNAPSHOT = date(2025, 6, 30)
+BERLIN = {"timezone": "Europe/Berlin"}
+
+EVENTS = pl.DataFrame(
+    {
+        "customer_id": [SECRET_ID, "bob", "bob"],
+        "at": [date(2025, 6, 1), date(2025, 6, 2), date(2025, 6, 30)],
+        "kind": ["purchase", "purchase", "visit"],
+        "amount": [12.5, 0.1, None],
+    }
+)
+CUSTOMERS = pl.DataFrame(
+    {
+        "customer_id": [SECRET_ID, "bob"],
+        "started": [date(2025, 6, 1), date(2025, 5, 1)],
+        "region": ["north", "south"],
+    }
+)
+CONTRACTS = pl.DataFrame(
+    {
+        "customer_id": [SECRET_ID, "bob"],
+        "started": [date(2025, 6, 1), date(2025, 5, 1)],
+        "ended": [None, date(2025, 6, 10)],
+        "cause": [None, "voluntary"],
+        "amount": [19.0, 39.0],
+    }
+)
+ALL = {"events": EVENTS, "customers": CUSTOMERS, "contracts": CONTRACTS}
+FORMS = pytest.mark.parametrize("form", ["csv", "parquet", "duckdb"])
+TYPED = pytest.mark.parametrize("form", ["parquet", "duckdb"])
+
+
+def book(tables: dict[str, str], **settings) -> Book:
+    whole = {
+        "title": "Shop",
+        "source": {"kind": "files"},
+        "tables": tables,
+        "snapshot_date": SNAPSHOT,
+        "churn": {"kind": "activity", "activity": ["purchase"], "after_days": 30},
+    }
+    return Book.model_validate(whole | settings)
+
+
+def place(form: str, table: str) -> str:
+    """What a book that `put` made calls the place of ``table``."""
+    return f"data/{table}.{form}" if form in ("csv", "parquet") else table
+
+
+def put(root: Path, form: str, frames: dict[str, pl.DataFrame], **settings) -> Book:
+    """A book of ``frames``, saved below ``root`` as csv, parquet or duckdb, or in PostgreSQL."""
+    source = {"kind": "files"}
+    if form in ("csv", "parquet"):
+        for name, frame in frames.items():
+            save(frame, root / place(form, name))
+    elif form == "duckdb":
+        (root / "data").mkdir(parents=True, exist_ok=True)
+        servers.load(root / "data" / "shop.duckdb", frames)
+        source = {"kind": "duckdb", "file": "data/shop.duckdb"}
+    else:
+        servers.load(form, frames)
+        source = {"kind": "postgres", "url": form}
+    places = settings.pop("tables", {name: place(form, name) for name in frames})
+    return book(places, **{"source": source | settings.pop("source", {})}, **settings)
+
+
+def read(root: Path, given: Book) -> dict[str, pl.DataFrame]:
+    """Every table of a book as it is handed on, collected; rows in the order of the source."""
+    with sources.read(given, root, root / "spool") as source:
+        lazy = {name: nw.from_native(frame).lazy() for name, frame in source.tables.items()}
+        return sources.collected(source, lazy)
+
+
+def take(root: Path, given: Book, snapshot_date: date = SNAPSHOT) -> intake.Intake:
+    return intake.take(given, root, calendar.day_of(snapshot_date))
+
+
+def arrived(root: Path, form: str, settings: dict | None = None, **tables):
+    """Every table as it is handed on, once saved in one ``form``."""
+    return read(root, put(root, form, tables, **(settings or {})))
+
+
+def message(root: Path, form: str, settings: dict | None = None, **tables) -> str:
+    """What is said on refusing ``tables``: never who they are about. Nothing is left behind."""
+    given = put(root, form, tables, **(settings or {}))
+    with pytest.raises(Refused) as refusal:
+        take(root, given)
+    assert SECRET_ID not in str(refusal.value)
+    assert list((root / "work").iterdir()) == []
+    return str(refusal.value)
+
+
+def without_examples(said: str) -> str:
+    return re.sub(r" \(such as [^)]*\)", "", said)
+
+
+def change(frame: pl.DataFrame, **columns) -> pl.DataFrame:
+    return frame.with_columns(**{name: pl.Series(values) for name, values in columns.items()})

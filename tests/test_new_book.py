@@ -1,0 +1,390 @@
+"""From a stranger's tables to a book that reads them: written with its grounds, or not at all."""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+import servers
+from drawing import shop
+from servers import postgres  # noqa: F401
+from workbooks import files, retention
+
+from retention import book as books
+from retention.errors import Refused
+from retention.refresh import new_book
+from retention.tables import intake
+
+RETAIL = Path(__file__).parent.parent.parent / "shared" / "data" / "online_retail" / "lines.parquet"
+SECRET = "hunter2"
+
+
+def new(name: str, source: str = "files", columns: tuple = (), **given) -> list[str]:
+    """Make the book ``name``; what is said."""
+    tables = {
+        table: given.pop(table) for table in ("events", "customers", "contracts") if table in given
+    }
+    said = []
+    new_book.new_book(name, tables, said.append, source=source, columns=list(columns), **given)
+    return said
+
+
+def refused(root: Path, *words, **given) -> str:
+    """The message on refusing the book "mine", of which nothing is written."""
+    before = files(root)
+    with pytest.raises(Refused) as refusal:
+        new("mine", *words, **given)
+    assert files(root) == before
+    assert not any((root / "work").glob(".spool*"))
+    return str(refusal.value)
+
+
+def read(root: Path, name: str = "mine") -> tuple[books.Book, intake.Intake]:
+    """The book as a refresh loads it, and what it takes."""
+    book = books.load(name, root)
+    return book, intake.take(book, root, (book.snapshot_date - date(1970, 1, 1)).days)
+
+
+def text(root: Path, name: str = "mine") -> str:
+    return (root / "params" / f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def lines() -> pl.DataFrame:
+    """The drawn shop as lines of invoices, with some returned and some of nobody."""
+    bought = shop()["events"].with_row_index("n")
+    known = pl.when(pl.col("n") % 10 > 0).then("customer_id")
+    return bought.select(
+        InvoiceNo=pl.format("{}", pl.col("n") // 2 + 536_365),
+        StockCode=pl.lit("85123A"),
+        Description=pl.lit('HEART, "WHITE"'),
+        Quantity=pl.when(pl.col("n") % 7 > 0).then(2).otherwise(-2),
+        InvoiceDate=pl.format(
+            "{}/{}/{} 8:05", pl.col("at").dt.month(), pl.col("at").dt.day(), pl.col("at").dt.year()
+        ),
+        UnitPrice="amount",
+        CustomerID=known,
+        Country=pl.lit("United Kingdom"),
+    )
+
+
+def save(frame: pl.DataFrame, name: str, **how) -> str:
+    Path("data").mkdir(exist_ok=True)
+    frame.write_csv(f"data/{name}.csv", **how)
+    return f"data/{name}.csv"
+
+
+# Files
+
+
+def test_lines_of_invoices_become_a_book_that_reads_them(workbook):
+    said = new("mine", events=save(lines(), "lines"), timezone="Europe/London", currency="GBP")
+
+    book, taken = read(workbook)
+    frame = lines()
+    kept = frame.filter(pl.col("CustomerID").is_not_null(), pl.col("Quantity") >= 0)
+    assert book.columns["events"] == {
+        "customer_id": "CustomerID",
+        "at": "InvoiceDate",
+        "order_id": "InvoiceNo",
+        "product": "StockCode",
+        "amount": ["Quantity", "UnitPrice"],
+    }
+    assert book.source.date_format == "%m/%d/%Y"
+    assert taken.activity["events"].sum() == kept.height
+    cents = (100 * kept["Quantity"] * kept["UnitPrice"]).sum()
+    assert taken.activity["amount_cents"].sum() == pytest.approx(cents)
+    nobody = frame["CustomerID"].null_count()
+    returned = frame.height - nobody - kept.height
+    assert f"CustomerID: {{known: true}}  # leaves out {nobody} rows\n" in text(workbook)
+    assert f"Quantity: {{at_least: 0}}  # leaves out {returned} further rows\n" in text(workbook)
+    assert "UnitPrice" not in book.only
+    assert book.snapshot_date == shop()["events"]["at"].max()
+    assert any(f"Read: {kept.height:,} events of 60 customers" in line for line in said)
+    assert text(workbook) in said[0]
+    assert "make refresh BOOK=mine" in said[-1]
+
+
+def test_a_book_proposed_is_refreshed_as_it_is(workbook):
+    file = save(lines(), "lines")
+    made = retention(workbook, "new-book", "mine", "--events", file, "--timezone=Europe/London")
+    assert (made.returncode, made.stderr) == (0, "")
+    done = retention(workbook, "refresh", "mine")
+    assert done.returncode == 0, done.stderr
+    assert (
+        workbook / "reports" / "mine" / str(books.load("mine", workbook).snapshot_date)
+    ).is_dir()
+
+
+def test_a_german_export_is_read(workbook):
+    bought = shop()["events"].select(
+        pl.col("customer_id").alias("Kundennummer"),
+        pl.col("at").dt.strftime("%d.%m.%Y").alias("Bestelldatum"),
+        pl.format("1.{},50 ", pl.col("amount").cast(pl.Int64) + 100)
+        .str.strip_chars()
+        .alias("Betrag"),
+        pl.lit("Gro\u00dfger\u00e4te").alias("Warengruppe"),
+    )
+    Path("data/bestellungen.csv").write_bytes(
+        bought.write_csv(separator=";").encode("windows-1252")
+    )
+    new("mine", events="data/bestellungen.csv")
+
+    book, taken = read(workbook)
+    assert book.source == books.Files(
+        kind="files", delimiter=";", encoding="windows-1252", decimal=",", date_format="%d.%m.%Y"
+    ).model_copy(update={"encoding": book.source.encoding})
+    assert "encoding: windows-1252  # a guess: look at accented letters\n" in text(workbook)
+    euros = bought.select(pl.col("Betrag").str.slice(2, 3).cast(pl.Int64) + 1000)["Betrag"]
+    assert taken.activity["amount_cents"].sum() == (100 * euros + 50).sum()
+    assert taken.baskets["category"].unique().to_list() == ["Gro\u00dfger\u00e4te"]
+    assert "currency: EUR  # if it is another, say so here\n" in text(workbook)
+
+
+def subscriptions() -> dict[str, pl.DataFrame]:
+    """Sixty customers with a contract, of which every third has ended; and what they did."""
+    people = range(60)
+    start = [date(2024, 1, 1) + timedelta(3 * number) for number in people]
+    return {
+        "events": pl.DataFrame(
+            [(f"c{n}", start[n] + timedelta(20 * visit)) for n in people for visit in range(8)],
+            ["user_id", "timestamp"],
+            orient="row",
+        ).with_columns(event=pl.lit("login")),
+        "customers": pl.DataFrame(
+            {
+                "id": [f"c{number}" for number in people],
+                "Full Name": [f"Ann {number}" for number in people],
+                "signup_date": start,
+                "country": ["DE", "AT", "CH"] * 20,
+            }
+        ),
+        "contracts": pl.DataFrame(
+            {
+                "customer": [f"c{number}" for number in people],
+                "start_date": start,
+                "end_date": [
+                    s + timedelta(90) if n % 3 == 0 else None for n, s in enumerate(start)
+                ],
+                "tariff": ["basic", "plus"] * 30,
+                "mrr": [9.5, 19.0] * 30,
+            }
+        ),
+    }
+
+
+def test_subscriptions_become_a_contract_book(workbook):
+    places = {table: save(frame, f"s-{table}") for table, frame in subscriptions().items()}
+    new("mine", **places)
+
+    book, taken = read(workbook)
+    assert book.churn == books.Churn(kind="contract", after_days=30)
+    assert book.columns == {
+        "events": {"customer_id": "user_id", "at": "timestamp", "kind": "event"},
+        "customers": {"customer_id": "id", "started": "signup_date"},
+        "contracts": {
+            "customer_id": "customer",
+            "started": "start_date",
+            "ended": "end_date",
+            "plan": "tariff",
+            "amount": "mrr",
+        },
+    }
+    assert book.attributes == ["country"]
+    assert "attributes: [country]  # left out: Full Name\n" in text(workbook)
+    assert book.parameters["20_survival"] == {"by": "plan", "covariates": ["plan", "country"]}
+    assert taken.contracts.height == 60
+
+
+def test_parquet_in_a_folder_needs_no_dialect(workbook):
+    for part, frame in enumerate(shop()["events"].iter_slices(300)):
+        Path("data/orders").mkdir(exist_ok=True)
+        frame.write_parquet(f"data/orders/{part}.parquet")
+    new("mine", events="data/orders")
+    assert books.load("mine", workbook).source == books.Files(kind="files")
+
+
+def test_places_are_written_as_the_workbook_sees_them(workbook, monkeypatch):
+    monkeypatch.chdir(workbook / "data")
+    new("inside", events="events.csv")
+    assert books.load("inside", workbook).tables == {"events": "data/events.csv"}
+    elsewhere = workbook.parent / "elsewhere.csv"
+    elsewhere.write_bytes(Path("events.csv").read_bytes())
+    new("outside", events=str(elsewhere))
+    assert books.load("outside", workbook).tables == {"events": str(elsewhere)}
+
+
+def test_odd_names_are_quoted(workbook):
+    odd = "when: #1, [a] 'b'"
+    frame = shop()["events"].rename({"at": odd})
+    new("mine", columns=[f"at={odd}"], events=save(frame, "a, b"), title="ignored")
+    assert read(workbook)[0].columns["events"]["at"] == odd
+
+
+# What is refused
+
+
+@pytest.mark.parametrize("name", ["../mine", "Mine", "", "lab", "a b"])
+def test_a_bad_name_is_refused(workbook, name):
+    with pytest.raises(Refused, match="is not a book's name"):
+        new(name, events="data/events.csv")
+
+
+def test_a_book_that_is_there_stays(workbook):
+    before = text(workbook, "shop")
+    with pytest.raises(Refused, match=r"params/shop\.yaml is there already"):
+        new("shop", events="data/events.csv")
+    assert text(workbook, "shop") == before
+
+
+def test_days_first_or_months_first_is_not_guessed(workbook):
+    early = lines().filter(pl.col("InvoiceDate").str.contains(r"^\d+/([1-9]|1[0-2])/"))
+    events = save(early, "lines")
+    message = refused(workbook, events=events, timezone="Europe/London")
+    assert message == (
+        "the values of InvoiceDate can be read in several ways; say which: "
+        '--date-format "%d/%m/%Y" or --date-format "%m/%d/%Y"'
+    )
+    new("mine", events=events, timezone="Europe/London", date_format="%m/%d/%Y")
+    assert read(workbook)[1].activity["events"].sum() > 0
+
+
+def test_times_without_a_zone_need_one(workbook):
+    message = refused(workbook, events=save(lines(), "lines"))
+    assert "say which clocks they show, such as --timezone Europe/Berlin" in message
+
+
+def test_a_column_that_is_not_found_is_said_with_what_there_is(workbook):
+    frame = shop()["events"].rename({"customer_id": "who"})
+    events = save(frame, "lines")
+    assert refused(workbook, events=events) == (
+        "data/lines.csv: no column is found for 'customer_id' (found: who, at, kind, amount); "
+        "say which it is: --column customer_id=..."
+    )
+    new("mine", columns=["customer_id=who"], events=events)
+    assert read(workbook)[0].columns["events"]["customer_id"] == "who"
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"timezone": "Mars"}, "timezone: Value error, not a time zone"),
+        ({"currency": "euro"}, "currency: String should match"),
+        ({"decimal": ";"}, "decimal: Input should be '.' or ','"),
+        ({"source": "duckdb:data/none.duckdb"}, "cannot be read|no such"),
+        ({"source": "mysql://host/shop"}, "expected duckdb:FILE, env:NAME"),
+        ({"source": "duckdb:data/x", "decimal": ","}, "decimal: Extra inputs"),
+        ({"events": "data/none.csv"}, "no"),
+    ],
+)
+def test_an_option_that_no_book_may_hold_is_refused(workbook, given, words):
+    with pytest.raises(Refused, match=words):
+        new("mine", **{"events": "data/events.csv"} | given)
+    assert not (workbook / "params" / "mine.yaml").exists()
+
+
+def test_a_book_whose_refresh_would_be_refused_is_not_written(workbook):
+    few = shop()["events"].filter(pl.col("at") < date(2024, 1, 28))
+    assert "at least 10 are needed" in refused(workbook, events=save(few, "lines"))
+    nobody = shop()["events"].with_columns(kind=pl.lit("<script>"))
+    assert refused(workbook, events=save(nobody, "lines")).endswith("nothing was written")
+
+
+def test_refunds_of_a_kind_of_their_own_are_left_out_by_their_kind(workbook):
+    events = shop()["events"]
+    more = [
+        events.head(20).with_columns(kind=pl.lit("refund"), amount=-1.0),
+        events.head(30).with_columns(kind=pl.lit("visit"), amount=pl.lit(None, pl.Float64)),
+    ]
+    new("mine", events=save(pl.concat([events, *more]), "lines"))
+    book, taken = read(workbook)
+    assert book.only == {"kind": ["purchase", "visit"]}
+    assert "leaves out 20 rows" in text(workbook)
+    assert book.churn.activity == ["purchase"]
+    assert taken.activity["events"].sum() == events.height + 30
+
+
+# Databases
+
+
+def test_a_table_in_duckdb_becomes_a_book(workbook):
+    bought = lines().with_columns(pl.col("InvoiceDate").str.to_datetime("%m/%d/%Y %H:%M"))
+    servers.load(workbook / "data" / "shop.duckdb", {"orders": bought})
+    message = refused(workbook, "duckdb:data/shop.duckdb", events="orders")
+    assert "--timezone Europe/Berlin" in message
+    new("mine", "duckdb:data/shop.duckdb", events="orders", timezone="Europe/London")
+    new("csv", events=save(lines(), "lines"), timezone="Europe/London")
+
+    (book, taken), (of_csv, same) = read(workbook), read(workbook, "csv")
+    assert book.source == books.DuckDB(kind="duckdb", file="data/shop.duckdb")
+    assert (book.columns, book.only, book.churn) == (of_csv.columns, of_csv.only, of_csv.churn)
+    assert taken.fingerprint() == same.fingerprint()
+
+
+def test_postgresql_is_named_by_its_variable(workbook, postgres, monkeypatch):  # noqa: F811
+    servers.load(postgres, {"orders": shop()["events"], "people": shop()["customers"]})
+    monkeypatch.setenv("SHOP_DB", postgres)
+    said = new("mine", "env:SHOP_DB", events="public.orders", customers="people")
+
+    book, taken = read(workbook)
+    assert book.source == books.Postgres(kind="postgres", url="env:SHOP_DB")
+    assert taken.activity["customer_id"].n_unique() == 60
+    assert "loopback" not in text(workbook) + "".join(said)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"postgresql://ann:{SECRET}@localhost:1/shop",
+        f"postgresql://ann@localhost:1/shop?password={SECRET}",
+        f"sc://localhost:1/;token={SECRET}",
+        f"postgresql://ann:{SECRET}[@localhost/shop",
+        f"postgresql://ann:{SECRET}/x@localhost:1/shop",
+        f"mysql://ann:{SECRET}@localhost/shop",
+    ],
+)
+def test_a_secret_is_never_written_and_never_said(workbook, monkeypatch, url):
+    assert SECRET not in refused(workbook, url, events="orders")
+    monkeypatch.setenv("SHOP_DB", url)
+    if not url.startswith("sc:"):
+        assert SECRET not in refused(workbook, "env:SHOP_DB", events="orders")
+
+
+def test_a_variable_that_is_not_set_is_named(workbook):
+    assert "the environment variable NO_DB is not set" in refused(workbook, "env:NO_DB", events="o")
+
+
+# Real lines
+
+
+@pytest.mark.parametrize("form", ["%m/%d/%Y", "ISO"])
+def test_online_retail_gives_its_known_figures(workbook, form):
+    if not RETAIL.is_file():
+        pytest.skip("no ../shared/data/online_retail (UCI Online Retail, 541,909 lines)")
+    at = pl.col("ts").dt
+    american = (
+        at.month(),
+        at.day(),
+        at.year(),
+        at.hour(),
+        at.minute().cast(pl.String).str.zfill(2),
+    )
+    frame = pl.read_parquet(RETAIL).select(
+        InvoiceNo="invoice",
+        StockCode="stock_code",
+        Description="description",
+        Quantity="quantity",
+        InvoiceDate=pl.format("{}/{}/{} {}:{}", *american) if form != "ISO" else pl.col("ts"),
+        UnitPrice="unit_price",
+        CustomerID="customer_id",
+        Country="country",
+    )
+    new("mine", events=save(frame, "retail"), timezone="Europe/London", currency="GBP")
+
+    book, taken = read(workbook)
+    acts = taken.activity
+    assert acts["customer_id"].n_unique() == 4_339
+    assert (acts["events"].sum(), acts["orders"].sum()) == (397_924, 18_536)
+    assert (acts["day"].min(), acts["day"].max()) == (14_944, 15_317)  # 2010-12-01, 2011-12-09
+    assert "leaves out 135,080 rows" in text(workbook)
+    assert "leaves out 8,905 further rows" in text(workbook)
+    assert book.churn.after_days == 90
