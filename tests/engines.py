@@ -1,158 +1,230 @@
-"""One drawn business in every kind of source, and every table built there by the same code."""
+"""The same drawn business on every engine, and every table of a refresh made where its data lie."""
 
 import time
-from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import date, datetime
 from pathlib import Path
 
-import inputs
 import narwhals as nw
 import numpy as np
 import polars as pl
 import servers
+from inputs import book
 
 from retention.analysis import cohorts
-from retention.book import Book, Churn
+from retention.book import Churn
 from retention.tables import activity, calendar, promises, rules, sources, spells, task
-from retention.tables.sources import KEPT
 
-SNAPSHOT = date(2025, 6, 30)
+SNAPSHOT = date(2024, 12, 31)
 DAY = calendar.day_of(SNAPSHOT)
-BEGIN = datetime(2023, 1, 1)
-KINDS = {  # what a book may count as churn
-    "activity": Churn(kind="activity", activity=["purchase"], after_days=60),
+FIRST_DAY = calendar.day_of(date(2023, 1, 1))
+LAST_DAY = DAY + 60  # what happens later than the snapshot is there, and must not show
+CHURNS = {
+    "activity": Churn(kind="activity", activity=["purchase"], after_days=90),
     "contract": Churn(kind="contract", activity=["purchase", "visit"], after_days=30),
 }
+ZONE = "Europe/Berlin"
+ENGINES = ("files", "duckdb", "postgres", "spark_local", "spark_connect")
 
 
-def drawn(customers: int, seed: int = 1) -> dict[str, pl.DataFrame]:
-    """Events, customers and contracts of ``customers``, typed as a database has them.
-
-    Everything that the definitions speak of occurs: known and unknown starts, some before the
-    data; events with and without order, amount, product and channel; renewals in and after the
-    grace, overlaps, open ends, ends booked ahead and after, causes.
+def world(customers: int, seed: int = 1) -> dict[str, pl.DataFrame]:
+    """Customers with known and unknown starts, about eight events each, and contracts with
+    renewals, grace, open, ended and booked ends; some before the data, some after the snapshot.
     """
-    rng = np.random.default_rng(seed)
-    ids = np.array([f"customer-{number:06}" for number in range(customers)])
-    born = rng.integers(-200, 800, customers)
-    stay = rng.geometric(1 / 150, customers)
-    n = rng.poisson(1 + stay / 25)
-    who = np.repeat(np.arange(customers), n)
-    day = np.maximum(born[who], 0) + (rng.random(who.size) * stay[who]).astype(int)
-    seconds = day * 86_400 + rng.integers(7 * 3_600, 23 * 3_600, who.size)
-    events = pl.DataFrame(
-        {
-            "customer_id": ids[who],
-            "at": np.datetime64(BEGIN, "us") + 1_000_000 * seconds,
-            "kind": rng.choice(["purchase", "visit", "return"], who.size, p=[0.6, 0.35, 0.05]),
-            "order_id": [f"order-{number}" for number in rng.integers(0, who.size, who.size)],
-            "amount": rng.integers(1, 20_000, who.size) / 100,
-            "product": rng.choice(["tea", "cup", "pot", "tray"], who.size),
-            "category": rng.choice(["drink", "ware"], who.size),
-            "channel": rng.choice(["web", "shop", "phone"], who.size),
-        }
-    )
-    bought = pl.col("kind") == "purchase"
-    blank = pl.Series(rng.random(who.size))
-    events = events.with_columns(
-        pl.when(bought).then("amount"),
-        pl.when(bought & (blank < 0.8)).then("order_id"),
-        pl.when(blank < 0.7).then("product"),
-        pl.when(blank < 0.6).then("category"),
-        pl.when(blank > 0.1).then("channel"),
-    )
+    rng = np.random.default_rng((customers, seed))
+    first = rng.integers(FIRST_DAY - 200, LAST_DAY, customers)
+    ids = pl.Series([f"c{number:06}" for number in range(customers)])
     people = pl.DataFrame(
         {
             "customer_id": ids,
-            "started": [
-                None if unknown else BEGIN.date() + timedelta(int(start))
-                for start, unknown in zip(born, rng.random(customers) < 0.2, strict=True)
-            ],
-            "region": rng.choice(["north", "south", "west"], customers),
-            "age": rng.integers(18, 90, customers),
-            "score": rng.integers(0, 1_000, customers) / 8,
+            "started": _dates(first, rng.random(customers) < 0.7),
+            "region": _drawn(rng, ["north", "süd", None], customers),
+            "size": rng.integers(1, 9, customers),
+            "score": np.round(rng.normal(size=customers), 3),
             "newsletter": rng.random(customers) < 0.5,
         }
     )
-    return {"events": events, "customers": people, "contracts": _contracts(ids, born, stay, rng)}
+    contracts = _contracts(rng, ids, first)
+    return {"events": _events(rng, ids, first), "customers": people, "contracts": contracts}
 
 
-def _contracts(ids, born, stay, rng) -> pl.DataFrame:
-    """One to four terms each, with gaps of minus ten to ninety days between them."""
-    rows = []
-    for name, start, length in zip(ids, born, stay, strict=True):
-        begin = max(int(start), 0)
-        starts = set()
-        for _ in range(rng.integers(1, 5)):
-            end = begin + int(rng.integers(1, max(2, length)))
-            is_open, booked = rng.random() < 0.2, end + int(rng.integers(-60, 30))
-            if begin not in starts:
-                rows.append((name, begin, None if is_open else end, None if is_open else booked))
-            starts.add(begin)
-            begin = max(end + int(rng.integers(-10, 90)), begin + 1)
-    frame = pl.DataFrame(rows, ["customer_id", "started", "ended", "booked"], orient="row")
-    day = pl.col("started", "ended", "booked").cast(pl.Int64)
-    cause = rng.choice(["voluntary", "payment failure", "moved"], len(rows))
-    return frame.with_columns(
-        (pl.lit(BEGIN.date()) + pl.duration(days=day)).name.keep(),
-        cause=pl.when(pl.col("ended").is_not_null()).then(pl.Series(cause)),
-        plan=pl.Series(rng.choice(["basic", "plus"], len(rows))),
-        amount=pl.Series(rng.integers(500, 9_900, len(rows)) / 100),
-    ).with_columns(booked=pl.max_horizontal("booked", "started"))
+def _drawn(rng: np.random.Generator, values: list, n: int) -> pl.Series:
+    return pl.Series(values)[rng.integers(0, len(values), n)]
 
 
-def book(root: Path, engine: str, where: str, tables: dict[str, pl.DataFrame]) -> Book:
-    """A book of ``tables`` in an ``engine``; ``where`` is the address of a server, where it has
-    one."""
-    settings = {"timezone": "America/New_York", "snapshot_date": SNAPSHOT}
-    if not engine.startswith("spark"):
-        return inputs.put(root, where or engine, tables, **settings)
-    servers.load(root / "lake", tables)
-    places = {name: f"{root}/lake/{name}.parquet" for name in tables}
-    return inputs.book(places, source={"kind": "spark", "url": where}, **settings)
+def _known(values: pl.Series, known: np.ndarray) -> pl.Series:
+    """``values`` where ``known``, else null."""
+    return pl.select(pl.when(pl.Series(known)).then(values)).to_series()
 
 
-def queries(source: sources.Source) -> dict[str, object]:
-    """Every table of the definition as a lazy frame on the engine of ``source``."""
-    own = {
-        name: nw.from_native(frame).lazy().filter(KEPT).drop(KEPT).to_native()
-        for name, frame in source.tables.items()
-    }
-    plain = nw.from_native(own["events"]).select(*promises.PROMISES["events"].columns).to_native()
-    known = activity.until(plain, DAY)
-    acts = activity.activity(known)
-    found = {"activity": acts, "habits": activity.habits(known), "baskets": activity.baskets(known)}
-    people = own["customers"]
-    months = nw.from_native(known).select(month=calendar.month("day")).unique().to_native()
-    for kind, churn in KINDS.items():
-        made = task.derive(acts, people, own["contracts"], churn, DAY)
-        made = {name: nw.to_native(frame, pass_through=True) for name, frame in made.items()}
-        starts = cohorts.starts(made["spells"])
-        active = cohorts.active_months(acts, churn.activity)
-        if kind == "contract":
-            active = cohorts.months_in_force(made["spells"], months, snapshot_day=DAY)
-        made["returns"] = spells.returns(
-            made["spells"], snapshot_day=DAY, after_days=churn.after_days
+def _dates(days: np.ndarray, known: np.ndarray) -> pl.Series:
+    return _known(pl.Series(days.astype(np.int32)).cast(pl.Date), known)
+
+
+def _events(rng: np.random.Generator, ids: pl.Series, first: np.ndarray) -> pl.DataFrame:
+    whose = np.repeat(np.arange(len(ids)), rng.geometric(1 / 8, len(ids)))
+    day = np.maximum(first[whose], FIRST_DAY) + rng.exponential(90, len(whose)).astype(int)
+    whose, day = whose[day <= LAST_DAY], day[day <= LAST_DAY]
+    n = len(whose)
+    second = rng.integers(4 * 3600, 86_400, n)  # in no hour that clocks skip
+    at = day * 86_400_000_000 + second * 1_000_000 + rng.integers(0, 1_000_000, n)
+    kind = _drawn(rng, ["purchase"] * 14 + ["visit"] * 5 + ["call"], n)
+    orders = pl.Series([f"o{number}" for number in rng.integers(0, n // 2 + 1, n)])
+    return pl.DataFrame(
+        {
+            "customer_id": ids[whose],
+            "at": pl.Series(at).cast(pl.Datetime("us")),
+            "kind": kind,
+            "order_id": _known(orders, rng.random(n) < 0.7),
+            "amount": _known(pl.Series(rng.integers(0, 50_000, n) / 100), kind == "purchase"),
+            "product": _drawn(rng, [None, *(f"p{number}" for number in range(30))], n),
+            "category": _drawn(rng, ["tea", "Käse", "coffee, black", 'a "cup"', None], n),
+            "channel": _drawn(rng, ["web", "shop", "app", None], n),
+        }
+    )
+
+
+def _contracts(rng: np.random.Generator, ids: pl.Series, first: np.ndarray) -> pl.DataFrame:
+    n, started, here, rows = len(ids), first, np.ones(len(ids), dtype=bool), []
+    for _ in range(3):
+        ended = started + rng.choice([1, 30, 180, 365], n)
+        is_over = rng.random(n) < 0.7
+        term = pl.DataFrame(
+            {
+                "customer_id": ids,
+                "started": _dates(started, here),
+                "ended": _dates(ended, is_over),
+                "booked": _dates(ended - rng.integers(-20, 20, n), is_over & (rng.random(n) < 0.5)),
+                "cause": _known(_drawn(rng, ["voluntary", "payment"], n), is_over),
+                "plan": _drawn(rng, ["basic", "plus", None], n),
+                "amount": np.round(rng.uniform(0, 99, n), 2),
+            }
         )
-        made["cohort counts"] = cohorts.active_counts(starts, active)
-        found |= {f"{name} ({kind})": frame for name, frame in made.items()}
-        found[f"breaks of spells ({kind})"] = _breaks("spells", made["spells"], "end_day")
-    found["breaks of events"] = _breaks("events", own["events"], "amount_cents")
-    return found
+        rows.append(term.filter(pl.Series(here)))
+        here = here & is_over & (rng.random(n) < 0.7)
+        started = ended + rng.choice([0, 1, 29, 30, 31, 200], n)
+    return pl.concat(rows)
 
 
-def _breaks(table: str, frame, column: str):
-    """How many rows break each rule of a table, once every value of ``column`` is spoilt."""
-    spoilt = nw.from_native(frame).lazy().with_columns((-nw.col(column)).alias(column))
-    promise = promises.PROMISES[table]
+def broken(events: pl.DataFrame) -> pl.DataFrame:
+    """Events of which some break a rule each; which, goes by their place alone."""
+    place, night = pl.int_range(pl.len()), pl.lit(datetime(2024, 3, 31, 2, 30))
+    for number, name, value in (
+        (97, "customer_id", None),
+        (101, "amount", -pl.col("amount") - 1),
+        (89, "kind", None),
+        (103, "channel", pl.lit("x<SCRIPT>")),
+        (107, "at", None),
+        (109, "customer_id", pl.concat_str(pl.lit(" "), "customer_id")),
+        (113, "amount", None),
+        (127, "amount", pl.lit(1e14)),
+        (131, "at", pl.lit(datetime(1969, 7, 20, 20, 17))),
+        (137, "at", night),
+    ):
+        changed = pl.when(place % number == 0).then(value).otherwise(name).alias(name)
+        events = events.with_columns(changed)
+    return events
+
+
+@contextmanager
+def opened(engine: str, root: Path, place: str, tables: dict[str, pl.DataFrame]) -> Iterator:
+    """A `Source` of ``tables``, which are put into the engine at ``place`` (an address or "")."""
+    settings, names, session = {}, {name: name for name in tables}, nullcontext()
+    if engine == "duckdb":
+        root.mkdir(parents=True, exist_ok=True)
+        servers.load(root / "world.duckdb", tables)
+        settings = {"kind": "duckdb", "file": "world.duckdb"}
+    elif engine == "postgres":
+        servers.load(place, tables)
+        settings = {"kind": "postgres", "url": place}
+    else:
+        servers.load(root, tables)
+        names = {name: str(root / f"{name}.parquet") for name in tables}
+        settings = {"kind": "files"}
+        if engine != "files":
+            settings, session = {"kind": "spark", "url": place}, servers.spark_session(place)
+    given = book(names, source=settings, timezone=ZONE)
+    with session, sources.read(given, root, root / "spool") as source:
+        yield source
+
+
+def made(tables: dict[str, object]) -> dict[str, nw.LazyFrame]:
+    """Every table of a refresh, and the counts of its cohorts and promises, lazy where they lie."""
+    events, kept = known(tables["events"])
+    plain = events.select(*promises.PROMISES["events"].columns)
+    people = lazy(tables["customers"])
+    people = people.drop(n for n in people.collect_schema() if n.startswith(("fault", "kept")))
+    terms = lazy(activity.until(tables["contracts"], DAY, "started_day"))
+    terms = terms.select(*promises.PROMISES["contracts"].columns)
+    acts = activity.activity(plain)
+    every_month = lazy(cohorts.active_months(acts, [])).select("month").unique()
+    found = {
+        "activity": acts,
+        "habits": activity.habits(plain),
+        "baskets": activity.baskets(plain),
+        "breaks": rules.breaks(events, kept),
+    }
+    for kind, churn in CHURNS.items():
+        derived = task.derive(acts, people, terms, churn, DAY)
+        starts = cohorts.starts(derived["spells"])
+        months = (
+            cohorts.active_months(acts, churn.activity)
+            if kind == "activity"
+            else cohorts.months_in_force(derived["spells"], every_month, snapshot_day=DAY)
+        )
+        further = {
+            "returns": spells.returns(
+                derived["spells"], snapshot_day=DAY, after_days=churn.after_days
+            ),
+            "broken spells": _broken_spells(lazy(derived["spells"])),
+            "starts": starts,
+            "months": months,
+            "counts": cohorts.active_counts(starts, months),
+        }
+        found |= {f"{name} ({kind})": frame for name, frame in (derived | further).items()}
+    return {name: lazy(frame) for name, frame in found.items()}
+
+
+def _broken_spells(stretches: nw.LazyFrame) -> nw.LazyFrame:
+    """How many spells break each rule of their promise once every end is before its start."""
+    spoilt = stretches.with_columns(end_day=-nw.col("end_day"))
+    promise = promises.PROMISES["spells"]
     return rules.breaks(spoilt, rules.row_rules(spoilt.collect_schema(), promise))
 
 
-def built(root: Path, given: Book) -> Iterator[tuple[str, pl.DataFrame, float]]:
-    """Every table of ``queries``, sorted, with the seconds that its engine took."""
-    with sources.read(given, root, root / "spool") as source:
-        for name, query in queries(source).items():
-            begun = time.perf_counter()
-            frame = sources.collected(source, {name: query})[name]
-            seconds = time.perf_counter() - begun
-            yield name, frame.sort(frame.columns, nulls_last=True), seconds
+def lazy(frame) -> nw.LazyFrame:
+    return nw.from_native(frame, pass_through=False).lazy()
+
+
+def known(events) -> tuple[nw.LazyFrame, list[rules.Rule]]:
+    """Events up to the snapshot, and the rules that each of them keeps."""
+    frame = lazy(activity.until(events, DAY)).drop(sources.KEPT)
+    kept = rules.row_rules(frame.collect_schema(), promises.PROMISES["events"])
+    return frame, [*kept, *promises.on_the_clocks(ZONE)]
+
+
+def reference(tables: dict[str, pl.DataFrame], root: Path) -> dict[str, pl.DataFrame]:
+    """Every table by Polars in memory, in the order of `in_order`."""
+    with opened("files", root, "", tables) as source:
+        held = {name: frame.collect().lazy() for name, frame in source.tables.items()}
+    return {name: in_order(nw.to_native(frame).collect()) for name, frame in made(held).items()}
+
+
+def in_order(frame: pl.DataFrame) -> pl.DataFrame:
+    """Rows in one order, as engines keep none."""
+    return frame.sort(frame.columns, nulls_last=True)
+
+
+def timed(
+    source: sources.Source,
+    say: Callable[[str, float, pl.DataFrame], None],
+    only: Iterable[str] = (),
+) -> None:
+    """Make every table (or ``only`` some) where ``source`` lies, and say how long each took."""
+    for name, frame in made(source.tables).items():
+        if only and name not in only:
+            continue
+        begun = time.perf_counter()
+        found = sources.collected(source, {name: frame})[name]
+        say(name, time.perf_counter() - begun, in_order(found))

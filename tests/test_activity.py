@@ -11,15 +11,15 @@ from polars.testing import assert_frame_equal
 from retention.tables import activity, calendar, demo
 
 EVENTS = drawn("""
-    | customer_id | day | second | kind     | order_id | amount_cents | product | category | channel |
-    | ann         | 4   | 32400  | purchase | o1       | 100          | tea     | drinks   | web     |
-    | ann         | 4   | 35999  | purchase | o1       | 250          | cup     |          | web     |
-    | ann         | 4   | 61200  | purchase | o2       | 0            | tea     | drinks   | shop    |
-    | ann         | 4   | 61201  | visit    |          |              |         |          | web     |
-    | ann         | 7   |        | visit    |          |              | tea     |          |         |
-    | bob         | 4   | 32400  | purchase |          | 500          |         | drinks   | web     |
-    | bob         | 4   | 32400  | purchase |          | 700          |         | drinks   | web     |
-    | bob         | 11  | 86399  | purchase |          | 10           |         |          | web     |
+  | customer_id | day | second | kind     | order_id | amount_cents | product | category | channel |
+  | ann         | 4   | 32400  | purchase | o1       | 100          | tea     | drinks   | web     |
+  | ann         | 4   | 35999  | purchase | o1       | 250          | cup     |          | web     |
+  | ann         | 4   | 61200  | purchase | o2       | 0            | tea     | drinks   | shop    |
+  | ann         | 4   | 61201  | visit    |          |              |         |          | web     |
+  | ann         | 7   |        | visit    |          |              | tea     |          |         |
+  | bob         | 4   | 32400  | purchase |          | 500          |         | drinks   | web     |
+  | bob         | 4   | 32400  | purchase |          | 700          |         | drinks   | web     |
+  | bob         | 11  | 86399  | purchase |          | 10           |         |          | web     |
 """)
 
 

@@ -312,3 +312,130 @@ def test_a_book_of_files_names_the_tables_its_kind_needs(workbook, kind, table):
         text = text.replace("  events: data/events.csv\n", "")
     said = message(workbook, text)
     assert said == f"params/mine.yaml:3: tables.{table}: missing; this key is needed"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        (
+            "snapshot_date",
+            "columns:\n  events:\n    customer: user\nsnapshot_date",
+            8,
+            "columns.events.customer: not one of our columns; did you mean 'customer_id'?",
+        ),
+        (
+            "snapshot_date",
+            "columns:\n  events: {at: [day, hour]}\nsnapshot_date",
+            7,
+            "columns.events.at: expected one column; only an amount may be the product of two",
+        ),
+        (
+            "snapshot_date",
+            "columns:\n  events: {amount: [a, b, c]}\nsnapshot_date",
+            7,
+            "columns.events.amount: expected the name of a column, or for an amount the names of t",
+        ),
+        ("kind: files", "kind: files, delimiter: ';;'", 2, "source.delimiter: string should have"),
+        ("kind: files", "kind: files, encoding: cp-12", 2, "source.encoding: not an encoding; exp"),
+        (
+            "kind: files",
+            "kind: files, decimal: ';'",
+            2,
+            "source.decimal: should be '.' or ',', got",
+        ),
+        (
+            "kind: files",
+            "kind: files, date_format: '%d.%m.'",
+            2,
+            "source.date_format: expected a format with a year, such as %d.%m.%Y",
+        ),
+        (
+            "kind: files",
+            "kind: files, delimitr: ';'",
+            2,
+            "source.delimitr: unknown key; did you mean 'delimiter'?",
+        ),
+        ("snapshot_date", "only: {a: []}\nsnapshot_date", 6, "only.a: expected a value, a list"),
+        (
+            "snapshot_date",
+            "only: {a: {atleast: 1}}\nsnapshot_date",
+            6,
+            "{at_least: x, below: y} or",
+        ),
+        ("snapshot_date", "only: {a: {at_least: x}}\nsnapshot_date", 6, "only.a: expected a value"),
+        ("snapshot_date", "only: {a: }\nsnapshot_date", 6, "only.a: expected a value, a list of"),
+        (
+            "snapshot_date",
+            "attributes: region\nsnapshot_date",
+            6,
+            "attributes: should be a valid l",
+        ),
+        (
+            "snapshot_date",
+            "keep: 0\nsnapshot_date",
+            6,
+            "keep: should be greater than or equal to 1",
+        ),
+    ],
+)
+def test_a_fault_in_a_book_of_files_is_named_with_its_line(workbook, old, new, line, words):
+    assert SHOP.count(old) == 1
+    said = message(workbook, SHOP.replace(old, new))
+    assert said.startswith(f"params/mine.yaml:{line}: ")
+    assert words in said
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("{kind: duckdb}", "source.file: missing; this key is needed"),
+        ("{kind: duckdb, file: none.duckdb}", "source.file: no such file: none.duckdb"),
+        ("{kind: postgres}", "source.url: missing; this key is needed"),
+        ("{kind: postgres, url: hunter2}", "source.url: expected env:NAME, postgresql:"),
+        ("{kind: postgres, url: 'postgres://me:hunter2@host/shop'}", "write password: env:NAME"),
+        (
+            "{kind: postgres, url: 'postgres://me@host/shop', password: hunter2}",
+            "source.password: expected env:NAME, the environment variable that holds the password",
+        ),
+        ("{kind: spark, url: hunter2}", "source.url: expected env:NAME, "),
+        ("{kind: spark, url: 'sc://host', password: hunter2}", "source.password: unknown key"),
+    ],
+)
+def test_a_fault_of_a_database_is_named_without_what_may_be_a_secret(workbook, source, words):
+    said = message(workbook, SHOP.replace("{kind: files}", source))
+    assert said.startswith("params/mine.yaml:2: source")
+    assert "hunter2" not in said
+    assert words in said
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{kind: files, delimiter: ';', encoding: cp1252, decimal: ',', date_format: '%d.%m.%Y'}",
+        "{kind: duckdb, file: data/events.csv}",
+        "{kind: postgres, url: 'postgresql://me@host:5432/shop', password: 'env:SHOP'}",
+        "{kind: postgres, url: 'env:SHOP'}",
+        "{kind: spark, url: 'sc://host:15002'}",
+        "{kind: spark, url: 'local[2]'}",
+    ],
+)
+def test_every_kind_of_source_is_read(workbook, source):
+    assert load(workbook, SHOP.replace("{kind: files}", source)).source.kind in source
+
+
+def test_a_book_may_say_which_customers_which_columns_and_how_many_to_keep(workbook):
+    more = "only: {country: [DE, AT], size: {at_least: 1}}\nattributes: [country]\nkeep: 3\n"
+    columns = "columns: {events: {amount: [quantity, price]}}\n"
+    book = load(workbook, SHOP + more + columns)
+    assert book.only["country"] == ["DE", "AT"]
+    assert book.only["size"] == books.Range(at_least=1)
+    assert (book.attributes, book.keep) == (["country"], 3)
+    assert book.columns["events"]["amount"] == ["quantity", "price"]
+    assert books.Book.model_validate_json(book.model_dump_json()) == book
+
+
+def test_a_demo_brings_its_own_tables(workbook):
+    for key in ("tables: {events: a.csv}", "columns: {events: {at: b}}", "only: {a: 1}"):
+        said = message(workbook, f"{WHOLE}{key}\n")
+        assert "a demo source brings its own tables; leave this key out" in said

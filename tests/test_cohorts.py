@@ -8,28 +8,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retention.analysis import cohorts
-from retention.book import Book, Churn
-from retention.tables import activity, calendar, demo, sources, spells
+from retention.book import Churn
+from retention.tables import activity, calendar, demo, spells
 
 PURCHASES = Churn(kind="activity", activity=["purchase"], after_days=180)
 SNAPSHOT = date(1998, 6, 30)
 
 
 def cdnow_retention(file: str) -> pl.DataFrame:
-    book = Book.model_validate(
-        {
-            "title": "CDNOW",
-            "source": {"kind": "demo", "data": "cdnow"},
-            "snapshot_date": SNAPSHOT,
-            "churn": PURCHASES.model_dump(),
-        }
-    )
+    at = pl.col("at").cast(pl.Int32).cast(pl.Int64)
     raw = demo.cdnow(file)
-    events, customers = (
-        sources.adapt(raw[table], table, book, "CDNOW").collect()
-        for table in ("events", "customers")
+    events = raw["events"].select(
+        "customer_id", "kind", day=at, order_id=pl.lit(None, pl.String), amount_cents=pl.lit(0)
     )
-    days = activity.activity(events)
+    started = pl.col("started").cast(pl.Int32).cast(pl.Int64)
+    customers = raw["customers"].select("customer_id", started_day=started).collect()
+    days = activity.activity(events).collect()
     stretches = spells.from_activity(
         days, customers, kinds=["purchase"], snapshot_day=calendar.day_of(SNAPSHOT), after_days=180
     )

@@ -166,28 +166,25 @@ def test_dates_are_read_as_the_book_says_they_are_written(
 
 @TEXTS
 @pytest.mark.parametrize(
-    ("values", "rule", "n", "shape"),
+    ("values", "expected"),
     [
-        (["2025-06-01", "30.06.2025", "soon"], "can be read as a date such as", 2, "99.99.9999"),
-        (["2025-06-01", "2025-02-30", "2025-06-01"], "can be read as a date", 1, "9999-99-99"),
-        (["1719705600", "1719705600", "1719705600"], "can be read as a date", 3, "9999999999"),
+        (["2025-06-01", "30.06.2025", "soon"], ("can be read as a date such as", 2, "99.99.9999")),
+        (["2025-06-01", "2025-02-30", "2025-06-01"], ("can be read as a date", 1, "9999-99-99")),
+        (["1719705600", "1719705600", "1719705600"], ("can be read as a date", 3, "9999999999")),
         (
             ["2025-06-01 25:00", "2025-06-01", "2025-06-01"],
-            "can be read as a date",
-            1,
-            "9999-99-99 99:99",
+            ("can be read as a date", 1, "9999-99-99 99:99"),
         ),
         (
             ["2025-06-01T12:00:00Z", "2025-06-01T12:00:00", "2025-06-01"],
-            "carries a zone, as other values do",
-            1,
-            "9999-99-99a99:99:99",
+            ("carries a zone, as other values do", 1, "9999-99-99a99:99:99"),
         ),
     ],
 )
 def test_dates_that_cannot_be_read_are_counted_and_their_shape_is_shown(
-    tmp_path, form, values, rule, n, shape
+    tmp_path, form, values, expected
 ):
+    rule, n, shape = expected
     said = message(tmp_path, form, BERLIN, events=change(EVENTS, at=values))
     rows = f"{n} row breaks it" if n == 1 else f"{n} rows break it"
     assert said.startswith(f"data/events.{form}: at: promise broken: 'at {rule}")

@@ -161,6 +161,11 @@ def test_a_column_whose_values_do_not_fit_is_passed_over():
         mapped("events", user=["a"], at=["soon"])
 
 
+def test_no_column_is_two_of_ours():
+    said = {"customer_id": "order"}
+    assert mapped("events", said, order=["a"], at=["2024-01-01"])[0] == said | {"at": "at"}
+
+
 def test_an_id_is_the_customers_in_the_customers_table_alone():
     assert mapped("customers", id=[1])[0] == {"customer_id": "id"}
     with pytest.raises(Refused, match="no column is found for 'customer_id'"):

@@ -25,7 +25,7 @@ MODULES = {
     )
     for file in sorted(PACKAGE.rglob("*.py"))
 }
-BUDGET = 4_000  # lines of code, without docstrings, blanks and comments
+BUDGET = 5_500  # lines of code, without docstrings, blanks and comments
 
 LEAVES = ("errors", "intervals", "notebooks", "book")
 LAYERS = ("tables", "analysis", "pages", "refresh")
@@ -363,7 +363,11 @@ PLANTED = [
     (engines, "tables.sources", "def f():\n    import ibis.expr.datatypes as types"),
     (engines, "analysis.risk", "from pyspark.sql import functions"),
     (engines, "tables.files", "import duckdb"),
-    (engines, "refresh.plan", "def f():\n    with psycopg() as x:\n        from psycopg import sql"),
+    (
+        engines,
+        "refresh.plan",
+        "def f():\n    with psycopg() as x:\n        from psycopg import sql",
+    ),
     (engines, "tables.sources", "import polars as pl\nx = pl.scan_parquet(file)"),
     (engines, "tables.task", "import polars\nx = polars.read_csv(file)"),
     (engines, "tables.task", "from polars import read_database as get"),

@@ -91,3 +91,10 @@ def test_quartiles_of_too_few_are_left_out():
     )
 
     assert lifecycle.quartiles(frame, min_cell=3).is_empty()
+
+
+def test_the_headline_names_the_largest_stage_that_is_shown():
+    shares = pl.DataFrame({"lifecycle": ["gone", "new", "silent"], "share": [0.5, 0.2, None]})
+    assert lifecycle.headline(shares) == "Gone is the largest stage"
+    hidden = shares.with_columns(share=pl.lit(None, pl.Float64))
+    assert lifecycle.headline(hidden) == "Every stage is too small to be shown"

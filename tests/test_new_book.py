@@ -105,14 +105,15 @@ def test_lines_of_invoices_become_a_book_that_reads_them(workbook):
 
 
 def test_a_book_proposed_is_refreshed_as_it_is(workbook):
-    file = save(lines(), "lines")
+    each = [pl.concat_str("CustomerID", pl.lit(branch)) for branch in ("n", "e", "s", "w")]
+    file = save(pl.concat(lines().with_columns(CustomerID=one) for one in each), "lines")
     made = retention(workbook, "new-book", "mine", "--events", file, "--timezone=Europe/London")
     assert (made.returncode, made.stderr) == (0, "")
     done = retention(workbook, "refresh", "mine")
     assert done.returncode == 0, done.stderr
-    assert (
-        workbook / "reports" / "mine" / str(books.load("mine", workbook).snapshot_date)
-    ).is_dir()
+    day = books.load("mine", workbook).snapshot_date
+    assert (workbook / "reports" / "mine" / str(day) / "index.html").is_file()
+    assert made.stdout.endswith(f"  make refresh BOOK=mine\n  open reports/mine/{day}/index.html\n")
 
 
 def test_a_german_export_is_read(workbook):
@@ -289,6 +290,14 @@ def test_a_book_whose_refresh_would_be_refused_is_not_written(workbook):
     assert refused(workbook, events=save(nobody, "lines")).endswith("nothing was written")
 
 
+def test_what_no_refresh_would_load_does_not_stay(workbook, monkeypatch):
+    def refuse(*_):
+        raise Refused("no such book")
+
+    monkeypatch.setattr(books, "load", refuse)
+    assert refused(workbook, events="data/events.csv") == "no such book"
+
+
 def test_refunds_of_a_kind_of_their_own_are_left_out_by_their_kind(workbook):
     events = shop()["events"]
     more = [
@@ -343,7 +352,9 @@ def test_postgresql_is_named_by_its_variable(workbook, postgres, monkeypatch):  
     ],
 )
 def test_a_secret_is_never_written_and_never_said(workbook, monkeypatch, url):
-    assert SECRET not in refused(workbook, url, events="orders")
+    message = refused(workbook, url, events="orders")
+    assert SECRET not in message
+    assert message.startswith(("--source holds a secret", "--source: the address"))
     monkeypatch.setenv("SHOP_DB", url)
     if not url.startswith("sc:"):
         assert SECRET not in refused(workbook, "env:SHOP_DB", events="orders")

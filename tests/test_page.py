@@ -147,7 +147,7 @@ def test_all_code_is_folded_and_cells_that_show_nothing_add_no_fold():
     folds = [fold.pre.text for fold in soup.find_all("details", class_="code")]
     assert folds[0] == "from retention.pages import charts, findings\n\nfindings.say(...)  # <b>\n"
     assert folds[-1] == "write_table(curves)\n"
-    assert len(folds) == 3 + 7 + 1
+    assert len(folds) == 3 + 8 + 1
     assert not any('refresh = "cdnow' in fold for fold in folds)
     assert not any(fold.has_attr("open") for fold in soup.find_all("details"))
 

@@ -31,10 +31,10 @@ def test_no_published_table_promises_customers(table):
 
 
 KEPT = drawn("""
-    | customer_id | day | second | kind     | order_id | amount_cents | product | category | channel |
-    | ann         | 5   | 86399  | purchase | o        | 1            | tea     | drinks   | web     |
-    | bob         | 4   |        | purchase |          | 2            |         |          |         |
-    | bob         | 0   | 0      | visit    |          |              |         |          |         |
+  | customer_id | day | second | kind     | order_id | amount_cents | product | category | channel |
+  | ann         | 5   | 86399  | purchase | o        | 1            | tea     | drinks   | web     |
+  | bob         | 4   |        | purchase |          | 2            |         |          |         |
+  | bob         | 0   | 0      | visit    |          |              |         |          |         |
 """)
 
 

@@ -168,11 +168,7 @@ def test_examples_name_nobody_and_no_text():
 
 def test_examples_of_what_could_not_be_read_show_its_shape_alone():
     frame = pl.DataFrame(
-        {
-            "customer_id": ["ann", "bob"],
-            "day": [None, 4],
-            FAULT + "day": ["unread|99.aaa", None],
-        },
+        {"customer_id": ["ann", "bob"], "day": [None, 4], FAULT + "day": ["unread|99.aaa", None]},
         schema={"customer_id": pl.String, "day": pl.Int64, FAULT + "day": pl.String},
     )
     promise = rules.promise("a test", "in", "customer_id* text, day whole", unique=False)

@@ -10,11 +10,9 @@ from drawing import day, save
 from inputs import (
     ALL,
     BERLIN,
-    CONTRACTS,
     CUSTOMERS,
     EVENTS,
     FORMS,
-    SECRET_ID,
     TYPED,
     arrived,
     book,
@@ -255,19 +253,18 @@ def test_a_mapped_column_that_is_missing_is_named_as_the_user_names_it(tmp_path,
 
 @TYPED
 @pytest.mark.parametrize(
-    ("table", "column", "values", "words"),
+    ("where", "values", "words"),
     [
-        ("events", "customer_id", [1.0, 2.0, 3.0], "should hold ids (text or integers), is float"),
-        ("events", "at", [1, 2, 3], "should hold dates or times, is int64"),
-        ("events", "amount", [True, False, True], "should hold amounts, is boolean"),
-        ("contracts", "started", [1.5, 2.5], "should hold dates or times, is float64"),
-        ("contracts", "amount", [date(2025, 1, 1)] * 2, "should hold amounts, is date"),
-        ("customers", "region", [["a"], ["b"]], "which no analysis can use; leave it out"),
+        ("events.customer_id", [1.0, 2.0, 3.0], "should hold ids (text or integers), is float"),
+        ("events.at", [1, 2, 3], "should hold dates or times, is int64"),
+        ("events.amount", [True, False, True], "should hold amounts, is boolean"),
+        ("contracts.started", [1.5, 2.5], "should hold dates or times, is float64"),
+        ("contracts.amount", [date(2025, 1, 1)] * 2, "should hold amounts, is date"),
+        ("customers.region", [["a"], ["b"]], "which no analysis can use; leave it out"),
     ],
 )
-def test_a_column_of_the_wrong_type_is_named_with_its_type(
-    tmp_path, form, table, column, values, words
-):
+def test_a_column_of_the_wrong_type_is_named_with_its_type(tmp_path, form, where, values, words):
+    table, _, column = where.partition(".")
     said = message(tmp_path, form, **ALL | {table: change(ALL[table], **{column: values})})
     assert f"{place(form, table)}: column {column!r} " in said
     assert words in said.lower()

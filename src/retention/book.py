@@ -33,6 +33,10 @@ EXPECTED = {  # keys of a source, for the message
     "url": "env:NAME, postgresql://user@host:port/database, sc://host:port or local[2]",
     "date_format": "a format with a year, such as %d.%m.%Y",
 }
+ONE_OF = {  # where a value may have several forms: how deep it stands, and all forms at once
+    ("only",): (2, "expected a value, a list of values, {at_least: x, below: y} or {known: true}"),
+    ("columns",): (3, "expected the name of a column, or for an amount the names of two in [ ]"),
+}
 PAIR = Field(min_length=2, max_length=2)  # amount: [quantity, unit_price] are multiplied
 
 
@@ -243,11 +247,13 @@ def _fault(fault) -> tuple[tuple[str, ...], str]:
     place = tuple(str(part) for part in fault["loc"] if part not in tags)
     kind, given = fault["type"], fault["input"]
     source = next((SOURCES[tag] for tag in fault["loc"] if tag in SOURCES), Files)
+    depth, words = ONE_OF.get(fault["loc"][:1], (len(place) + 1, ""))
+    if len(place) >= depth:
+        return place[:depth], words
     known = {(): Book, ("churn",): Churn, ("source",): source}.get(place[:-1])
-    if kind == "extra_forbidden":
-        return place, f"unknown key{notebooks.nearest(place[-1], known.model_fields)}"
-    if kind == "literal_error" and "[key]" in fault["loc"]:
-        return place, f"unknown key{notebooks.nearest(place[-1], COLUMNS)}"
+    if kind == "extra_forbidden" or (kind == "literal_error" and "[key]" in fault["loc"]):
+        names = known.model_fields if kind == "extra_forbidden" else COLUMNS
+        return place, f"unknown key{notebooks.nearest(place[-1], names)}"
     if kind in ("missing", "union_tag_not_found"):
         place = place if kind == "missing" else (*place, "kind")
         return place, "missing; this key is needed"

@@ -78,6 +78,14 @@ def quartiles(customers: pl.DataFrame, min_cell: int) -> pl.DataFrame:
     )
 
 
+def headline(shares: pl.DataFrame) -> str:
+    """The largest stage whose share is shown, in a sentence."""
+    shown = shares.drop_nulls("share").sort("share", "lifecycle")
+    if shown.is_empty():
+        return "Every stage is too small to be shown"
+    return f"{shown['lifecycle'][-1].capitalize()} is the largest stage"
+
+
 def shares(customers: pl.DataFrame, confidence: float = 0.95) -> pl.DataFrame:
     """How many customers are in each stage, and who carries the amount of the last year.
 

@@ -90,6 +90,7 @@ def _source(words: str, root: Path) -> dict[str, str]:
     url = databases.secret(words, "url")
     try:
         split = urlsplit(url)
+        split.port  # noqa: B018 (a password with a / in it would stand there: ValueError)
         hidden = split.password or ";" in url or "password" in parse_qs(split.query)
     except ValueError:
         raise Refused("--source: the address cannot be read") from None

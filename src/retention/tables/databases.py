@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import polars as pl
 
@@ -66,7 +66,9 @@ def honest(place: str, kind: str = ""):
         name, said = type(error).__name__, str(error).strip().partition("\n")[0]
         what = {"TableNotFound": "there is no such table, or no right to see it"}
         what["ValueError"] = "the address is not written as one"  # what is said may hold a secret
-        raise Refused(f"{place}: cannot be read: {what.get(name, _without_values(said))}") from None
+        mend = "; make a view that writes null for infinite dates" if "infinit" in said else ""
+        what = what.get(name, _without_values(said))
+        raise Refused(f"{place}: cannot be read: {what}{mend}") from None
 
 
 def _without_values(said: str) -> str:
@@ -102,8 +104,8 @@ def _postgres(book: Book, root: Path) -> tuple[object, Callable[[str], object]]:
     if not str(where["host"]).startswith("/"):
         _answers(where["host"], int(where["port"]))
     connection = ibis.postgres.connect(
-        user=url.username,
-        password=url.password or secret(book.source.password, "password") or None,
+        user=unquote(url.username or "") or None,
+        password=unquote(url.password or "") or secret(book.source.password, "password") or None,
         database=url.path.strip("/"),
         **where | {"options": "-c TimeZone=UTC -c default_transaction_read_only=on"},
     )

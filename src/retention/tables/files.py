@@ -18,8 +18,10 @@ CLOCK = ("%H:%M", "%H:%M:%S%.f")
 TIMES = tuple(f"%Y-%m-%d{between}{clock}" for between in " T" for clock in CLOCK)
 ZONED = tuple(f"{form}%#z" for form in TIMES)
 WHOLE = r"^-?(0|[1-9]\d{0,14})$"
+MORE_FIELDS = "than the header has; quote values that hold the delimiter"
 COMMA = r"^[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?$"  # a point stands before three digits alone
 DOUBLE = re.compile(r"(.*)_duplicated_\d+")  # what Polars makes of a name that occurs twice
+VALUE = re.compile(r"[\dTZ.,:/ +-]*\d[\dTZ.,:/ +-]*")  # of a row, not the name of a column
 MOST = 1e13  # an amount beyond this is a fault, and could not be added up in whole cents
 
 
@@ -62,8 +64,34 @@ def unreadable(place: str, root: Path):
         said = getattr(error, "strerror", None) or str(error)
         if "utf-8" in said and (where := not_utf8(matches(root, place))):
             raise Refused(where) from None
+        if "schema" in said or "column" in said:
+            _require_alike(place, matches(root, place))
         what = said.partition("\n")[0].partition(": [")[0].partition("could not parse `")[0]
+        what = what.replace("than defined in 'Schema'", MORE_FIELDS).replace(f"{root}/", "")
         raise Refused(f"{place}: cannot be read: {what or 'a quote is not closed'}") from None
+
+
+def _require_alike(place: str, files: list[Path]) -> None:
+    """Refuse files of one table whose headers, or Parquet columns, differ."""
+    for file in files[1:]:
+        one, other = _head(files[0]), _head(file)
+        names = ", ".join(
+            sorted({name for name, _ in one ^ other} if file.suffix != ".csv" else ())
+        )
+        if one != other:
+            raise Refused(
+                f"{place}: cannot be read: {file.name} has other columns than {files[0].name}"
+                + (f" ({names})" if names else "")
+                + "; files of one table need the same columns, of the same types"
+            )
+
+
+def _head(file: Path) -> set[tuple[object, object]]:
+    """The header of a CSV file, whatever its letters; the columns and types of a Parquet file."""
+    if file.suffix != ".csv":
+        return set(pl.read_parquet_schema(file).items())
+    with file.open("rb") as stream:
+        return {(0, stream.readline().strip())}
 
 
 def _scan(book: Book, root: Path, table: str, spool: Path) -> pl.LazyFrame:
@@ -78,16 +106,36 @@ def _scan(book: Book, root: Path, table: str, spool: Path) -> pl.LazyFrame:
     texts = [_as_utf8(file, book.source, spool / f"{n}.csv") for n, file in enumerate(files)]
     frame = pl.scan_csv(texts, infer_schema=False, separator=book.source.delimiter)
     names = frame.collect_schema().names()
+    if any("\r" in name for name in names):
+        raise Refused(f"{place}: lines end in a carriage return alone; end them in a line feed")
+    parts = {part for name in names for part in re.split(r"[;\t|]", name)}
+    if not parts & _looked_for(book, table) and any(map(VALUE.fullmatch, parts)):
+        raise Refused(f"{place}: the first line holds values; write the columns' names above it")
     if twice := next((m for name in names if (m := DOUBLE.fullmatch(name))), None):
         raise Refused(f"{place}: the column {twice[1]!r} occurs twice; rename one of them")
     blank = pl.all_horizontal(pl.all().is_null())
     frame = frame.with_columns(pl.all().replace("", None)).filter(~blank)
     compared = [name for name in names if name in book.only and _is_about_numbers(book.only[name])]
-    frame = frame.with_columns(_number(pl.col(name), book.source.decimal) for name in compared)
+    for name in compared:
+        number = _number(pl.col(name), book.source.decimal, strict=False)
+        text = number.is_null() & pl.col(name).is_not_null()
+        if n := frame.select(text.sum()).collect(engine="streaming").item():
+            raise Refused(
+                f"{place}: only: column {name!r} holds text that is no number in {n:,} row(s), and "
+                "the condition speaks of numbers; correct the text, or quote what it speaks of"
+            )
+        frame = frame.with_columns(number)
     if table != "customers":
         return frame
     further = set(names) - {"customer_id", "started", *book.columns.get(table, {}).values()}
     return _typed(frame, further - set(compared), book)
+
+
+def _looked_for(book: Book, table: str) -> set[str]:
+    """The names of columns that the book looks for in a table."""
+    theirs = book.columns.get(table, {}).values()
+    mapped = {name for one in theirs for name in ([one] if isinstance(one, str) else one)}
+    return mapped.union(*books.COLUMNS[table])
 
 
 def _parquet(files: list[Path], root: Path, place: str) -> pl.LazyFrame:

@@ -243,7 +243,7 @@ def _shown(rows) -> tuple[str, ...]:
     """The first three rows, in words."""
     first = rows.sort(*rows.collect_schema()).head(3).collect("polars")
     return tuple(
-        ", ".join(_word(name, value) for name, value in row.items() if value is not None)
+        ", ".join(filter(None, (_word(*one) for one in row.items() if one[1] is not None)))
         for row in first.iter_rows(named=True)
     )
 

@@ -148,7 +148,8 @@ def _require_known(book: Book, columns: set[str]) -> None:
     for key, names in (("only", book.only), ("attributes", book.attributes or ())):
         for name in names:
             if name not in columns:
-                raise Refused(f"{key}: no table has a column{notebooks.nearest(name, columns)}")
+                hint = notebooks.nearest(name, columns)
+                raise Refused(f"{key}: no table has a column{hint} (the book says {name!r})")
 
 
 def _theirs(book: Book, table: str, name: str) -> list[str]:

@@ -79,11 +79,11 @@ def _seen(taken: intake.Intake, day: int) -> pl.DataFrame:
 
 def _require_kinds(acts: pl.DataFrame, kinds: list[str]) -> None:
     """Every kind of event that counts as activity occurs."""
-    found = acts["kind"].unique().sort().to_list()
-    if strange := sorted(set(kinds) - set(found)):
-        raise Refused(
-            f"churn: activity: no event is of kind {strange[0]!r} (found: {', '.join(found)})"
-        )
+    if strange := sorted(set(kinds) - set(acts["kind"])):
+        people = acts.group_by("kind").agg(n=pl.col("customer_id").n_unique()).sort("kind")
+        found = people.filter(pl.col("n") >= LEAST_CUSTOMERS)["kind"].to_list()
+        shown = ", ".join(found) or f"none of {LEAST_CUSTOMERS} customers or more"
+        raise Refused(f"churn: activity: no event is of kind {strange[0]!r} (found: {shown})")
 
 
 def _require_variety(stretches: pl.DataFrame, at: pl.DataFrame, book: Book) -> None:
