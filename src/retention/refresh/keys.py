@@ -19,9 +19,10 @@ def facts(
 ) -> dict[str, str]:
     """Hashes (sha256) of everything that can change what is published.
 
-    data (the source's files, or what was ``taken`` from a database), definition (source settings, churn), parameters (the whole book as
-    resolved), code (package, templates and notebooks), lock (versions of all libraries) and
-    previous (manifest of the previous refresh, "" for the first).
+    data (the source's files, or what was ``taken`` from a database), definition (what is read and
+    what churn is), parameters (the whole book as resolved), code (package, templates and
+    notebooks), lock (versions of all libraries) and previous (manifest of the previous refresh,
+    "" for the first).
     """
     settings = book.model_dump(mode="json", exclude={"keep"})
     definition = {key: settings[key] for key in DEFINITION}

@@ -58,7 +58,7 @@ def honest(place: str, kind: str = ""):
     except Refused:
         raise
     except ModuleNotFoundError as error:
-        how = f"pip install 'retention-workbook[{kind}]'"
+        how = "make spark" if kind == "spark" else f"pip install 'retention-workbook[{kind}]'"
         raise Refused(f"{place}: {error.name} is not installed: {how}") from None
     except Exception as error:
         if type(error).__module__.partition(".")[0] not in (*ENGINES, OSError.__module__):

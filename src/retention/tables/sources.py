@@ -176,7 +176,7 @@ def _adapted(engine, frame, table: str, book: Book, place: str):
         if missing:
             ours |= _absent(engine, name)
         else:
-            ours |= _column(engine, frame, name, theirs, book, place)
+            ours |= _column(engine, frame, name, theirs, book=book, place=place)
             mapped |= set(theirs)
     if table == "customers":
         for name in _attributes(columns, mapped, book, place):
@@ -207,7 +207,7 @@ def _absent(engine, name: str) -> dict[str, object]:
     return {inside(name): engine.nothing(int if name in DATES or name == "amount" else str)}
 
 
-def _column(engine, frame, name: str, theirs: list[str], book: Book, place: str) -> dict:
+def _column(engine, frame, name: str, theirs: list[str], *, book: Book, place: str) -> dict:
     """Our columns made from theirs."""
     if name in DATES:
         day, second, wrong = engine.day(frame, theirs[0], book, place)
