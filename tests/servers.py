@@ -193,7 +193,6 @@ def _load_postgres(uri: str, tables: Mapping[str, pl.DataFrame]) -> None:
             cursor.execute(f'create table "{name}" ({columns})')
             with cursor.copy(f'copy "{name}" from stdin (format csv, header)') as copy:
                 copy.write(frame.write_csv())
-            cursor.execute(f'analyze "{name}"')  # as a server would in time: plans rest on it
 
 
 def _in_postgres(dtype: pl.DataType) -> str:

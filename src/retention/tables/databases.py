@@ -26,6 +26,8 @@ QUIET = {  # a Spark of our own: no pages, no log, one address
     "spark.sql.shuffle.partitions": "4",
 }
 ENGINES = ("ibis", "duckdb", "_duckdb", "psycopg", "pyspark", "py4j", "grpc", "polars", "pyarrow")
+# Of PostgreSQL, which expects few rows of a window and would join them by loops for minutes.
+SESSION = ("TimeZone=UTC", "default_transaction_read_only=on", "enable_nestloop=off")
 PATIENCE_SECONDS = 10  # for a server to answer
 
 
@@ -107,7 +109,7 @@ def _postgres(book: Book, root: Path) -> tuple[object, Callable[[str], object]]:
         user=unquote(url.username or "") or None,
         password=unquote(url.password or "") or secret(book.source.password, "password") or None,
         database=url.path.strip("/"),
-        **where | {"options": "-c TimeZone=UTC -c default_transaction_read_only=on"},
+        **where | {"options": " ".join(f"-c {setting}" for setting in SESSION)},
     )
     return connection, lambda place: _table(connection, place)
 
