@@ -61,10 +61,30 @@ def test_a_book_survives_being_written_down(workbook):
     assert books.Book.model_validate_json(book.model_dump_json()) == book
 
 
-def test_snapshot_dates_are_one_or_several_each_once_and_in_order(workbook):
-    assert books.snapshot_dates(load(workbook, WHOLE)) == [date(2025, 6, 30)]
-    several = WHOLE.replace("2025-06-30", "[2025-06-30, 2024-12-31, 2025-06-30]")
-    assert books.snapshot_dates(load(workbook, several)) == [date(2024, 12, 31), date(2025, 6, 30)]
+@pytest.mark.parametrize("word", books.WORDS)
+def test_a_snapshot_date_may_be_a_word_that_moves(workbook, word):
+    assert load(workbook, WHOLE.replace("2025-06-30", word)).snapshot_date == word
+    several = load(workbook, WHOLE.replace("2025-06-30", f"[{word}, 2024-12-31]"))
+    assert several.snapshot_date == [word, date(2024, 12, 31)]
+    assert books.Book.model_validate_json(several.model_dump_json()) == several
+
+
+@pytest.mark.parametrize("command", ["./tell.sh", "curl -d @- 'https://example.org/a b'", ""])
+def test_a_book_may_name_a_command_to_tell(workbook, command):
+    assert load(workbook, WHOLE).on_done == ""
+    assert load(workbook, WHOLE + f'on_done: "{command}"\n').on_done == command
+
+
+def test_a_command_of_blanks_is_none(workbook):
+    assert load(workbook, WHOLE + "on_done: '  '\n").on_done == ""
+
+
+def test_a_command_that_cannot_be_split_is_refused_and_not_repeated(workbook):
+    for command, what in (("'tell \"hunter2'", "no closing quotation"), ("5", "a valid string")):
+        said = message(workbook, WHOLE + f"on_done: {command}\n")
+        assert said.startswith("params/mine.yaml:12: on_done: ")
+        assert what in said
+        assert "hunter2" not in said
 
 
 def test_a_whole_number_may_stand_for_a_real_parameter(workbook):
@@ -167,8 +187,9 @@ def test_a_book_that_is_not_there_is_named_with_the_nearest(workbook):
         ),
         ("2025-06-30", "2025-06-30 12:00:00", 4, "snapshot_date: should be a date such as"),
         ("2025-06-30", "[]", 4, "snapshot_date: should be a date such as"),
-        ("2025-06-30", "[2025-06-30, soon]", 4, "or a list of dates, got 'soon'"),
-        ("2025-06-30", "yesterday", 4, "snapshot_date: should be a date such as"),
+        ("2025-06-30", "[2025-06-30, soon]", 4, "or a list of these, got 'soon'"),
+        ("2025-06-30", "yesterdy", 4, "or a word for one (yesterday, last_week_end, "),
+        ("2025-06-30", "[yesterday, [2025-06-30]]", 4, "snapshot_date: should be a date such as"),
         (
             "20_survival:\n    by: plan\n    confidence: 0.9",
             "20_survival: 1",

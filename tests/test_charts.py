@@ -15,7 +15,7 @@ import pytest
 from bs4 import BeautifulSoup
 from matplotlib.figure import Figure
 
-from retention.pages import charts, show
+from retention.pages import charts, layout, show
 
 EVIL = "<script>alert(1)</script>"
 
@@ -341,7 +341,7 @@ def test_colours_differ_to_every_eye(cones):
 
 
 def test_colours_stand_out_from_light_and_dark_pages():
-    css = (show.TEMPLATES / "report.css").read_text()
+    css = (layout.TEMPLATES / "report.css").read_text()
     papers = re.findall(r"--paper: (#\w{6})", css)
     assert len(papers) == 2
     for paper, colour in itertools.product(papers, (*charts.PALETTE, charts.GREY)):

@@ -1,4 +1,4 @@
-"""Ranges of snapshot dates, against a walk over every day; and what is no range."""
+"""Words for days and ranges of days, against walks over every day; and what is neither."""
 
 from calendar import monthrange
 from datetime import date, timedelta
@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from workbooks import retention
 
+from retention import book as books
 from retention.errors import Refused
 from retention.refresh import dates
 
+TODAY = date(2025, 3, 5)  # a Wednesday
 DAYS = st.dates(date(1999, 1, 1), date(2032, 12, 31))
 LENGTHS = st.integers(0, 1_500)
 EVERY = pytest.mark.parametrize("every", ["day", "week", "month", "quarter", "year"])
@@ -18,6 +20,15 @@ EVERY = pytest.mark.parametrize("every", ["day", "week", "month", "quarter", "ye
 
 def ends_its_month(day: date) -> bool:
     return day.day == monthrange(day.year, day.month)[1]
+
+
+ENDS = {  # whether a day ends one of its kind
+    "yesterday": lambda day: True,
+    "last_week_end": lambda day: day.isoweekday() == 7,
+    "last_month_end": ends_its_month,
+    "last_quarter_end": lambda day: f"{day:%m-%d}" in ("03-31", "06-30", "09-30", "12-31"),
+    "last_year_end": lambda day: f"{day:%m-%d}" == "12-31",
+}
 
 
 def due(day: date, first: date, every: str) -> bool:
@@ -36,6 +47,53 @@ def texts(days: list[date]) -> str:
     return " ".join(day.isoformat() for day in days)
 
 
+@pytest.mark.parametrize("word", books.WORDS)
+@given(today=DAYS)
+def test_a_word_names_the_last_of_its_days_before_today(word, today):
+    walked = (today - timedelta(days=number) for number in range(1, 400))
+    expected = next(day for day in walked if ENDS[word](day))
+    assert dates.before(word, today) == expected
+    assert dates.chosen([word], None, today) == [expected]
+
+
+@pytest.mark.parametrize("word", books.WORDS)
+@given(today=DAYS, wait=LENGTHS)
+def test_a_word_never_moves_back(word, today, wait):
+    later = today + timedelta(days=wait)
+    assert dates.before(word, today) <= dates.before(word, later) < later
+
+
+@pytest.mark.parametrize(
+    ("today", "expected"),
+    [
+        ("2025-03-05", "2025-03-04 2025-03-02 2025-02-28 2024-12-31 2024-12-31"),
+        ("2025-03-31", "2025-03-30 2025-03-30 2025-02-28 2024-12-31 2024-12-31"),
+        ("2025-04-01", "2025-03-31 2025-03-30 2025-03-31 2025-03-31 2024-12-31"),
+        ("2025-03-09", "2025-03-08 2025-03-02 2025-02-28 2024-12-31 2024-12-31"),
+        ("2024-12-31", "2024-12-30 2024-12-29 2024-11-30 2024-09-30 2023-12-31"),
+        ("2025-01-01", "2024-12-31 2024-12-29 2024-12-31 2024-12-31 2024-12-31"),
+        ("2024-03-01", "2024-02-29 2024-02-25 2024-02-29 2023-12-31 2023-12-31"),
+    ],
+)
+def test_words_name_the_days_of_a_calendar(today, expected):
+    today = date.fromisoformat(today)
+    assert texts([dates.before(word, today) for word in books.WORDS]) == expected
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        (date(2025, 6, 30), "2025-06-30"),
+        ("last_month_end", "2025-02-28"),
+        (["yesterday", date(2024, 12, 31), "last_year_end"], "2024-12-31 2025-03-04"),
+        ([date(2025, 6, 30), date(2024, 12, 31), date(2025, 6, 30)], "2024-12-31 2025-06-30"),
+    ],
+)
+def test_the_dates_of_a_book_come_in_order_each_day_once(workbook, own, expected):
+    book = books.load("shop", workbook).model_copy(update={"snapshot_date": own})
+    assert texts(dates.of_book(book, TODAY)) == expected
+
+
 @pytest.mark.parametrize(
     ("text", "every", "expected"),
     [
@@ -49,10 +107,12 @@ def texts(days: list[date]) -> str:
         ("2024-02-28..2024-03-01", "day", "2024-02-28 2024-02-29 2024-03-01"),
         ("2024-02-29..2024-02-29", "year", "2024-02-29"),
         ("9999-11-30..9999-12-31", "month", "9999-11-30 9999-12-31"),
+        ("2024-12-31..last_month_end", "month", "2024-12-31 2025-01-31 2025-02-28"),
+        ("last_week_end..yesterday", "day", "2025-03-02 2025-03-03 2025-03-04"),
     ],
 )
 def test_a_range_is_its_first_day_and_every_step_up_to_its_last(text, every, expected):
-    assert texts(dates.chosen([text], every)) == expected
+    assert texts(dates.chosen([text], every, TODAY)) == expected
 
 
 @EVERY
@@ -98,8 +158,8 @@ def test_a_longer_range_begins_with_the_shorter_one(first, length, every):
 def test_days_and_ranges_are_put_in_order_each_day_once():
     given_texts = ["2025-03-15", "2025-01-31..2025-03-31", "2025-02-28", "2024-12-31"]
     expected = "2024-12-31 2025-01-31 2025-02-28 2025-03-15 2025-03-31"
-    assert texts(dates.chosen(given_texts, "month")) == expected
-    assert dates.chosen([], None) == []
+    assert texts(dates.chosen(given_texts, "month", TODAY)) == expected
+    assert dates.chosen([], None, TODAY) == []
 
 
 @pytest.mark.parametrize(
@@ -117,6 +177,11 @@ def test_days_and_ranges_are_put_in_order_each_day_once():
         (["2025-06-30..2024-01-31"], "month", "0 dates; expected 1 to 500, forwards in time"),
         (["2025-02-30"], None, "'2025-02-30' is not a date; expected one such as 2025-06-30"),
         (["2025-02-30..2025-06-30"], "month", "'2025-02-30' is not a date"),
+        (["last_mont_end"], None, "or a word for one; did you mean 'last_month_end'?"),
+        (["2024-01-31..last_moth_end"], "month", "'last_moth_end' is not a date"),
+        (["Yesterday"], None, "'Yesterday' is not a date"),
+        (["soon"], None, "2025-06-30, or a word for one; known: " + ", ".join(sorted(books.WORDS))),
+        (["2025-03-05..yesterday"], "day", "0 dates; expected 1 to 500, forwards in time"),
         (["2025-01-31.."], "month", "'' is not a date"),
         (["2025-01-31...2025-06-30"], "month", "'.2025-06-30' is not a date"),
         (["20250630"], None, "'20250630' is not a date"),
@@ -127,12 +192,12 @@ def test_days_and_ranges_are_put_in_order_each_day_once():
 )
 def test_what_is_no_date_and_no_range_is_refused(given_texts, every, words):
     with pytest.raises(Refused) as refusal:
-        dates.chosen(given_texts, every)
+        dates.chosen(given_texts, every, TODAY)
     assert words in str(refusal.value)
 
 
 def test_500_dates_are_not_too_many():
-    assert len(dates.chosen(["2024-01-01..2025-05-14"], "day")) == 500
+    assert len(dates.chosen(["2024-01-01..2025-05-14"], "day", TODAY)) == 500
 
 
 def test_the_command_refuses_a_range_before_it_builds_anything(workbook):

@@ -4,6 +4,7 @@ import json
 
 import polars as pl
 import pytest
+from bs4 import BeautifulSoup
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,15 +15,22 @@ from retention.tables import promises, rules, workspace
 
 @pytest.fixture
 def space(workbook):
-    return refreshed(workbook, "2025-06-30", {"definition": "d", "code": "c"})
+    return refreshed(workbook, "2025-06-30")
 
 
-def refreshed(workbook, day: str, facts: dict, parameters=()) -> workspace.Workspace:
+TABLES = {"code": {"tables.task": "t"}, "definition": {"churn": 60}, "lock": "l", "data": "d"}
+SURVIVAL = {"code": {"charts": "c"}, "notebook": "n", "parameters": {"days": 180}, "lock": "l"}
+
+
+def refreshed(workbook, day: str, tables=(), survival=(), segment="") -> workspace.Workspace:
+    """A refresh of which the tables and one notebook are recorded, with changes to their keys."""
     folder = workbook / "work" / "shop" / day
-    folder.mkdir(parents=True)
-    (folder / "facts.json").write_text(json.dumps({"lock": "l"} | facts))
-    (folder / "parameters.json").write_text(json.dumps({"20_survival": parameters}))
-    return workspace.Workspace("shop", day, "20_survival", folder)
+    space = workspace.Workspace("shop", day, "20_survival", folder, segment=segment)
+    (folder / "tasks").mkdir(parents=True, exist_ok=True)
+    keys = {"tables": TABLES | dict(tables), space.run: SURVIVAL | dict(survival)}
+    for run, key in keys.items():
+        (folder / "tasks" / f"{run}.json").write_text(json.dumps({"key": key, "outputs": None}))
+    return space
 
 
 def test_a_finding_is_said_and_recorded(space):
@@ -51,33 +59,90 @@ def test_what_is_unknown_is_a_dash(space):
 
 
 @pytest.mark.parametrize(
-    ("facts", "words"),
+    ("changed", "comparable"),
     [
-        ({"definition": "d", "code": "c"}, "7.0% (5.0% at 2025-03-31) are gone."),
-        ({"definition": "other", "code": "c"}, "not comparable"),
-        ({"definition": "d", "code": "other"}, "not comparable"),
+        ({}, True),
+        ({"tables": {"data": "other"}}, True),
+        ({"survival": {"needs": "other"}}, True),
+        ({"tables": {"code": {"tables.task": "other"}}}, False),
+        ({"tables": {"definition": {"churn": 90}}}, False),
+        ({"tables": {"lock": "other"}}, False),
+        ({"survival": {"notebook": "other"}}, False),
+        ({"survival": {"parameters": {"days": 365}}}, False),
+        ({"survival": {"code": {"charts": "other"}}}, False),
+        ({"survival": {"lock": "other"}}, False),
     ],
 )
-def test_the_previous_refresh_is_quoted_and_a_changed_method_is_named(workbook, facts, words):
-    before = refreshed(workbook, "2025-03-31", facts)
+def test_the_previous_refresh_is_quoted_and_a_changed_method_is_named(
+    workbook, changed, comparable
+):
+    before = refreshed(workbook, "2025-03-31", **changed)
     findings.say(before, "gone", "{value}", value=0.05, unit="share")
-    now = refreshed(workbook, "2025-06-30", {"definition": "d", "code": "c"})
+    now = refreshed(workbook, "2025-06-30")
 
     said = findings.say(now, "gone", "{value} are gone.", value=0.07, unit="share")
 
-    assert words in said.data
+    other = "" if comparable else ", by another method: not comparable"
+    assert f"7.0% (5.0% at 2025-03-31{other}) are gone." in said.data
     row = findings.recorded(now).row(0, named=True)
     assert row["change"] == pytest.approx(0.02)
-    assert row["comparable"] == ("not comparable" not in words)
+    assert row["comparable"] == comparable
 
 
-def test_other_parameters_are_another_method(workbook):
-    facts = {"definition": "d", "code": "c"}
-    before = refreshed(workbook, "2025-03-31", facts, {"days": [180]})
-    findings.say(before, "stay", "{value}", value=0.5, unit="share")
-    now = refreshed(workbook, "2025-06-30", facts, {"days": [365]})
+@pytest.mark.parametrize("missing", ["tables", "20_survival"])
+def test_a_refresh_that_says_nothing_of_its_method_cannot_be_compared(workbook, missing):
+    spaces = [refreshed(workbook, day) for day in ("2025-03-31", "2025-06-30")]
+    for space in spaces:
+        (space.folder / "tasks" / f"{missing}.json").unlink()
+        said = findings.say(space, "gone", "{value} are gone.", value=0.07, unit="share")
 
-    assert "not comparable" in findings.say(now, "stay", "{value}", value=0.4, unit="share").data
+    assert "not comparable" in said.data
+
+
+def test_a_segment_has_findings_of_its_own_and_none_before(workbook):
+    for day in ("2025-03-31", "2025-06-30"):
+        for segment in ("s1", "s2"):
+            space = refreshed(workbook, day, segment=segment)
+            said = findings.say(space, "n", "{value} customers.", value=7)
+
+    assert said.data == '<p class="finding">7 customers.</p>'
+    runs = findings.recorded(space)["notebook"].to_list()
+    assert runs == ["20_survival-s1", "20_survival-s2"]
+    assert findings.recorded(space)["previous"].to_list() == [None, None]
+
+
+def test_pages_of_segments_are_one_short_list_at_the_end():
+    runs = ["20_survival", "20_survival", "95_segment-s1", "95_segment-s1", "95_segment-s10"]
+    recorded = pl.DataFrame(
+        {
+            "notebook": [*runs, "95_segment-s2", "95_segment-<b>", "99_summary"],
+            "sentence": [
+                "Half stay.",
+                "Most stay.",
+                "Families.",
+                "More.",
+                "Tens.",
+                "Twos.",
+                "<i>",
+                "All.",
+            ],
+        }
+    )
+
+    page = BeautifulSoup(findings.by_notebook(recorded).data, "html.parser")
+
+    heads = [head.get_text() for head in page.find_all("h3")]
+    assert heads[0].startswith("How long do customers stay")
+    assert heads[-1] == "What does this segment need?"
+    assert len(heads) == 3
+    lists = [[item.get_text() for item in one.find_all("li")] for one in page.find_all("ul")]
+    assert lists[0] == ["Half stay.", "Most stay."]
+    assert lists[1] == ["All."]
+    assert lists[2] == ["s1: Families.", "s2: Twos.", "<b>: <i>", "s10: Tens."]
+    assert [link["href"] for link in page.find_all("a")][2:4] == [
+        "95_segment-s1.html",
+        "95_segment-s2.html",
+    ]
 
 
 def test_text_from_data_is_escaped(space):
@@ -138,6 +203,31 @@ def test_a_total_never_gives_a_hidden_count_away(counts, min_cell):
     everything = not any(n for n in shown.drop_nulls())
     assert not hidden or everything or (len(hidden) > 1 and sum(hidden) >= min_cell)
     assert bool(hidden) == any(0 < n < min_cell for n in counts)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), min_size=1, max_size=8),
+    st.integers(2, 20),
+)
+def test_neither_a_group_nor_all_groups_together_give_a_hidden_count_away(counts, min_cell):
+    table = pl.DataFrame(
+        [(label, group, pair[group]) for label, pair in enumerate(counts) for group in (0, 1)],
+        ["label", "group", "n"],
+        orient="row",
+    )
+
+    shown = findings.hide_small(table, "n", ["n"], min_cell, ["group"], across="label")
+
+    assert shown.select("label", "group").equals(table.select("label", "group"))
+    seen = dict(zip(shown.select("label", "group").iter_rows(), shown["n"], strict=True))
+    hidden = [label for label in range(len(counts)) if seen[label, 0] is None]
+    assert hidden == [label for label in range(len(counts)) if seen[label, 1] is None]
+    assert all(n == 0 or n >= min_cell for n in shown["n"].drop_nulls())
+    for group in (0, 1):
+        together = sum(counts[label][group] for label in hidden)
+        everything = together == sum(pair[group] for pair in counts)
+        assert together == 0 or together >= min_cell or everything
+    assert bool(hidden) == any(0 < n < min_cell for pair in counts for n in pair)
 
 
 @pytest.mark.parametrize(

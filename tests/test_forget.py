@@ -1,8 +1,6 @@
 """Old refreshes lose their customers, and one customer is lost from all; what stays, stands."""
 
 import fcntl
-import hashlib
-import json
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -14,10 +12,9 @@ from workbooks import SHOP as SMALL
 from workbooks import files, retention
 
 from retention.errors import Refused
-from retention.refresh import forget, publish, refresh
+from retention.refresh import forget, progress, records, refresh
 from retention.tables import promises, workspace
 
-FACTS = {"data": "as it was"}
 EXCLUSIONS = drawn("| rule | n |\n| too_new | 3 |")
 MEMBERS = drawn("""
     | customer_id | segment |
@@ -26,8 +23,8 @@ MEMBERS = drawn("""
     | bob         | s2      |
     | 17          | s2      |
 """)
-STAY = {"facts.json", "book.json", "parameters.json", "run.json", "findings/00_data.json"}
-STAY |= {"tables/exclusions.parquet"}
+STAY = {"book.json", "run.json", "findings/00_data.json", "tables/exclusions.parquet"}
+RECORDS = {"tasks/tables.json", "tasks/30_clusters.json"}
 GO = {"tables/members.parquet", "tables/unknown.parquet", "notebooks/00_data.ipynb"}
 
 
@@ -37,7 +34,7 @@ def refreshed(root: Path, *names: str, book: str = "shop", members: pl.DataFrame
         folder, lab = root / "work" / book / name, root / "work" / "lab" / book / name
         for place in (*STAY, *GO):
             (folder / place).parent.mkdir(parents=True, exist_ok=True)
-            (folder / place).write_text(json.dumps(FACTS))
+            (folder / place).write_text("as it was")
         for place in (folder, lab):
             for table, writer, frame in [
                 ("members", "30_clusters", members),
@@ -46,17 +43,8 @@ def refreshed(root: Path, *names: str, book: str = "shop", members: pl.DataFrame
                 space = workspace.Workspace(book, name, writer, place)
                 workspace.write_table(space, table, frame)
         pl.DataFrame({"anything": [1]}).write_parquet(folder / "tables" / "unknown.parquet")
-
-
-def published(root: Path, name: str) -> Path:
-    """The manifest and a page of a refresh, as they lie in reports/."""
-    folder = root / "reports" / "shop" / name
-    folder.mkdir(parents=True)
-    (folder / "index.html").write_text("page")
-    page = {"file": "index.html", "sha256": hashlib.sha256(b"page").hexdigest()}
-    manifest = {"hashes": FACTS, "pages": [page], "tables": []}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    return folder
+        for record in RECORDS:
+            records.end(folder, Path(record).stem, {"data": "as it was"})
 
 
 def said(command: Callable, *args) -> list[str]:
@@ -123,15 +111,19 @@ def test_what_a_stopped_prune_left_is_pruned(workbook):
 
 def test_pruning_and_forgetting_leave_a_refresh_standing(workbook):
     refreshed(workbook, "2025-01-31", "2025-02-28")
-    stood = {}
-    for name in ("2025-01-31", "2025-02-28"):
-        stood[published(workbook, name)] = workbook / "work" / "shop" / name
 
     said(forget.prune, "shop", 1)
     said(forget.forget, "bob", [])
 
-    for pages, work in stood.items():
-        assert publish.stands(pages, work, FACTS)
+    for name in ("2025-01-31", "2025-02-28"):
+        folder = workbook / "work" / "shop" / name
+        for task in ("tables", "30_clusters"):
+            assert records.stands(folder, records.read(folder, task)), (name, task)
+    assert not records.intact(folder, records.read(folder, "30_clusters"))
+    workspace.save(MEMBERS.sort("customer_id", "segment"), folder / "tables" / "members.parquet")
+    assert records.intact(folder, records.read(folder, "30_clusters"))
+    workspace.save(MEMBERS.head(1), folder / "tables" / "members.parquet")
+    assert not records.stands(folder, records.read(folder, "30_clusters"))
 
 
 def test_a_pruned_table_is_refused_with_the_command_that_makes_it_again(workbook):
@@ -191,7 +183,8 @@ def test_a_forgotten_customer_is_in_no_table_and_everybody_else_still_is(workboo
 
     after = files(workbook / "work")
     changed = {path for path in before if after[path] != before[path]}
-    assert changed == {path for path in before if path.endswith("members.parquet")}
+    rewritten = ("members.parquet", "tasks/30_clusters.json")  # the table, and what is noted of it
+    assert changed == {path for path in before if path.endswith(rewritten)}
     assert all(path.startswith(".locks/") for path in set(after) - set(before))
     for book, name in [
         ("shop", "2025-01-31"),
@@ -261,8 +254,8 @@ def test_lists_that_were_handed_on_lose_them_too(workbook):
 
 def test_what_a_failed_refresh_left_goes_whole(workbook):
     work = workbook / "work"
-    left = [work / "failed" / "shop", work / ".building" / "shop-2025-01-31"]
-    others = [work / "failed" / "shop-2", work / ".building" / "shop-2-2025-01-31"]
+    left = [work / "failed" / "shop", work / ".building" / "shop"]
+    others = [work / "failed" / "shop-2", work / ".building" / "shop-2"]
     for folder in (*left, *others):
         (folder / "notebooks").mkdir(parents=True)
         (folder / "notebooks" / "00_data.ipynb").write_text("KeyError: 'bob'")
@@ -305,15 +298,19 @@ def test_a_table_that_cannot_be_read_is_refused_without_its_values(workbook, nam
 def test_dates_before_one_that_is_refused_stay_and_it_is_named(workbook, monkeypatch):
     built = []
 
-    def build(name, book, *args, **kwargs):
-        if book.snapshot_date == date(2024, 6, 30):
+    def build(attempt, *args):
+        if attempt.day == "2024-06-30":
             raise Refused("no event lies before the snapshot")
-        built.append(book.snapshot_date)
+        built.append(attempt.book.snapshot_date)
 
-    monkeypatch.setattr(refresh, "_refresh_at", build)
-    days = [date(2024, month, 30) for month in (7, 6, 5, 4)]
-    with pytest.raises(Refused, match=r"^shop 2024-06-30: no event lies before the snapshot$"):
-        refresh.refresh("shop", days, workbook / "reports", 1, print)
+    monkeypatch.setattr(refresh, "_refresh", build)
+    days = tuple(f"2024-{month:02}-30" for month in (7, 6, 5, 4))
+    order = refresh.Order(days, reports=workbook / "reports")
+    with (
+        pytest.raises(Refused, match=r"^shop 2024-06-30: no event lies before the snapshot$"),
+        progress.watching() as watch,
+    ):
+        refresh.refresh(["shop"], order, watch)
 
     assert built == [date(2024, 4, 30), date(2024, 5, 30)]
 
@@ -337,14 +334,12 @@ def test_a_book_with_keep_is_pruned_after_its_refresh_and_made_again_on_demand(m
     everybody = members(root, "2025-06-30")
 
     unchanged = retention(root, "refresh", "shop", *months)
-    assert unchanged.stdout.splitlines() == [
-        f"shop {name}: nothing has changed" for name in ("2025-05-31", "2025-06-30")
+    assert [line.partition(" since")[0] for line in unchanged.stdout.splitlines()] == [
+        f"shop {name}: unchanged" for name in ("2025-05-31", "2025-06-30")
     ]
 
     again = retention(root, "refresh", "shop", "--snapshot-date", first, "--again")
-    assert (
-        "shop 2025-05-31: every page is the same; customer tables were made again" in again.stdout
-    )
+    assert "shop 2025-05-31: every page is the same; tables were made again" in again.stdout
     assert table.exists()
     assert "pruned" not in again.stdout
 
@@ -356,7 +351,7 @@ def test_a_book_with_keep_is_pruned_after_its_refresh_and_made_again_on_demand(m
     assert lost not in forgotten.stdout
 
     after = retention(root, "refresh", "shop", *months)
-    assert [line.partition(", ")[0] for line in after.stdout.splitlines()] == [
-        *unchanged.stdout.splitlines(), "shop 2025-05-31: pruned"
+    assert [line.split()[2].strip(",") for line in after.stdout.splitlines()] == [
+        "unchanged", "unchanged", "pruned"
     ]  # fmt: skip
     assert files(root / "reports") == reports

@@ -36,7 +36,7 @@ BRANCHES = (
     *(ast.For, ast.AsyncFor, ast.While, ast.If, ast.IfExp, ast.Match, ast.Try, ast.TryStar),
 )
 COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
-DRAWINGS = ("charts.show", "charts.present")
+DRAWINGS = ("show.figure", "show.chart")
 SAYINGS = ("findings.say", "findings.note")
 
 
@@ -185,8 +185,8 @@ def it_says_who_is_in_before_the_first_chart(notebook: NotebookNode) -> list[str
             section = heads[-1] if heads else section
             continue
         in_it = section.startswith("Who is ") and section.endswith("?")
-        said |= in_it and bool(calls(cell.source, *SAYINGS, "charts.table"))
-        uses_charts |= bool(calls(cell.source, *DRAWINGS, "charts.table"))
+        said |= in_it and bool(calls(cell.source, *SAYINGS, "show.table"))
+        uses_charts |= bool(calls(cell.source, *DRAWINGS, "show.table"))
         if calls(cell.source, *DRAWINGS) and not said:
             return [f"{cell.id} draws before it is said who is in"]
     return [] if said or not uses_charts else ["it is never said who is in"]
@@ -276,14 +276,23 @@ def test_a_notebook_writes_the_tables_it_promised_and_no_other(stem):
     assert written(read(FILES[stem])) == sorted(promised)
 
 
+def opened(notebook: NotebookNode) -> list[str]:
+    """How a notebook opens the workspace."""
+    found = [calls(cell.source, "workspace.open") for cell in code(notebook)]
+    return [ast.unparse(call) for calls_of_cell in found for call in calls_of_cell]
+
+
 @pytest.mark.parametrize("stem", FILES)
-def test_a_notebook_opens_the_workspace_under_its_own_name(stem):
-    opened = [
-        ast.unparse(call)
-        for cell in code(read(FILES[stem]))
-        for call in calls(cell.source, "workspace.open")
-    ]
-    assert opened == [f"workspace.open(refresh, '{stem}')"]
+def test_a_notebook_opens_the_workspace_under_its_own_name_and_for_its_segment(stem):
+    segment = ", segment" if "segment" in declarations()[stem] else ""
+    assert opened(read(FILES[stem])) == [f"workspace.open(refresh, '{stem}'{segment})"]
+
+
+def test_a_notebook_that_is_run_for_each_segment_writes_no_table_and_takes_a_text():
+    of_segments = [stem for stem, declared in declarations().items() if "segment" in declared]
+    assert of_segments == ["95_segment"]
+    assert isinstance(declarations()["95_segment"]["segment"], str)
+    assert written(read(FILES["95_segment"])) == []
 
 
 def test_every_writer_of_a_promised_table_exists():
@@ -312,7 +321,7 @@ GOOD = nbformat.from_dict(
                     ("markdown", "## Who is in?\n\nEverybody, see `orders_90d`."),
                     ("code", 'findings.say(space, "n", "{value} and/or more.", value=3)'),
                     ("markdown", "## How long?"),
-                    ("code", "names = [name for name in table.columns]\ncharts.show(names)"),
+                    ("code", "names = [name for name in table.columns]\nshow.figure(names)"),
                     ("markdown", "## Limits\n\nThis is not all that there is to say."),
                 ]
             )
@@ -346,7 +355,7 @@ PLANTED = [
     (no_place_or_date_is_typed_into_code, 2, "x = date(1998, 6, 30)"),
     (it_ends_with_its_limits, 7, "## More\n\nThis is not all that there is to say."),
     (it_ends_with_its_limits, 7, "## Limits"),
-    (it_says_who_is_in_before_the_first_chart, 2, "charts.present(charts.bars, table)"),
+    (it_says_who_is_in_before_the_first_chart, 2, "show.chart(charts.bars, table)"),
     (it_says_who_is_in_before_the_first_chart, 3, "## Some words"),
     (it_imports_layers_only, 2, "import polars as pl"),
     (it_imports_layers_only, 2, "from retention.refresh import run"),

@@ -14,7 +14,7 @@ import test_charts
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from retention.pages import page, show
+from retention.pages import layout, page, show
 
 EVIL = test_charts.EVIL
 FINDING = '<p class="finding">Half of the monthly customers have left by day 231.</p>'
@@ -70,6 +70,7 @@ def render(notebook):
         facts={"Data up to": "1998-06-30", "Data": "9f" * 32, "To reproduce": "make refresh"},
         parameters={"refresh": "cdnow/1998-06-30", "names": {"s3": EVIL}},
         links=[("index.html", "Summary"), ("00_data.html", f"Is the data good? {EVIL}")],
+        segments=[(f"95_segment-s{place}.html", f"Segment {place} {EVIL}") for place in range(50)],
     )
 
 
@@ -134,12 +135,23 @@ def test_the_page_has_its_parts_in_order():
         "Who is in?", "What do the charts say?", f"Limits & {EVIL}"
     ]  # fmt: skip
     assert all(soup.find(id=a["href"][1:]).name == "h2" for a in contents)
-    assert soup.find("nav", attrs={"aria-label": "Pages"}).a["href"] == "index.html"
+    pages = soup.find("nav", attrs={"aria-label": "Pages"})
+    assert pages.a["href"] == "index.html"
+    segments = pages.details.details
+    assert segments.summary.text == "Segments (50)"
+    assert [a.text for a in segments.find_all("a")] == [f"Segment {i} {EVIL}" for i in range(50)]
     facts = [dd.text for dd in soup.footer.find_all("dd")]
     assert facts[0] == "1998-06-30"
     assert facts[-2] == "cdnow/1998-06-30"
     assert soup.main.find(class_="finding")
     assert "a warning" not in soup.text
+
+
+def test_there_are_no_folds_for_what_is_not_there():
+    assert "<nav" not in empty()
+    only = layout.page(title="t", body="<h1>t</h1>", links=[("a.html", "A")])
+    assert "Segments" not in only
+    assert "<nav" in layout.page(title="t", body="<h1>t</h1>", segments=[("a.html", "A")])
 
 
 def test_all_code_is_folded_and_cells_that_show_nothing_add_no_fold():

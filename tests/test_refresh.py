@@ -28,8 +28,19 @@ PAGES = {
     "20_survival.html",
     "30_clusters.html",
     "40_cohorts.html",
+    *(f"95_segment-s{n}.html" for n in range(1, 4)),
     "index.html",
 }
+
+
+TASKS = {"tables"} | {page.removesuffix(".html") for page in PAGES} - {"index"} | {"99_summary"}
+
+
+def states(folder: Path, refresh: str = "2025-06-30") -> dict[str, str]:
+    """How every task of a refresh went, by its run.json."""
+    places = (folder / "run.json", folder / "work" / "shop" / refresh / "run.json")
+    record = next(place for place in places if place.is_file())
+    return {run["task"]: run["state"] for run in json.loads(record.read_text())["tasks"]}
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +102,10 @@ def test_the_second_time_nothing_happens(shop):
 
     again = retention(shop, "refresh", "shop")
 
-    assert (again.returncode, again.stdout) == (0, "shop 2025-06-30: nothing has changed\n")
+    assert again.returncode == 0
+    assert re.fullmatch(r"shop 2025-06-30: unchanged since \S+\n", again.stdout)
     assert files(shop / "reports") == before
+    assert states(shop) == dict.fromkeys(TASKS, "done")  # of the first refresh: nothing ran since
 
 
 def test_a_lost_or_harmed_page_is_put_back_and_the_rest_stays(shop):
@@ -127,18 +140,50 @@ def test_a_persons_own_plot_settings_do_not_show(shop, tmp_path):
     assert files(shop / "reports") == before
 
 
-def test_a_changed_parameter_becomes_a_revision_and_the_first_stays(shop):
-    book = shop / "params" / "shop.yaml"
-    first = files(shop / "reports" / "shop" / "2025-06-30")
-    book.write_text(SHOP.replace("min_samples: 10", "min_samples: 12"))
+def test_one_parameter_of_one_notebook_runs_it_and_what_needs_it_as_a_revision(shop):
+    book, reports = shop / "params" / "shop.yaml", shop / "reports" / "shop"
+    first = files(reports / "2025-06-30")
+    book.write_text(SHOP.replace("[voluntary]", "[payment_failure]"))
     try:
+        why = retention(shop, "status", "shop", "--why")
         done = retention(shop, "refresh", "shop")
     finally:
         book.write_text(SHOP)
 
+    assert why.stdout.splitlines() == [
+        "shop 2025-06-30: 2 of 10 tasks would run",
+        "  20_survival: parameters: causes",
+        "  99_summary: needs 20_survival",
+        "  pages: needs 20_survival, 99_summary",
+    ]
     assert done.returncode == 0, done.stderr
-    assert (shop / "reports" / "shop" / "2025-06-30-r2" / "manifest.json").is_file()
-    assert files(shop / "reports" / "shop" / "2025-06-30") == first
+    ran = {task for task, state in states(shop, "2025-06-30-r2").items() if state == "done"}
+    assert ran == {"20_survival", "99_summary"}
+    assert files(reports / "2025-06-30") == first
+    second = files(reports / "2025-06-30-r2")
+    changed = {name for name in first if first[name] != second[name]}
+    assert changed >= {"20_survival.html", "manifest.json"}
+    assert changed <= {"20_survival.html", "index.html", "manifest.json"} | {
+        "tables/hazard_ratios.csv", "tables/findings.csv"
+    }  # fmt: skip
+    manifest = json.loads(second["manifest.json"])
+    assert manifest["changed"] == ["parameters of 20_survival: causes"]
+    index = (shop / "reports" / "index.html").read_text()
+    assert "parameters of 20_survival: causes" in index
+
+
+def test_what_a_task_made_is_taken_over_only_where_it_is_whole(shop):
+    """The last refresh is r2; back at the first parameters, whose tables are made again."""
+    work = shop / "work" / "shop" / "2025-06-30-r2"
+    (work / "tables" / "lifecycle.parquet").write_bytes(b"harmed")
+
+    done = retention(shop, "refresh", "shop")
+
+    assert done.returncode == 0, done.stderr
+    ran = {task for task, state in states(shop, "2025-06-30-r3").items() if state == "done"}
+    assert ran == {"10_customers", "20_survival", "99_summary"}
+    one, other = (files(shop / "reports" / "shop" / f"2025-06-30{n}") for n in ("", "-r3"))
+    assert {name for name in one if one[name] != other[name]} == {"manifest.json"}
 
 
 def test_the_notebooks_show_in_lab_what_the_pages_show(shop, tmp_path):
@@ -194,7 +239,10 @@ def test_what_fails_publishes_nothing_and_says_why(make_workbook, change, code, 
     assert files(folder / "reports") == {}
     assert not list((folder / "work").glob("shop/*"))
     if words.startswith("20_survival"):
-        assert (folder / "work" / "failed" / "shop" / "20_survival.ipynb").is_file()
+        assert (folder / "work" / "failed" / "shop" / "notebooks" / "20_survival.ipynb").is_file()
+        assert states(folder / "work" / "failed" / "shop") == {
+            **dict.fromkeys(TASKS, "done"), "20_survival": "refused", "99_summary": "skipped"
+        }  # fmt: skip
 
 
 def test_bad_data_end_with_exit_code_2_before_any_kernel_starts(make_workbook):
@@ -210,7 +258,7 @@ def test_bad_data_end_with_exit_code_2_before_any_kernel_starts(make_workbook):
     done = retention(folder, "refresh", "csv")
 
     assert done.returncode == 2
-    assert done.stdout == ""
+    assert " done " not in done.stdout
     assert "events.csv: customer_id: " in done.stderr
     assert "1 row breaks it" in done.stderr
     assert files(folder / "reports") == {}

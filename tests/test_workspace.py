@@ -84,6 +84,8 @@ def test_inside_a_running_refresh_the_folder_being_built_is_meant(workbook, monk
     monkeypatch.setenv(workspace.STAGE, str(workbook / "stage"))
     found = workspace.open("shop/2025-06-30", "10_customers")
     assert (found.folder, found.scratch) == (workbook / "stage", None)
+    of_segment = workspace.open("shop/2025-06-30", "95_segment", "s1")
+    assert (of_segment.folder, of_segment.run) == (workbook / "stage", "95_segment-s1")
 
 
 def test_the_previous_refresh_is_the_newest_revision_of_an_earlier_day(workbook):
@@ -94,12 +96,23 @@ def test_the_previous_refresh_is_the_newest_revision_of_an_earlier_day(workbook)
     assert workspace.previous(space(workbook, "2024-12-31-r2")) is None
 
 
+def test_a_run_is_named_by_its_task_and_segment(workbook):
+    made(workbook, "2024-12-31")
+    assert workspace.open("shop", "20_survival").run == "20_survival"
+    of_segment = workspace.open("shop", "30_clusters", "s1")
+    assert (of_segment.run, of_segment.segment) == ("30_clusters-s1", "s1")
+    workspace.write_table(of_segment, "members", MEMBERS)
+    assert workspace.read_table(of_segment, "members").height == 3
+
+
 def test_what_is_written_is_read_sorted_by_its_grain(workbook):
     here = space(workbook)
     assert workspace.path(here, "exclusions") is None
     workspace.write_table(here, "exclusions", EXCLUSIONS.select("n", "rule"))
     assert workspace.path(here, "exclusions")
     assert workspace.read_table(here, "exclusions").equals(EXCLUSIONS.sort("rule"))
+    one = workspace.scan_table(here, "exclusions").filter(pl.col("n") > 3).collect()
+    assert one.equals(EXCLUSIONS.filter(pl.col("n") > 3))
     assert [file.name for file in (here.folder / "tables").iterdir()] == ["exclusions.parquet"]
 
 

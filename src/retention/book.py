@@ -3,6 +3,7 @@
 import codecs
 import glob
 import re
+import shlex
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
@@ -27,6 +28,8 @@ COLUMNS = {
     "contracts": (("customer_id", "started"), ("ended", "booked", "cause", "plan", "amount")),
 }
 
+# Days that move with the calendar: the last whole one of its kind before the day of the refresh.
+WORDS = ("yesterday", "last_week_end", "last_month_end", "last_quarter_end", "last_year_end")
 
 EXPECTED = {  # keys of a source, for the message
     "password": "env:NAME, the environment variable that holds the password",
@@ -122,6 +125,9 @@ class Churn(Part):
     after_days: int = Field(ge=1, le=3650)
 
 
+Day = date | Literal[WORDS]
+
+
 class Book(Part):
     """A business: its source, its definition of churn, its settings."""
 
@@ -136,9 +142,10 @@ class Book(Part):
     only: Conditions = {}
     timezone: str = ""
     currency: str = Field("EUR", pattern="^[A-Z]{3}$")
-    snapshot_date: date | Annotated[list[date], Field(min_length=1)]
+    snapshot_date: Day | Annotated[list[Day], Field(min_length=1)]
     churn: Churn
     keep: int | None = Field(None, ge=1)
+    on_done: str = ""  # a command that is told how a refresh ended
     parameters: dict[str, dict[str, object]] = {}
 
     @field_validator("timezone")
@@ -149,16 +156,18 @@ class Book(Part):
         except (KeyError, ValueError, OSError):
             raise ValueError("not a time zone; expected a name such as Europe/Berlin") from None
 
+    @field_validator("on_done")
+    @classmethod
+    def _is_a_command(cls, command: str) -> str:
+        try:
+            return command if shlex.split(command) else ""
+        except ValueError as error:
+            raise ValueError(f"not a command: {str(error).lower()}") from None
+
 
 def at(book: Book, snapshot_date: date) -> Book:
     """The book resolved for one snapshot date."""
     return book.model_copy(update={"snapshot_date": snapshot_date})
-
-
-def snapshot_dates(book: Book) -> list[date]:
-    """The snapshot dates of the book, earliest first."""
-    dates = book.snapshot_date
-    return sorted(set(dates)) if isinstance(dates, list) else [dates]
 
 
 class _Loader(yaml.SafeLoader):
@@ -183,6 +192,16 @@ class _Loader(yaml.SafeLoader):
             ) from None
 
 
+def require_name(name: str) -> None:
+    """Names of books are parts of paths.
+
+    Raises:
+        Refused: this can be none.
+    """
+    if not NAME.fullmatch(name):
+        raise Refused(f"{name!r} is not a book's name: use small letters, digits, - and _")
+
+
 def load(name: str, root: Path) -> Book:
     """Read and check ``params/<name>.yaml`` under ``root`` whole, before anything runs.
 
@@ -191,8 +210,7 @@ def load(name: str, root: Path) -> Book:
             no notebook declares; a file that does not exist. Every fault is in one message, with
             file, line, key, what was expected and the nearest known name.
     """
-    if not NAME.fullmatch(name):
-        raise Refused(f"{name!r} is not a book's name: use small letters, digits, - and _")
+    require_name(name)
     path = root / "params" / f"{name}.yaml"
     if not path.is_file():
         known = [file.stem for file in (root / "params").glob("*.yaml")]
@@ -265,12 +283,13 @@ def _fault(fault) -> tuple[tuple[str, ...], str]:
         words = "should hold keys and their values"
     if place[:1] == ("snapshot_date",):
         place = place[:1]
-        words = "should be a date such as 2025-06-30, without quotes, or a list of dates"
+        words = "should be a date such as 2025-06-30, without quotes, or a word for one "
+        words += f"({', '.join(WORDS)}), or a list of these"
     shown = repr(given) if isinstance(given, str | int | float | date) else type(given).__name__
     if kind == "string_pattern_mismatch" and place[:1] == ("source",):
         return place, f"expected {EXPECTED[place[1]]}"  # never with a value: it may be a secret
     return place, f"{words[0].lower()}{words[1:]}" + (
-        "" if place == ("source",) else f", got {shown}"
+        "" if place in (("source",), ("on_done",)) else f", got {shown}"
     )
 
 

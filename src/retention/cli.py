@@ -1,5 +1,7 @@
 """The commands. Exit codes: 0 done, 1 a task failed, 2 what the user can mend."""
 
+import os
+import signal
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -8,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from retention.errors import Failed, Refused
+from retention.errors import Failed, Refused, Stopped
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 Dates = Annotated[
@@ -20,6 +22,15 @@ Every = Annotated[
 Again = Annotated[bool, typer.Option("--again", help="build the unchanged too, and prune nothing")]
 Reports = Annotated[Path, typer.Option(help="folder to publish to")]
 Jobs = Annotated[int, typer.Option(min=1, help="notebooks at a time")]
+Timeout = Annotated[int, typer.Option(min=1, help="seconds that one cell may take")]
+Ordinary = Annotated[
+    bool, typer.Option("--ordinary-kernels", help="start every kernel afresh instead of forking it")
+]
+Why = Annotated[bool, typer.Option("--why", help="name what changed, task by task")]
+At = Annotated[str, typer.Option(help="'06:00', 'Mon 06:00', 'Mon..Fri 06:00' or '1 06:00'")]
+Word = Annotated[
+    str | None, typer.Option(help="yesterday, last_month_end, ...; default: as the book says")
+]
 Keep = Annotated[
     int | None, typer.Option(min=1, help="newest refreshes; default: as the book says")
 ]
@@ -41,6 +52,9 @@ def honest(command: Callable) -> Callable:
         except Failed as error:
             print(error, file=sys.stderr)
             raise typer.Exit(1) from None
+        except (Stopped, KeyboardInterrupt) as error:
+            print(error if str(error) else "stopped", file=sys.stderr, flush=True)
+            os._exit(130)  # a task that nothing can stop must not hold up who stopped it
 
     return run
 
@@ -48,6 +62,7 @@ def honest(command: Callable) -> Callable:
 @app.callback()
 def main() -> None:
     """The Retention Workbook: parameterised notebooks, refreshed and published."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: end what was started
 
 
 @app.command()
@@ -60,6 +75,8 @@ def refresh(
     reports: Reports = Path("reports"),
     jobs: Jobs = 2,
     again: Again = False,
+    timeout: Timeout = 1800,
+    ordinary_kernels: Ordinary = False,
 ) -> None:
     """Build books and publish their pages under reports/<book>/<snapshot_date>/.
 
@@ -70,12 +87,42 @@ def refresh(
 
     Where the book says `keep`, older refreshes are then pruned (see `retention prune`).
     """
-    from retention.refresh import dates
-    from retention.refresh import refresh as one
+    from retention.refresh import clock, dates, progress
+    from retention.refresh import refresh as refreshes
 
-    days = dates.chosen(snapshot_date or [], every)
-    for name in books:
-        one.refresh(name, days, reports.resolve(), jobs, print, again=again)
+    dates.chosen(snapshot_date or [], every, clock.today(""))  # a slip is refused before any book
+    order = refreshes.Order(
+        tuple(snapshot_date or ()),
+        every,
+        reports.resolve(),
+        jobs,
+        timeout,
+        again=again,
+        forks=not ordinary_kernels,
+    )
+    with progress.watching() as watch:
+        refreshes.refresh(list(dict.fromkeys(books)), order, watch)
+
+
+@app.command()
+@honest
+def status(books: Whose = None, *, why: Why = False, reports: Reports = Path("reports")) -> None:
+    """Say how books stand and, with --why, which tasks a refresh would run and what changed.
+
+    Runs nothing. A database is not asked whether its data changed.
+    """
+    from retention.refresh import status as statuses
+
+    statuses.status(books or [], reports.resolve(), why, print)
+
+
+@app.command()
+@honest
+def schedule(book: str, *, at: At, snapshot_date: Word = None) -> None:
+    """Print a systemd timer and a crontab line that refresh a book, ready to install."""
+    from retention.refresh import schedule as schedules
+
+    schedules.schedule(book, at, snapshot_date, print)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The two ways a command can end badly."""
+"""The ways a command can end badly."""
 
 
 class Refused(ValueError):
@@ -6,4 +6,15 @@ class Refused(ValueError):
 
 
 class Failed(RuntimeError):
-    """A task that did not do what it promised. The command ends with exit code 1."""
+    """A task that did not do what it promised. The command ends with exit code 1.
+
+    ``said`` is what may be published of it, where its message may hold values of the data.
+    """
+
+    def __init__(self, message: str, said: str = ""):
+        super().__init__(message)
+        self.said = said
+
+
+class Stopped(RuntimeError):
+    """Somebody, or the system, stopped the command by a signal. It ends with exit code 130."""

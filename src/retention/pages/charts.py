@@ -179,6 +179,47 @@ def bars(
 
 
 @rc_context(LOOK)
+def comparison(table: pl.DataFrame) -> Figure:
+    """Draw what groups have of every label: points with intervals, one group beneath the other.
+
+    Takes   one row per label and group; its columns, in this order: the label, group, n
+            (customers), the value (of which a share, 0 to 1, is shown in per cent), ci_lower,
+            ci_upper. A null value has no point and is shown as a dash
+    Returns points from zero, a marker and a colour for each group; value and n at the right
+
+    Refuses an empty table.
+    """
+    _refuse_empty(table)
+    labels, groups = (column.unique(maintain_order=True).to_list() for column in table[:, :2])
+    heading = words.heading(table.columns[3])
+    percent = heading.startswith("share")
+    axes = _rows([words.wrapped(label) + "\n" for label in labels])
+    for label, group, n, value, lower, upper in table.iter_rows():
+        which = groups.index(group)
+        y = labels.index(label) + 0.35 * (which - (len(groups) - 1) / 2)
+        _interval(axes, y, lower, upper, _look(which)["color"])
+        axes.plot([value], [y], MARKERS[which], color=_look(which)["color"], markersize=9)
+        size = "" if n is None else f" (n {words.text(n)})"
+        _at_right(axes, y, words.text(value, percent) + size)
+    axes.set_xlim(left=0)
+    axes.set(title=heading, xlabel=" · ".join(map("{} {}".format, "●■▲◆▼", groups)))
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    if percent:
+        axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.6g}%")
+    return axes.figure
+
+
+@rc_context(LOOK)
+def traits(table: pl.DataFrame) -> Figure:
+    """Draw how far a segment lies from the others in each feature: medians and its middle half.
+
+    Takes   one row per feature: feature, n, difference, lower, upper (in spreads of all)
+    Returns `bars`; refuses an empty table.
+    """
+    return bars(table, "feature", "difference", "lower", "upper", n="n")
+
+
+@rc_context(LOOK)
 def events_per_day(days: pl.DataFrame) -> Figure:
     """Draw events per day as points, what is usual as a band, odd days as diamonds.
 

@@ -48,7 +48,7 @@ def say(
         now += f" ({number(before['value'], unit)} at {before['snapshot_date']}{other})"
     said = sentence.format(**shown, value=now, ci=interval(ci, unit) if ci else "–")
     row = {
-        "notebook": space.task,
+        "notebook": space.run,
         "name": name,
         "value": value,
         "unit": unit,
@@ -110,13 +110,21 @@ def listed(table: pl.DataFrame, label: str, value: str, of: str = "", unit: str 
 
 
 def by_notebook(recorded: pl.DataFrame) -> HTML:
-    """All findings as a list under the notebook that recorded them, linked to its page."""
-    parts = []
-    for (notebook,), rows in recorded.group_by("notebook", maintain_order=True):
-        question = notebooks.question(workspace.root() / "notebooks" / f"{notebook}.ipynb")
-        link = f'<a href="{html.escape(notebook)}.html">{html.escape(question)}</a>'
-        sentences = "".join(f"<li>{html.escape(said)}</li>" for said in rows["sentence"])
-        parts.append(f"<h3>{link}</h3><ul>{sentences}</ul>")
+    """All findings as a list under the notebook that recorded them, linked to its page.
+
+    Last come the pages of segments, under their common question: a link and the first finding each.
+    """
+    parts, segments = [], {}
+    for (run,), rows in recorded.group_by("notebook", maintain_order=True):
+        task, _, segment = run.partition("-")
+        said = [html.escape(sentence) for sentence in rows["sentence"]]
+        link = f'<a href="{html.escape(run)}.html">{html.escape(segment or _question(task))}</a>'
+        if segment:
+            segments.setdefault(task, []).append((len(segment), segment, f"{link}: {said[0]}"))
+        else:
+            parts.append(_listed(link, said))
+    for task, pages in segments.items():
+        parts.append(_listed(html.escape(_question(task)), [page for *_, page in sorted(pages)]))
     return HTML("".join(parts))
 
 
@@ -126,11 +134,14 @@ def hide_small(
     columns: list[str],
     min_cell: int,
     within: list[str] | None = None,
+    *,
+    across: str | None = None,
 ) -> pl.DataFrame:
     """Null ``columns`` where ``count`` is 1 to ``min_cell`` - 1; 0 and null stay.
 
     Inside a group of ``within`` (the whole table if None) whose hidden counts are a single one, or
     add up to less than ``min_cell``, the next smallest is hidden too: a total would give them away.
+    So would a total of all groups; where it is known, one hidden row hides all with its ``across``.
     """
     by = within or [pl.lit(1).alias("_all")]
     size = pl.col(count)
@@ -139,8 +150,11 @@ def hide_small(
     alone = small.sum().over(by) == 1
     few = small.any().over(by) & (size.filter(small).sum().over(by) < min_cell)
     hidden = (small | ((alone | few) & (size == next_smallest))).fill_null(False)
-    return frame.with_columns(
-        pl.when(~hidden).then(pl.col(name)).alias(name) for name in dict.fromkeys(columns)
+    hides = pl.col("_hidden").any().over(across) if across else pl.col("_hidden")
+    return (
+        frame.with_columns(_hidden=hidden)
+        .with_columns(pl.when(~hides).then(name).alias(name) for name in dict.fromkeys(columns))
+        .drop("_hidden")
     )
 
 
@@ -155,34 +169,51 @@ def interval(ci: tuple[float, float], unit: str) -> str:
     return f"{number(ci[0], unit)} to {number(ci[1], unit)}"
 
 
+def _question(task: str) -> str:
+    return notebooks.question(workspace.root() / "notebooks" / f"{task}.ipynb")
+
+
+def _listed(heading: str, items: list[str]) -> str:
+    return f"<h3>{heading}</h3><ul>{''.join(f'<li>{item}</li>' for item in items)}</ul>"
+
+
 def _record(space: workspace.Workspace, row: dict) -> None:
-    """Add or replace the finding in the notebook's own file."""
+    """Add or replace the finding in the run's own file."""
     folder = (space.scratch or space.folder) / "findings"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    file = folder / f"{space.task}.json"
+    file = folder / f"{space.run}.json"
     rows = json.loads(file.read_text()) if file.is_file() else []
     rows = [old for old in rows if old["name"] != row["name"]] + [row]
-    file.write_text(json.dumps(rows, ensure_ascii=False, indent=1))
+    aside = file.with_suffix(".aside")
+    aside.write_text(json.dumps(rows, ensure_ascii=False, indent=1), encoding="utf-8")
+    aside.replace(file)
 
 
 def _previous(space: workspace.Workspace, name: str) -> dict | None:
-    """The finding of this name in the previous refresh, with whether it can be compared."""
-    folder = workspace.previous(space)
-    file = folder and folder / "findings" / f"{space.task}.json"
+    """The finding of this name in the previous refresh, with whether it can be compared.
+
+    None for a segment: until segments keep their identity, its number may have meant another group.
+    """
+    folder = None if space.segment else workspace.previous(space)
+    file = folder and folder / "findings" / f"{space.run}.json"
     if not file or not file.is_file():
         return None
     rows = [row for row in json.loads(file.read_text()) if row["name"] == name]
     if not rows or rows[0]["value"] is None:
         return None
-    now, then = (_method(place, space.task) for place in (space.folder, folder))
-    comparable = now == then
+    now, then = (_method(place, space.run) for place in (space.folder, folder))
+    comparable = now is not None and now == then
     return rows[0] | {"snapshot_date": folder.name[:10], "comparable": comparable}
 
 
-def _method(folder: Path, task: str) -> list:
-    """Everything but the data that decides what a notebook's numbers mean."""
-    facts, parameters = (
-        json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-        for name in ("facts", "parameters")
-    )
-    return [*(facts[key] for key in ("definition", "code", "lock")), parameters.get(task)]
+def _method(folder: Path, run: str) -> list | None:
+    """Everything but the data that decides what a run's numbers mean; None where no record says."""
+    asked = {
+        "tables": ("code", "definition", "lock"),
+        run: ("notebook", "parameters", "code", "lock"),
+    }
+    files = {task: folder / "tasks" / f"{task}.json" for task in asked}
+    if not all(file.is_file() for file in files.values()):
+        return None
+    keys = {task: json.loads(file.read_text("utf-8"))["key"] for task, file in files.items()}
+    return [keys[task][part] for task, parts in asked.items() for part in parts]

@@ -20,7 +20,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from retention.pages import show
+from retention.pages import layout
 
 LIMIT = 300_000  # bytes of a page
 UNSEEN = {"parameters", "injected-parameters"}  # cells whose values stand in the footer instead
@@ -58,54 +58,35 @@ def render(
     facts: dict[str, str],
     parameters: dict[str, object],
     links: Sequence[tuple[str, str]] = (),
+    segments: Sequence[tuple[str, str]] = (),
 ) -> str:
     """Give the page of an executed notebook: findings first, code folded, facts in the footer.
 
     ``title`` names book and refresh, above the notebook's H1 and in the browser's tab; ``facts``
     (data up to, hashes, how to reproduce) and ``parameters`` make the footer; ``links`` are
-    (relative address, text) of the other pages of the refresh. Text and Markdown are escaped;
-    HTML outputs are trusted, as only ``show`` and ``findings`` write any, and they escape.
+    (relative address, text) of the other pages of the refresh, ``segments`` of those of segments,
+    which are folded. Text and Markdown are escaped; HTML outputs are trusted, as only ``show`` and
+    ``findings`` write any, and they escape.
     The code of cells that show nothing is folded into the next cell that does.
     """
     notebook = canonical(notebook)
     notebook.cells = _folded(notebook.cells)
     exporter = TemplateExporter(
-        template_name=show.TEMPLATES.name,
+        template_name=layout.TEMPLATES.name,
         template_extension=".html.j2",
-        extra_template_basedirs=[str(show.TEMPLATES.parent)],
+        extra_template_basedirs=[str(layout.TEMPLATES.parent)],
         filters={"prose": _prose, "markdown": MARKDOWN, "python": _python},
     )
     body, _ = exporter.from_notebook_node(notebook)
     contents = re.findall(r'<h2 id="([^"]+)">(.*?)</h2>', body)
-    return shell(
+    return layout.page(
         title=title,
         body=body,
         contents=[(anchor, Markup(text)) for anchor, text in contents],
         links=links,
+        segments=segments,
         facts=facts,
         parameters=parameters,
-    )
-
-
-def shell(
-    *,
-    title: str,
-    body: str,
-    contents: Sequence[tuple[str, str]] = (),
-    links: Sequence[tuple[str, str]] = (),
-    facts: dict[str, str] | None = None,
-    parameters: dict[str, object] | None = None,
-) -> str:
-    """Give a whole page around ``body`` (trusted HTML with the one h1); the rest is escaped."""
-    css = (show.TEMPLATES / "report.css").read_text(encoding="utf-8")
-    return show.template("shell.html.j2").render(
-        title=title,
-        css=Markup(css.strip()),
-        body=Markup(body.strip()),
-        contents=contents,
-        links=links,
-        facts=facts or {},
-        parameters=parameters or {},
     )
 
 

@@ -5,10 +5,8 @@ import hashlib
 import io
 import re
 from collections.abc import Callable, Collection
-from pathlib import Path
 from xml.etree import ElementTree
 
-import jinja2
 import polars as pl
 from IPython.display import HTML
 from markupsafe import Markup
@@ -17,10 +15,9 @@ from matplotlib import rc_context, rc_params_from_file
 from matplotlib.figure import Figure
 from PIL import Image
 
-from retention.pages import words
+from retention.pages import layout, words
 
-TEMPLATES = Path(__file__).parent / "templates" / "report"
-_STYLE = rc_params_from_file(TEMPLATES / "charts.mplstyle", use_default_template=True)
+_STYLE = rc_params_from_file(layout.TEMPLATES / "charts.mplstyle", use_default_template=True)
 LOOK = {key: value for key, value in _STYLE.items() if "backend" not in key}  # no one's own rc
 TEXT = "#010203"  # stands for the colour of the text around a drawing: see `_in_page`
 PNG = "data:image/png;base64,"
@@ -49,7 +46,7 @@ def figure(
     if not title.strip() or not alt.strip():
         raise ValueError("a figure needs a title that states the finding and an alt text")
     behind = rows if rows is None else table(rows, title, percent=percent, limit=limit).data
-    html = template("figure.html.j2").render(
+    html = layout.template("figure.html.j2").render(
         title=title,
         svg=_svg(drawing, title, alt),
         definition=definition,
@@ -67,7 +64,7 @@ def chart(
     ``by`` is handed to drawings that need it; ``finish`` are the words and rows of `figure`.
     """
     if drawn.is_empty():
-        return HTML(template("note.html.j2").render(text=empty or "Nothing can be shown."))
+        return HTML(layout.template("note.html.j2").render(text=empty or "Nothing can be shown."))
     return figure(draw(drawn, by) if by else draw(drawn), **finish)
 
 
@@ -108,15 +105,10 @@ def table(
         for row in shown.iter_rows(named=True)
     ]
     note = " ".join(note for note, is_so in notes.items() if is_so)
-    html = template("table.html.j2").render(caption=caption, columns=columns, rows=rows, note=note)
+    html = layout.template("table.html.j2").render(
+        caption=caption, columns=columns, rows=rows, note=note
+    )
     return HTML(html)
-
-
-def template(name: str) -> jinja2.Template:
-    """Give a template of the report; whatever is filled in is escaped."""
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
-    ).get_template(name)
 
 
 def _is_number(column: pl.Series) -> bool:

@@ -10,7 +10,7 @@ import polars as pl
 from retention import book as books
 from retention import notebooks
 from retention.errors import Refused
-from retention.refresh import lock
+from retention.refresh import lock, records
 from retention.tables import promises, workspace
 
 Say = Callable[[str], None]
@@ -75,7 +75,7 @@ def forget(customer_id: str, names: list[str], say: Say) -> None:
     found = []
     for name in names or known:
         with lock.alone(name):
-            for left in (f"failed/{name}", f".building/{name}-????-??-??"):
+            for left in (f"failed/{name}", f".building/{name}"):
                 for folder in (root / "work").glob(left):
                     shutil.rmtree(folder)
                     say(f"{name}: what a failed refresh had left was removed")
@@ -102,6 +102,7 @@ def _erase(customer_id: str, file: Path) -> int:
             return 0
         if rows := table.filter(theirs).select(pl.len()).collect().item():
             workspace.save(table.filter(~theirs).collect(), file)
+            records.erased(file.parent.parent, file)
         return rows
     except pl.exceptions.PolarsError:  # its message may hold values
         raise Refused(f"{file}: cannot be read; delete or mend it, and forget again") from None

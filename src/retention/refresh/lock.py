@@ -1,8 +1,11 @@
-"""One command at a time works on a book."""
+"""One command at a time works on a book; and what a dead command has left is cleared."""
 
 import fcntl
+import shutil
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from retention.errors import Refused
 from retention.tables import workspace
@@ -10,12 +13,49 @@ from retention.tables import workspace
 
 @contextmanager
 def alone(name: str) -> Iterator[None]:
-    """Hold the book: two refreshes of one book at once would build in the same place."""
+    """Hold the book: two refreshes of one book at once would build in the same place.
+
+    The lock is the system's and ends with its holder, however that ends; the file may stay.
+
+    Raises:
+        Refused: another command holds it.
+    """
     locks = workspace.root() / "work" / ".locks"
     locks.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (locks / name).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Refused(f"{name}: another refresh of this book is running; wait for it") from None
+    with (locks / name).open("w") as file:
+        if not _locked(file):
+            raise Refused(f"{name}: another refresh of this book is running; wait for it")
         yield
+
+
+@contextmanager
+def waiting(name: str) -> Iterator[None]:
+    """Hold what is changed in an instant, after whoever holds it now."""
+    locks = workspace.root() / "work" / ".locks"
+    locks.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (locks / name).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def private(place: Path) -> Iterator[Path]:
+    """A new folder in ``place`` for one command, gone when it ends; those of dead ones go first."""
+    place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with ExitStack() as held:
+        with waiting(".private"):
+            for left in place.glob("*"):
+                with (left / "held").open("a") as file:
+                    if _locked(file):
+                        shutil.rmtree(left, ignore_errors=True)
+            folder = Path(held.enter_context(tempfile.TemporaryDirectory(dir=place, prefix="")))
+            _locked(held.enter_context((folder / "held").open("w")))
+        yield folder
+
+
+def _locked(file) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,37 +1,70 @@
 """Which tasks a refresh has, what each needs, and running them in that order."""
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from graphlib import TopologicalSorter
+from concurrent.futures import FIRST_COMPLETED, Executor, wait
+
+from retention.errors import Refused
 
 # Needs by task; a task that is not named here needs the tables alone. "*" = every other task.
-NEEDS = {"tables": set(), "99_summary": {"*"}}
+NEEDS = {
+    "tables": set(),
+    "95_segment": {"tables", "10_customers", "30_clusters"},
+    "99_summary": {"*"},
+}
+Needs = dict[str, set[str]]
 
 
-def tasks(notebooks: Iterable[str]) -> dict[str, set[str]]:
-    """Every task with the tasks it needs: the tables, and one task per notebook."""
+def tasks(notebooks: Iterable[str]) -> Needs:
+    """Every task with the tasks it needs: the tables, and one task per notebook.
+
+    Raises:
+        Refused: a notebook needs one that is not there.
+    """
     names = {"tables", *notebooks}
-    needs = {name: NEEDS.get(name, {"tables"}) for name in names}
+    needs = {name: NEEDS.get(name, {"tables"}) for name in sorted(names)}
+    for name, needed in needs.items():
+        if missing := sorted(needed - names - {"*"}):
+            raise Refused(f"{name} needs {missing[0]}, which is not among the notebooks")
     return {name: names - {name} if needed == {"*"} else needed for name, needed in needs.items()}
 
 
-def run(needs: dict[str, set[str]], work: Callable[[str], None], jobs: int) -> None:
-    """Call ``work(task)`` for every task once all it needs are done, ``jobs`` at a time.
+def expanded(needs: Needs, name: str, runs: Iterable[str]) -> Needs:
+    """``needs`` with the task ``name`` replaced by its ``runs``, for whoever needs it as well."""
+    runs = list(runs)
+    others = {
+        task: (needed - {name}).union(runs) if name in needed else needed
+        for task, needed in needs.items()
+        if task != name
+    }
+    return others | dict.fromkeys(runs, needs[name])
 
-    The first exception ends the run: what is running finishes, nothing new starts, and it is
-    raised.
+
+def run(
+    needs: Needs,
+    work: Callable[[str, set[str]], bool],
+    pool: Executor,
+    later: dict[str, Callable[[], list[str]]],
+    seconds: dict[str, float],
+) -> set[str]:
+    """Call ``work(task, needed)`` in ``pool`` for every task once all it needs are done; gives the
+    skipped.
+
+    ``work`` tells whether the task was done; what needs one that was not is skipped, all else goes
+    on. ``later`` gives the runs by which a task is replaced once all it needs are done.
+    ``seconds`` are what tasks took before: the longest, and the unknown, come first.
     """
-    order = TopologicalSorter({name: sorted(needs[name]) for name in sorted(needs)})
-    order.prepare()
-    running = {}
-    with ThreadPoolExecutor(jobs) as pool:
-        while order.is_active():
-            running |= {pool.submit(work, name): name for name in sorted(order.get_ready())}
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            try:
-                for future in done:
-                    future.result()
-                    order.done(running.pop(future))
-            except BaseException:
-                pool.shutdown(wait=True, cancel_futures=True)
-                raise
+    ended, good, running = set(), set(), {}
+    while True:
+        for name in [name for name in later.keys() & needs.keys() if needs[name] <= good]:
+            needs = expanded(needs, name, later[name]())
+        ready = {name for name in needs if needs[name] <= good and name not in later}
+        ready -= ended | set(running.values())
+        for name in sorted(ready, key=lambda name: (-seconds.get(name, float("inf")), name)):
+            running[pool.submit(work, name, needs[name])] = name
+        if not running:
+            return needs.keys() - ended
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            name = running.pop(future)
+            ended.add(name)
+            if future.result():
+                good.add(name)

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from retention.errors import Failed
+from retention.refresh import lock
 from retention.tables import workspace
 
 
@@ -21,20 +22,13 @@ def next_name(day: str, last: str | None) -> str:
     return f"{day}-r{workspace.order(last)[1] + 1}" if last else day
 
 
-def stands(published: Path, work: Path, facts: dict[str, str]) -> bool:
-    """Whether a published refresh and its customer tables were made from these facts, and are
-    there unharmed."""
-    manifest, made = _manifest(published), work / "facts.json"
-    return (
-        manifest["hashes"] == facts
-        and (work / "tables").is_dir()
-        and made.is_file()
-        and json.loads(made.read_text()) == facts
-        and all(
-            (published / record["file"]).is_file()
-            and _hash(published / record["file"]) == record["sha256"]
-            for record in manifest["pages"] + manifest["tables"]
-        )
+def unharmed(published: Path) -> bool:
+    """Whether every published file is there as it was published."""
+    manifest = _manifest(published)
+    return all(
+        (published / record["file"]).is_file()
+        and _hash(published / record["file"]) == record["sha256"]
+        for record in manifest["pages"] + manifest["tables"]
     )
 
 
@@ -81,7 +75,9 @@ def manifest(pages: Path, about: dict, records: list[dict]) -> None:
 
 
 def publish(stage: Path, pages: Path, work: Path, target: Path) -> None:
-    """Move a finished refresh to its places: customer tables first, pages last, each by rename.
+    """Move a finished refresh to its places, each by one rename: pages first, then its tables.
+
+    Who dies between the two leaves pages that are whole; the next refresh puts the tables there.
 
     Raises:
         Failed: the pages are there already.
@@ -90,15 +86,15 @@ def publish(stage: Path, pages: Path, work: Path, target: Path) -> None:
         raise Failed(f"{target.name} is published already")
     target.parent.mkdir(parents=True, exist_ok=True)
     _sync(pages)
-    replace(stage, work)
+    _sync(stage)
     pages.rename(target)
     _sync(target.parent)
+    replace(stage, work)
 
 
 def replace(stage: Path, work: Path) -> None:
     """Put the customer tables built in ``stage`` in their place."""
     work.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _sync(stage)
     old = work.with_name(f".{work.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if work.exists():
@@ -108,12 +104,15 @@ def replace(stage: Path, work: Path) -> None:
 
 
 def write_index(reports: Path) -> None:
-    """Write reports/index.html anew, aside and then renamed."""
+    """Write reports/index.html anew, aside and then renamed, if it is not as it should be."""
     from retention.pages import site
 
-    aside = reports / ".index.html"
-    aside.write_text(site.index(reports), encoding="utf-8")
-    aside.replace(reports / "index.html")
+    reports.mkdir(parents=True, exist_ok=True)
+    with lock.waiting(".index"):
+        file, aside, text = reports / "index.html", reports / ".index.html", site.index(reports)
+        if not (file.is_file() and file.read_text(encoding="utf-8") == text):
+            aside.write_text(text, encoding="utf-8")
+            aside.replace(file)
 
 
 def _manifest(folder: Path) -> dict:

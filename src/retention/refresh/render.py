@@ -5,55 +5,102 @@ import nbformat
 from retention import notebooks
 from retention.errors import Failed
 from retention.pages import page
-from retention.refresh import publish
+from retention.refresh import job as jobs
+from retention.refresh import keys, publish, records
 from retention.tables import workspace
 
 FRONT = "99_summary"  # its page is the front page of the refresh
 
 
-def pages(job, name: str) -> None:
-    """Render ``job``'s executed notebooks into its folder of pages, to be published as ``name``.
+def pages(job: jobs.Job) -> list[str]:
+    """Render ``job``'s executed notebooks into its folder of pages; gives what changed, in words.
 
     Raises:
         Failed: a page breaks a rule of pages (see `page.problems`).
     """
-    root = workspace.root()
-    titles = {
-        stem: notebooks.question(root / "notebooks" / f"{stem}.ipynb") for stem in job.parameters
-    }
-    files = {stem: "index.html" if stem == FRONT else f"{stem}.html" for stem in titles}
-    facts = {
-        "Book": job.book.title,
-        **({"Label": job.book.label} if job.book.label else {}),
-        "Data up to": job.day,
-        **{f"Hash of {key}": value[:12] for key, value in job.facts.items() if value},
-        "Reproduce": f"retention refresh {job.name} --snapshot-date {job.day}",
-    }
-    label = f" ({job.book.label})" if job.book.label else ""
-    for stem in titles:
-        executed = job.space.folder / "notebooks" / f"{stem}.ipynb"
+    made = {task: records.read(job.stage, task) for task in jobs.tasks(job, job.stage)}
+    made.pop(jobs.PAGES)
+    titles, book = _titles(job, made), job.book
+    label = f" ({book.label})" if book.label else ""
+    links = {task: (_file(task), title) for task, title in titles.items()}
+    for task in titles:
+        others = [link for other, link in links.items() if other != task and "-" not in other]
         html = page.render(
-            nbformat.read(executed, as_version=4),
-            title=f"{job.book.title}{label}, {job.day}",
-            facts=facts,
-            parameters=job.parameters[stem],
-            links=[
-                *((files[other], titles[other]) for other in titles if other != stem),
-                ("../../index.html", "All books and refreshes"),
-            ],
+            nbformat.read(job.stage / "notebooks" / f"{task}.ipynb", as_version=4),
+            title=f"{book.title}{label}, {job.day}" + (f": {titles[task]}" if "-" in task else ""),
+            facts=_facts(job, made, task),
+            parameters=jobs.given(job, task),
+            links=[*others, ("../../index.html", "All books and refreshes")],
+            segments=[link for other, link in links.items() if "-" in other],
         )
         if problems := page.problems(html):
-            raise Failed(f"{stem}: the page is not fit to publish: {'; '.join(problems)}")
-        (job.pages / files[stem]).write_text(html, encoding="utf-8")
-    records = [{"file": files[stem], "title": titles[stem]} for stem in titles]
-    records += publish.aggregates(job.space.folder, job.pages)
+            raise Failed(f"{task}: the page is not fit to publish: {'; '.join(problems)}")
+        (job.pages / _file(task)).write_text(html, encoding="utf-8")
+    return _finish(job, made, titles)
+
+
+def _finish(job: jobs.Job, made: dict[str, records.Record], titles: dict[str, str]) -> list[str]:
+    """Aggregate tables, manifest and the record of the pages; gives what changed."""
+    own = {task: record["key"] for task, record in made.items()}
+    changed = _changed(job, own)
+    shown = [
+        {"file": _file(task), "title": title} | ({"segment": True} if "-" in task else {})
+        for task, title in titles.items()
+    ]
     about = {
         "title": job.book.title,
         "label": job.book.label,
         "book": job.name,
-        "refresh": name,
+        "refresh": publish.next_name(job.day, job.last),
         "snapshot_date": job.day,
-        "hashes": job.facts,
+        "changed": changed if job.last else [],
+        "hashes": keys.together(own),
         "parameters": job.parameters,
     }
-    publish.manifest(job.pages, about, records)
+    publish.manifest(job.pages, about, shown + publish.aggregates(job.stage, job.pages))
+    records.end(job.stage, jobs.PAGES, jobs.key(job, jobs.PAGES, made))
+    return changed
+
+
+def _changed(job: jobs.Job, own: dict[str, keys.Key]) -> list[str]:
+    """What differs from the last refresh of the day or, for the first, from the previous one."""
+    space = workspace.Workspace(job.name, job.day, "", job.stage)
+    before = job.work(job.last) if job.last else workspace.previous(space)
+    if before is None:
+        return ["the first refresh"]
+    old = {task: record["key"] for task in own if (record := records.read(before, task))}
+    days = [] if job.last else [f"data up to {job.day}, before up to {before.name[:10]}"]
+    return days + keys.summary(old, own)
+
+
+def _titles(job: jobs.Job, made: dict[str, records.Record]) -> dict[str, str]:
+    """Titles of all pages, in their order: the question, or the segment's name."""
+    titles, names = {}, {}
+    if jobs.by_segment(job):
+        space = workspace.Workspace(job.name, job.day, "", job.stage)
+        table = workspace.read_table(space, "segments").select("segment", "name")
+        names = {segment: f"{name} ({segment})" for segment, name in table.iter_rows()}
+    for task in sorted(made.keys() - {"tables"}):
+        stem, _, segment = task.partition("-")
+        file = job.root / "notebooks" / f"{stem}.ipynb"
+        titles[task] = names[segment] if segment else notebooks.question(file)
+    order = list(titles)
+    in_table = {segment: number for number, segment in enumerate(names)}
+    order.sort(key=lambda task: (task.partition("-")[0], in_table.get(task.partition("-")[2], 0)))
+    return {task: titles[task] for task in sorted(order, key=FRONT.__ne__)}
+
+
+def _facts(job: jobs.Job, made: dict[str, records.Record], task: str) -> dict[str, str]:
+    """What a page was made from, for its foot."""
+    hashes = keys.together({"tables": made["tables"]["key"], task: made[task]["key"]})
+    return {
+        "Book": job.book.title,
+        **({"Label": job.book.label} if job.book.label else {}),
+        "Data up to": job.day,
+        **{f"Hash of {part}": value[:12] for part, value in hashes.items() if value},
+        "Reproduce": f"retention refresh {job.name} --snapshot-date {job.day}",
+    }
+
+
+def _file(task: str) -> str:
+    return "index.html" if task == FRONT else f"{task}.html"

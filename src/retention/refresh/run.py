@@ -1,14 +1,16 @@
 """One notebook through papermill, strictly: it has succeeded only if every cell was executed."""
 
 import logging
+import time
 import warnings
 from pathlib import Path
 
 from retention import notebooks
 from retention.errors import Failed, Refused
+from retention.refresh import server, states
 
 KERNEL = "python3"
-TIMEOUT_SECONDS = 1800  # for one cell
+QUIET = ["--log-level=ERROR", "--HistoryManager.enabled=False"]
 
 
 def resolve(notebook: Path, given: dict[str, object]) -> dict[str, object]:
@@ -25,21 +27,33 @@ def resolve(notebook: Path, given: dict[str, object]) -> dict[str, object]:
     return {name: given.get(name, default) for name, default in defaults.items()}
 
 
-def run_notebook(notebook: Path, executed: Path, parameters: dict[str, object]) -> None:
-    """Execute ``notebook`` with ``parameters`` and save the executed copy.
+def run_notebook(
+    notebook: Path,
+    executed: Path,
+    parameters: dict[str, object],
+    *,
+    env: dict[str, str],
+    timeout: int,
+    told: states.Run,
+) -> None:
+    """Execute ``notebook`` with ``parameters`` and save the executed copy, as far as it came.
 
-    Papermill's own status is not consulted: it calls a killed kernel "completed".
+    Its kernel gets the environment ``env``, and each cell ``timeout`` seconds. ``told`` learns of
+    kernel, memory and time. Papermill's own status is not consulted: it calls a killed kernel
+    "completed".
 
     Raises:
         Refused: a cell refused its data or parameters, which the user can mend.
-        Failed: a cell raised (the executed copy then holds the traceback), the kernel died or
-            timed out, or a code cell was not executed.
+        Failed: a cell raised, the kernel died or timed out, or a code cell was not executed.
     """
     import nbformat
     import papermill
 
-    logging.getLogger("papermill").setLevel(logging.ERROR)
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)
     executed.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    kernel = server.Wanted(env)
+    server.wanted.set(kernel)
+    seen, clock = [], Clock()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -54,13 +68,19 @@ def run_notebook(notebook: Path, executed: Path, parameters: dict[str, object]) 
                 record_timing=False,
                 coalesce_streams=True,
                 shutdown_kernel="immediate",
-                execution_timeout=TIMEOUT_SECONDS,
-                extra_arguments=["--log-level=ERROR"],
+                execution_timeout=timeout,
+                extra_arguments=QUIET,
+                on_cell_start=lambda cell, cell_index: seen.append(cell),
+                on_cell_execute=clock.begin,
+                on_cell_executed=clock.end,
             )
     except Exception as error:
-        if getattr(error, "ename", "") == Refused.__name__:
-            raise Refused(f"{notebook.name}: {error.evalue}") from error
-        raise Failed(f"{notebook.name}: {_cause(error)}") from error
+        if not hasattr(error, "ename"):  # papermill saves failed cells, and nothing of dead kernels
+            nbformat.write(nbformat.v4.new_notebook(cells=seen), executed)
+        raise _in_words(error, notebook.name, kernel, timeout) from error
+    finally:
+        told.kernel, told.peak_kib = kernel.kind, kernel.peak_kib
+        told.cell_seconds = round(clock.seconds, 3)
     unexecuted = [
         cell
         for cell in nbformat.read(executed, as_version=4).cells
@@ -70,8 +90,31 @@ def run_notebook(notebook: Path, executed: Path, parameters: dict[str, object]) 
         raise Failed(f"{notebook.name}: {len(unexecuted)} cells were not executed")
 
 
-def _cause(error: Exception) -> str:
-    """The error of the cell, short; or what befell the kernel."""
+class Clock:
+    """Seconds spent in cells."""
+
+    def __init__(self):
+        self.seconds, self.begun = 0.0, 0.0
+
+    def begin(self, **_) -> None:
+        self.begun = time.perf_counter()
+
+    def end(self, **_) -> None:
+        self.seconds += time.perf_counter() - self.begun
+
+
+def _in_words(error: Exception, name: str, kernel: server.Wanted, timeout: int) -> Refused | Failed:
+    """What befell a notebook: its message for the analyst, and what may be published of it."""
+    kind = getattr(error, "ename", type(error).__name__)
+    if kind == Refused.__name__:
+        return Refused(f"{name}: {error.evalue}")
     if hasattr(error, "ename"):
-        return f"{error.ename}: {error.evalue}"
-    return f"{type(error).__name__}: {error}".strip()
+        return Failed(f"{name}: {kind}: {error.evalue}", f"a cell failed ({kind})")
+    if kind == "DeadKernelError":
+        held = f"{(kernel.peak_kib or 0) / 2**20:.1f} GiB"
+        said = f"its kernel died: killed, or out of memory (it was seen to hold {held})"
+        return Failed(f"{name}: {said}", said)
+    if kind == "CellTimeoutError":
+        said = f"a cell took longer than {timeout} s"
+        return Failed(f"{name}: {said}", said)
+    return Failed(f"{name}: {kind}: {error}".strip(), f"it could not be run ({kind})")

@@ -12,11 +12,13 @@ from retention.book import load
 from retention.errors import Failed
 from retention.tables import workspace
 
+WAYS = {1: ["--jobs", "1", "--ordinary-kernels"], 2: ["--jobs", "2"]}
 NEEDED = ("src", "notebooks", "params", "requirements.lock", "pyproject.toml")
 
 
 def verify(name: str, say: Callable[[str], None]) -> None:
-    """Refresh the book ``name`` in two clean copies of the workbook, under two hash seeds.
+    """Refresh the book ``name`` in two clean copies of the workbook, under two hash seeds, once
+    with ordinary kernels one by one and once with forked ones side by side.
 
     Raises:
         Failed: a refresh failed, or a published file differs; the message names the files.
@@ -31,7 +33,7 @@ def verify(name: str, say: Callable[[str], None]) -> None:
             _copy(root, folder, own)
             say(f"{name}: run {seed} of {len(folders)}")
             env = os.environ | {"PYTHONPATH": str(folder / "src"), "PYTHONHASHSEED": str(seed)}
-            command = [sys.executable, "-m", "retention", "refresh", name]
+            command = [sys.executable, "-m", "retention", "refresh", name, *WAYS[seed]]
             done = subprocess.run(
                 command, check=False, cwd=folder, env=env, capture_output=True, text=True
             )

@@ -19,13 +19,22 @@ STAGE = "RETENTION_STAGE"  # set by a running refresh: the folder in which it is
 
 @dataclass(frozen=True)
 class Workspace:
-    """One refresh as one task sees it. ``scratch`` overlays ``folder`` for work in JupyterLab."""
+    """One refresh as one task sees it. ``scratch`` overlays ``folder`` for work in JupyterLab.
+
+    ``segment`` is the one that the task is run for, "" for a task that runs once.
+    """
 
     book: str
     refresh: str
     task: str
     folder: Path
     scratch: Path | None = None
+    segment: str = ""
+
+    @property
+    def run(self) -> str:
+        """The task, with its segment if it has one: "20_survival", "95_segment-s1"."""
+        return f"{self.task}-{self.segment}" if self.segment else self.task
 
     @property
     def snapshot_date(self) -> date:
@@ -59,8 +68,10 @@ def order(refresh: str) -> tuple[str, int]:
     return refresh[:10], int(refresh[12:] or 1)
 
 
-def open(refresh: str, task: str) -> Workspace:
+def open(refresh: str, task: str, segment: str = "") -> Workspace:
     """The workspace of ``refresh``: a book ("cdnow": its newest) or "cdnow/1998-06-30".
+
+    A task that is run once per segment says for which ``segment``.
 
     Inside a running refresh this is the folder being built. In JupyterLab reads prefer what was
     written there before (`work/lab/`), and writes go there: published refreshes never change.
@@ -70,7 +81,7 @@ def open(refresh: str, task: str) -> Workspace:
     """
     book, _, name = refresh.partition("/")
     if stage := os.environ.get(STAGE):
-        return Workspace(book, name, task, Path(stage))
+        return Workspace(book, name, task, Path(stage), segment=segment)
     known = refreshes(book)
     if not known or (name and name not in known):
         command = f"make refresh BOOK={book}"
@@ -83,7 +94,7 @@ def open(refresh: str, task: str) -> Workspace:
         )
     name = name or known[-1]
     work = root() / "work"
-    return Workspace(book, name, task, work / book / name, work / "lab" / book / name)
+    return Workspace(book, name, task, work / book / name, work / "lab" / book / name, segment)
 
 
 def settings(space: Workspace) -> Book:
@@ -105,7 +116,12 @@ def path(space: Workspace, table: str) -> Path | None:
 
 
 def read_table(space: Workspace, table: str) -> pl.DataFrame:
-    """The whole ``table`` of this refresh (grain and columns: GLOSSARY.md).
+    """The whole ``table`` of this refresh (grain and columns: GLOSSARY.md); see `scan_table`."""
+    return scan_table(space, table).collect()
+
+
+def scan_table(space: Workspace, table: str) -> pl.LazyFrame:
+    """The ``table`` of this refresh, of which only what is asked for is read.
 
     Raises:
         Refused: this refresh does not hold the table; the message names the task that writes it,
@@ -121,7 +137,7 @@ def read_table(space: Workspace, table: str) -> pl.DataFrame:
             )
         writer = known.writer if known else "no task"
         raise Refused(f"{space.book}/{space.refresh} has no table {table!r}; {writer} writes it")
-    return pl.read_parquet(file)
+    return pl.scan_parquet(file)
 
 
 def write_table(space: Workspace, table: str, frame: pl.DataFrame) -> None:

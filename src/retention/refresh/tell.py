@@ -1,0 +1,51 @@
+"""Whoever should hear of a refresh is told by the book's own command, ``on_done``."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+SECONDS = 60  # that the command may take
+
+
+def tell(command: str, event: dict, folder: Path) -> str:
+    """Run ``command`` in ``folder`` with ``event`` as JSON on its standard input.
+
+    No shell reads the command. Gives a sentence on what went wrong, or "" if nothing did. What
+    takes longer than a minute is ended, with every process that it has started.
+    """
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said:
+        given.write(json.dumps(event, ensure_ascii=False).encode())
+        given.seek(0)
+        try:
+            process = subprocess.Popen(
+                shlex.split(command),
+                cwd=folder,
+                stdin=given,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+                start_new_session=True,
+            )
+        except (OSError, ValueError, IndexError) as error:
+            return f"on_done: {command}: cannot be run: {getattr(error, 'strerror', error)}"
+        code = _end(process)
+        said.seek(0)
+        last = said.read().decode(errors="replace").strip().rpartition("\n")[2]
+    if code is None:
+        return f"on_done: {command}: took longer than {SECONDS} seconds and was ended"
+    return f"on_done: {command}: exit code {code}{last and f': {last}'}" if code else ""
+
+
+def _end(process: subprocess.Popen) -> int | None:
+    """The exit code, or None for what took too long; whatever happens, it has ended then."""
+    try:
+        return process.wait(SECONDS)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        if process.returncode is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
