@@ -251,7 +251,6 @@ READERS = {  # modules that may read a file as a table: whose
     "tables.demo": "the files of installed packages",
     "tables.simulate": OURS,
     "tables.workspace": OURS,
-    "tables.checks": OURS,
     "pages.findings": OURS,
     "refresh.forget": OURS,
     "refresh.publish": OURS,

@@ -45,10 +45,11 @@ def states(folder: Path, refresh: str = "2025-06-30") -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def shop(make_workbook) -> Path:
-    """A workbook whose book `shop` has been refreshed once."""
+    """A workbook whose book `shop` has been refreshed once, in the middle of July 2025."""
     folder = make_workbook()
     (folder / "params" / "shop.yaml").write_text(SHOP)
-    done = retention(folder, "refresh", "shop")
+    july = {"SOURCE_DATE_EPOCH": "1752537600"}
+    done = retention(folder, "refresh", "shop", "--snapshot-date", "last_month_end", **july)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
 
@@ -67,6 +68,20 @@ def test_a_refresh_publishes_pages_tables_manifest_and_index(shop):
     assert published == {record["file"] for record in records} | {"manifest.json"}
     assert "Corner shop" in (shop / "reports" / "index.html").read_text()
     assert not (shop / "work" / ".building").exists() or not files(shop / "work" / ".building")
+
+
+def test_a_record_says_when_how_long_how_much_and_which_day_was_meant(shop):
+    record = json.loads((shop / "work" / "shop" / "2025-06-30" / "run.json").read_text())
+
+    assert record["asked"] == "last_month_end"
+    assert record["snapshot_date"] == "2025-06-30"
+    assert record["began"] == record["ended"] == "2025-07-15T00:00:00+00:00"
+    assert record["state"] == "good"
+    for run in record["tasks"]:
+        assert run["seconds"] > 0, run
+        assert run["peak_kib"] > 50_000, run
+        assert run["kernel"] == ("" if run["task"] == "tables" else "forked")
+        assert run["task"] == "tables" or run["seconds"] > run["cell_seconds"] > 0
 
 
 def test_every_page_keeps_its_rules(shop):
@@ -279,6 +294,36 @@ def test_revisions_are_counted_as_numbers():
     assert publish.next_name("2025-06-30", None) == "2025-06-30"
     assert publish.next_name("2025-06-30", "2025-06-30") == "2025-06-30-r2"
     assert publish.next_name("2025-06-30", "2025-06-30-r10") == "2025-06-30-r11"
+
+
+FIFTY = """\
+import polars as pl
+
+fifty = customers.filter("in_risk_set").sort("customer_id").select("customer_id")
+fifty = fifty.with_columns(cluster=pl.int_range(pl.len(), dtype=pl.Int64) % 50)
+workspace.write_table(space, "members", clusters.members(fifty))
+workspace.write_table(space, "segments", clusters.segments(fifty, customers, features))"""
+
+
+@pytest.mark.slow
+def test_fifty_segments_are_fifty_runs_and_fifty_pages(make_workbook):
+    folder = make_workbook()
+    (folder / "params" / "shop.yaml").write_text(SHOP)
+    notebook = folder / "notebooks" / "30_clusters.ipynb"
+    whole = nbformat.read(notebook, as_version=4)
+    whole.cells.append(nbformat.v4.new_code_cell(FIFTY))
+    nbformat.write(whole, notebook)
+
+    done = retention(folder, "refresh", "shop")
+
+    assert done.returncode == 0, done.stderr
+    runs = [task for task in states(folder) if task.startswith("95_segment")]
+    assert runs == [f"95_segment-s{n}" for n in range(1, 51)]
+    pages = folder / "reports" / "shop" / "2025-06-30"
+    assert len({path.read_bytes() for path in pages.glob("95_segment-s*.html")}) == 50
+    for path in (pages / "index.html", folder / "reports" / "index.html"):
+        assert all(f"95_segment-s{n}.html" in path.read_text() for n in range(1, 51)), path
+        assert "Segments (50)" in path.read_text()
 
 
 @pytest.mark.slow

@@ -250,6 +250,18 @@ def test_systemd_finds_nothing_wrong(moved, tmp_path, name):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_at_night_a_whole_refresh_runs_as_cron_runs_it(moved, tmp_path):
+    root = moved("a 100% b")
+
+    done = alone(["/bin/sh", "-c", of_cron(said("06:00"))], tmp_path)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    page = root / "reports" / "shop" / "2024-12-31" / "index.html"
+    assert f"shop 2024-12-31: published {page}\n" in (root / "work" / "shop.log").read_text()
+    assert page.is_file()
+    assert "shop/2024-12-31" in (root / "reports" / "index.html").read_text()
+
+
 def test_at_night_the_reason_of_a_refusal_is_in_the_log_and_in_the_exit_code(moved, tmp_path):
     root = moved("a 100% b")
     text = said("06:00", "yesterday")

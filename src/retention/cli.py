@@ -52,6 +52,9 @@ def honest(command: Callable) -> Callable:
         except Failed as error:
             print(error, file=sys.stderr)
             raise typer.Exit(1) from None
+        except OSError as error:
+            print(f"{error.strerror or error}: {error.filename or ''}", file=sys.stderr)
+            raise typer.Exit(1) from None
         except (Stopped, KeyboardInterrupt) as error:
             print(error if str(error) else "stopped", file=sys.stderr, flush=True)
             os._exit(130)  # a task that nothing can stop must not hold up who stopped it

@@ -184,9 +184,7 @@ def _record(space: workspace.Workspace, row: dict) -> None:
     file = folder / f"{space.run}.json"
     rows = json.loads(file.read_text()) if file.is_file() else []
     rows = [old for old in rows if old["name"] != row["name"]] + [row]
-    aside = file.with_suffix(".aside")
-    aside.write_text(json.dumps(rows, ensure_ascii=False, indent=1), encoding="utf-8")
-    aside.replace(file)
+    workspace.save_text(json.dumps(rows, ensure_ascii=False, indent=1), file)
 
 
 def _previous(space: workspace.Workspace, name: str) -> dict | None:

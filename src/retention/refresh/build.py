@@ -43,7 +43,7 @@ class Crew:
 
 def environment(private: Path) -> dict[str, str]:
     """What kernels are started with, whoever starts the refresh."""
-    return os.environ | STEADY | {"IPYTHONDIR": str(private), "JUPYTER_RUNTIME_DIR": str(private)}
+    return os.environ | STEADY | dict.fromkeys(("IPYTHONDIR", "TMPDIR"), str(private))
 
 
 def build(
@@ -55,7 +55,7 @@ def build(
     with ``again`` nothing is. What fails keeps only that from being made which needs it.
     """
     sources = _cleared(job, again)
-    if crew.forks and len(why.keys() - {"tables", jobs.PAGES}) > 1:
+    if crew.forks and (again or len(why.keys() - {"tables", jobs.PAGES}) > 1):
         crew.warm.start()
     needs = plan.tasks(job.parameters)
     runs |= {task: states.Run(task) for task in needs}

@@ -9,6 +9,8 @@ import os
 import select
 import signal
 import socket
+import sys
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,6 +31,9 @@ class Kernels(LocalProvisioner):
         return self.forked is not None or super().has_process
 
     async def pre_launch(self, **kwargs):
+        if sys.platform != "win32":  # a socket in a private folder: no port for others to take
+            self.parent.transport = "ipc"
+            self.parent.ip = os.path.relpath(Path(tempfile.gettempdir()) / self.kernel_id[:8])
         kwargs = await super().pre_launch(**kwargs)
         self.learnt = server.wanted.get()
         return kwargs | ({"env": self.learnt.env} if self.learnt else {})
@@ -81,7 +86,11 @@ class Kernels(LocalProvisioner):
 
     async def kill(self, restart: bool = False) -> None:
         self._learn()
-        await (super().kill(restart) if self.forked is None else self.send_signal(signal.SIGKILL))
+        if self.forked is None:
+            await super().kill(restart)
+        else:
+            self.signal(signal.SIGKILL)  # Jupyter would look once and then sleep
+            await asyncio.to_thread(select.select, [self.forked], [], [], 5)
 
     async def terminate(self, restart: bool = False) -> None:
         self._learn()

@@ -40,7 +40,10 @@ def waiting(name: str) -> Iterator[None]:
 
 @contextmanager
 def private(place: Path) -> Iterator[Path]:
-    """A new folder in ``place`` for one command, gone when it ends; those of dead ones go first."""
+    """A new folder in ``place`` for one command, gone when it ends; those of dead ones go first.
+
+    Meanwhile it is where this process puts temporary files, such as how to reach a kernel.
+    """
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
     with ExitStack() as held:
         with waiting(".private"):
@@ -50,7 +53,11 @@ def private(place: Path) -> Iterator[Path]:
                         shutil.rmtree(left, ignore_errors=True)
             folder = Path(held.enter_context(tempfile.TemporaryDirectory(dir=place, prefix="")))
             _locked(held.enter_context((folder / "held").open("w")))
-        yield folder
+        before, tempfile.tempdir = tempfile.tempdir, str(folder)
+        try:
+            yield folder
+        finally:
+            tempfile.tempdir = before
 
 
 def _locked(file) -> bool:

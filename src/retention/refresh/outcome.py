@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 
 from retention.book import Book
@@ -76,10 +77,6 @@ def good(attempt: Attempt, job: jobs.Job, changed: list[str], say: Say) -> str:
     refresh = last if same else publish.next_name(job.day, last)
     if not same:
         publish.publish(job.stage, job.pages, job.work(refresh), reports / refresh)
-    for left in (job.stage.parent, job.pages.parent, attempt.failed):
-        shutil.rmtree(left, ignore_errors=True)
-    with suppress(OSError):  # another book is being built
-        job.pages.parent.parent.rmdir()
     page = reports / refresh / "index.html"
     said = "every page is the same; tables were made again" if same else f"published {page}"
     say(f"{job.name} {refresh}: {said}")
@@ -87,8 +84,13 @@ def good(attempt: Attempt, job: jobs.Job, changed: list[str], say: Say) -> str:
 
 
 def _good(attempt: Attempt, refresh: str, changed: list[str]) -> str:
-    """Take back that the book was stale; tell, if anything is new; says what on_done did not."""
+    """Clear what failures have left; tell, if anything is new; says what on_done did not."""
     since = stale.since(attempt.reports, attempt.name)
+    pages = attempt.reports / ".building" / attempt.name
+    for left in (attempt.stage.parent, pages, attempt.failed):
+        shutil.rmtree(left, ignore_errors=True)
+    with suppress(OSError):  # another book is being built
+        pages.parent.rmdir()
     stale.clear(attempt.reports, attempt.name)
     publish.write_index(attempt.reports)
     page = attempt.reports / attempt.name / refresh / "index.html"
@@ -99,31 +101,40 @@ def _good(attempt: Attempt, refresh: str, changed: list[str]) -> str:
 def failed(attempt: Attempt, error: Exception) -> Exception:
     """Leave the page for the analyst, mark the book as stale, tell; gives the error to show.
 
-    What was made stays, for the next attempt to take over.
+    What was made stays, for the next attempt to take over. Of a book that was never published and
+    whose file or data are refused, nothing is left but the message.
     """
-    if attempt.book is None and not (attempt.reports / attempt.name).is_dir():
-        return error  # of a name that nobody knows
     hidden, page = attempt.hidden, attempt.failed / "index.html"
     bad = [run for run in attempt.runs.values() if run.bad]
     first = next(iter(str(error).splitlines()), "") if _is_ours(error) else type(error).__name__
     why = [f"{run.task}: {run.said}" for run in bad] or [first]
     why = [secrets.redact(sentence, hidden) for sentence in why]
     notes = [secrets.redact(_message(error), hidden)]
-    try:
-        _leave_page(attempt, error)
-        notes += [f"see {page.relative_to(workspace.root())}"] if bad or not _is_ours(error) else []
-        moment = {"snapshot_date": attempt.day, "moment": clock.now()}
-        if stale.mark(attempt.reports, attempt.name, why=why, **moment):
-            publish.write_index(attempt.reports)
-    except OSError as full:
-        notes.append(f"nor could that be noted: {_message(full)}")
+    at_once = isinstance(error, Refused) and not any(run.task != "tables" for run in bad)
+    if at_once and not stale.stands(attempt.reports, attempt.name):
+        for left in (attempt.stage.parent, attempt.reports / ".building" / attempt.name):
+            shutil.rmtree(left, ignore_errors=True)
+    else:
+        for leave in (_leave_page, partial(_mark, why=why)):
+            try:
+                notes.append(leave(attempt, error))
+            except OSError as full:
+                notes.append(f"nor could that be noted: {_message(full)}")
     since = stale.since(attempt.reports, attempt.name)
     event = {"refresh": None, "state": "failed", "why": why, "page": str(page)}
     notes.append(_tell(attempt, event | {"stale_since": since}))
     _secrets_in([attempt.stage], attempt)
     kind = type(error) if _is_ours(error) else Failed
-    title = " ".join(filter(None, (attempt.name, attempt.day)))
-    return kind(f"{title}: " + "\n".join(filter(None, notes)))
+    title = f"{attempt.name} {attempt.day}: " if attempt.day else ""
+    return kind(title + "\n".join(filter(None, notes)))
+
+
+def _mark(attempt: Attempt, error: Exception, why: list[str]) -> str:
+    """Mark the book as stale, if anything good stands."""
+    moment = clock.now()
+    if stale.mark(attempt.reports, attempt.name, snapshot_date=attempt.day, moment=moment, why=why):
+        publish.write_index(attempt.reports)
+    return ""
 
 
 def _is_ours(error: Exception) -> bool:
@@ -136,8 +147,11 @@ def _message(error: Exception) -> str:
     return str(error) if _is_ours(error) else f"{type(error).__name__}: {error}"
 
 
-def _leave_page(attempt: Attempt, error: Exception) -> None:
-    """Page, executed notebooks of what failed, record; what an earlier failure left goes first."""
+def _leave_page(attempt: Attempt, error: Exception) -> str:
+    """Page, executed notebooks of what failed, record; what an earlier failure left goes first.
+
+    Gives where to look, if that says more than the error.
+    """
     from retention.refresh import failure
 
     folder, hidden = attempt.failed, attempt.hidden
@@ -162,6 +176,8 @@ def _leave_page(attempt: Attempt, error: Exception) -> None:
         why="" if bad else _message(error),
     )
     _record(attempt, folder, "failed")
+    page = (folder / "index.html").relative_to(workspace.root())
+    return f"see {page}" if bad or not _is_ours(error) else ""
 
 
 def _record(attempt: Attempt, folder: Path, state: str) -> None:

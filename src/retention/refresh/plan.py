@@ -21,7 +21,7 @@ def tasks(notebooks: Iterable[str]) -> Needs:
         Refused: a notebook needs one that is not there.
     """
     names = {"tables", *notebooks}
-    needs = {name: NEEDS.get(name, {"tables"}) for name in sorted(names)}
+    needs = {name: NEEDS.get(name, {"tables"}) for name in ("tables", *sorted(notebooks))}
     for name, needed in needs.items():
         if missing := sorted(needed - names - {"*"}):
             raise Refused(f"{name} needs {missing[0]}, which is not among the notebooks")

@@ -109,10 +109,9 @@ def write_index(reports: Path) -> None:
 
     reports.mkdir(parents=True, exist_ok=True)
     with lock.waiting(".index"):
-        file, aside, text = reports / "index.html", reports / ".index.html", site.index(reports)
+        file, text = reports / "index.html", site.index(reports)
         if not (file.is_file() and file.read_text(encoding="utf-8") == text):
-            aside.write_text(text, encoding="utf-8")
-            aside.replace(file)
+            workspace.save_text(text, file)
 
 
 def _manifest(folder: Path) -> dict:

@@ -104,6 +104,4 @@ def sha256(file: Path) -> str:
 def _write(folder: Path, task: str, record: Record) -> None:
     place = folder / "tasks" / f"{task}.json"
     place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    aside = place.with_suffix(".aside")
-    aside.write_text(json.dumps(record, indent=1, sort_keys=True), encoding="utf-8")
-    aside.replace(place)
+    workspace.save_text(json.dumps(record, indent=1, sort_keys=True), place)

@@ -1,5 +1,6 @@
 """From books to published refreshes, side by side: all of each or nothing, and whoever is told."""
 
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
@@ -12,6 +13,8 @@ from retention.refresh import build, clock, dates, forget, lock, outcome, progre
 from retention.refresh import job as jobs
 from retention.tables import workspace
 
+# jsonschema, where it finds this, compiles a grammar of addresses: seconds that no notebook needs.
+sys.modules.setdefault("rfc3987_syntax", None)
 ENOUGH = 10  # seconds that tasks have to end once they were stopped
 
 
@@ -50,7 +53,8 @@ def refresh(names: list[str], order: Order, watch: progress.Watch) -> None:
         crew = build.Crew(pools[0], warm, private, watch.seen, stop, order.timeout, order.forks)
         running = [pools[1].submit(_book, name, order, crew, watch) for name in names]
         try:
-            wait(running)
+            while wait(running, timeout=0.2).not_done:
+                pass  # once Polars is imported, Ctrl-C does not wake who waits without an end
         except KeyboardInterrupt:
             stop.set()
             server.stop_all()

@@ -108,6 +108,8 @@ def _in_words(error: Exception, name: str, kernel: server.Wanted, timeout: int) 
     kind = getattr(error, "ename", type(error).__name__)
     if kind == Refused.__name__:
         return Refused(f"{name}: {error.evalue}")
+    if kind == Failed.__name__:
+        return Failed(f"{name}: {error.evalue}")
     if hasattr(error, "ename"):
         return Failed(f"{name}: {kind}: {error.evalue}", f"a cell failed ({kind})")
     if kind == "DeadKernelError":

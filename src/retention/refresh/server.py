@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-NAME = "retention-fork"
+CHOICE, NAME = "JUPYTER_DEFAULT_PROVISIONER_NAME", "retention-fork"
 PATIENCE = 60  # seconds in which a server that is still importing must answer
 
 
@@ -48,6 +48,7 @@ class Server:
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
+                    start_new_session=True,  # Ctrl-C is for the refresh
                 )
                 theirs.close()
 
@@ -95,12 +96,15 @@ def serving(env: dict[str, str], say: Callable[[str], None]) -> Iterator[Server]
     ends, so do all kernels."""
     global current  # noqa: PLW0603
     current = Server(env, say)
-    os.environ["JUPYTER_DEFAULT_PROVISIONER_NAME"] = NAME
+    before = os.environ.pop(CHOICE, None)
+    os.environ[CHOICE] = NAME
     try:
         yield current
     finally:
         stop_all()
         current = current.stop()
+        del os.environ[CHOICE]
+        os.environ |= {CHOICE: before} if before else {}
 
 
 def stop_all() -> None:

@@ -4,6 +4,8 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+from retention.tables import workspace
+
 
 def mark(reports: Path, name: str, *, snapshot_date: str, moment: datetime, why: list[str]) -> bool:
     """Write reports/<name>/stale.json, if a good refresh stands there; says whether it does.
@@ -12,16 +14,21 @@ def mark(reports: Path, name: str, *, snapshot_date: str, moment: datetime, why:
     sentences without any value of the data, as they will be published. Since when the book is
     stale stays, however often it fails again.
     """
-    if not any((reports / name).glob("[!.]*/manifest.json")):
+    if not stands(reports, name):
         return False
     attempted = moment.astimezone(UTC).isoformat(timespec="seconds")
     before = since(reports, name)
     record = {"snapshot_date": snapshot_date, "since": before or attempted}
     record |= {"attempted": attempted, "why": why}
-    aside = reports / name / ".stale.json"
-    aside.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    aside.replace(_file(reports, name))
+    workspace.save_text(
+        json.dumps(record, indent=1, ensure_ascii=False) + "\n", _file(reports, name)
+    )
     return True
+
+
+def stands(reports: Path, name: str) -> bool:
+    """Whether a good refresh of the book has been published."""
+    return any((reports / name).glob("[!.]*/manifest.json"))
 
 
 def since(reports: Path, name: str) -> str | None:

@@ -14,13 +14,21 @@ import random
 import signal
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 HEAVY = (
     *("pandas", "matplotlib.pyplot", "matplotlib_inline.backend_inline", "seaborn"),
     *("scipy.stats", "sklearn.preprocessing", "lifelines", "hdbscan"),
     *("jinja2", "markupsafe", "PIL.Image", "pydantic", "yaml", "narwhals"),
-    *("ipykernel.kernelapp", "ipykernel.inprocess", "IPython.core.completer", "IPython.display"),
+    *(
+        "retention.book",
+        "ipykernel.debugger",
+        "ipykernel.kernelapp",
+        "ipykernel.inprocess",
+        "IPython.core.completer",
+        "IPython.display",
+    ),
 )
 NEVER = "polars"
 
@@ -30,13 +38,13 @@ def serve(control: socket.socket) -> None:
 
     A request is {"argv", "cwd", "env"} with one file descriptor: the kernel's lifeline.
     """
+    sys.modules["debugpy"] = None  # nobody debugs these kernels, and every fork would import it
     for name in HEAVY:
         importlib.import_module(name)
     gc.collect()
     gc.freeze()
     if NEVER in sys.modules or len(os.listdir("/proc/self/task")) != 1:
         raise SystemExit("more than one thread, or Polars: forked kernels could hang")
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system reaps the children
     while True:
         request, lifelines, _, _ = socket.recv_fds(control, 2**20, 1)
@@ -58,10 +66,10 @@ def become_kernel(lifeline: int, argv: list[str], cwd: str, env: dict[str, str])
 
     os.setsid()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpid())
     fcntl.fcntl(lifeline, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
-    Path("/proc/self/oom_score_adj").write_text("500")  # where memory ends, before the refresh
+    with suppress(OSError):  # where memory ends, the kernel goes before the refresh
+        Path("/proc/self/oom_score_adj").write_text("500")
     os.environ.clear()
     os.environ.update(env)
     os.chdir(cwd)

@@ -26,7 +26,7 @@ def earlier(space: workspace.Workspace) -> Before:
     names = ("data_quality", "data_profile", "data_checks") if folder else ()
     files = {name: folder / "tables" / f"{name}.parquet" for name in names}
     there = all(file.is_file() for file in files.values())
-    return {name: pl.read_parquet(file) for name, file in files.items()} if there else {}
+    return {name: workspace.read_file(file) for name, file in files.items()} if there else {}
 
 
 def compared(before: Before) -> str:

@@ -140,6 +140,21 @@ def scan_table(space: Workspace, table: str) -> pl.LazyFrame:
     return pl.scan_parquet(file)
 
 
+def read_file(file: Path) -> pl.DataFrame:
+    """A table of an earlier refresh, from its ``file``.
+
+    Raises:
+        Failed: it is spoilt; the message holds the command that makes it again.
+    """
+    try:
+        return pl.read_parquet(file)
+    except pl.exceptions.PolarsError:
+        book, refresh = file.parts[-4], file.parts[-3]
+        again = f"retention refresh {book} --snapshot-date {refresh[:10]} --again"
+        place = "/".join(file.parts[-5:])
+        raise Failed(f"{place} cannot be read; make it again: {again}") from None
+
+
 def write_table(space: Workspace, table: str, frame: pl.DataFrame) -> None:
     """Write ``frame`` as ``table``: sorted by its grain, typed, equal content as equal bytes.
 
@@ -162,6 +177,17 @@ def write_table(space: Workspace, table: str, frame: pl.DataFrame) -> None:
     folder = (space.scratch or space.folder) / "tables"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     save(frame.sort(promise.grain, nulls_last=True), folder / f"{table}.parquet")
+
+
+def save_text(text: str, file: Path) -> None:
+    """Write ``text`` aside and rename it: never half a file, nor anything beside it."""
+    aside = file.with_name(f".{file.name}")
+    try:
+        aside.write_text(text, encoding="utf-8")
+        aside.replace(file)
+    except OSError:
+        aside.unlink(missing_ok=True)
+        raise
 
 
 def save(frame: pl.DataFrame, file: Path) -> None:
