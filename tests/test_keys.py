@@ -95,6 +95,7 @@ def test_text_of_notebook_lock_and_modules_counts(workbook, shop, tmp_path, monk
     (package / "pages" / "words.py").write_text("x = 1\n")
     monkeypatch.setattr(keys, "PACKAGE", package)
     first = keys.code(["retention.analysis.survival"])
+    keys._read.cache_clear()  # as in another process
     (package / "pages" / "words.py").write_text("x = 2\n")
     second = keys.code(["retention.analysis.survival"])
     assert keys.changes({"code": first}, {"code": second}) == ["code: pages.words"]

@@ -25,7 +25,7 @@ MODULES = {
     )
     for file in sorted(PACKAGE.rglob("*.py"))
 }
-BUDGET = 7_200  # lines of code, without docstrings, blanks and comments
+BUDGET = 7_300  # lines of code, without docstrings, blanks and comments
 
 LEAVES = ("errors", "intervals", "notebooks", "book")
 LAYERS = ("tables", "analysis", "pages", "refresh")

@@ -291,9 +291,40 @@ def test_revisions_are_counted_as_numbers():
     names = ["2025-06-30-r10", "2025-06-30", "2025-06-30-r2"]
 
     assert sorted(names, key=workspace.order) == [names[1], names[2], names[0]]
-    assert publish.next_name("2025-06-30", None) == "2025-06-30"
-    assert publish.next_name("2025-06-30", "2025-06-30") == "2025-06-30-r2"
-    assert publish.next_name("2025-06-30", "2025-06-30-r10") == "2025-06-30-r11"
+
+
+def test_the_next_revision_is_after_the_last_and_takes_no_folder_that_is_there(tmp_path):
+    def published(name):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.json").touch()
+
+    assert publish.newest(tmp_path, "2025-06-30") is None
+    assert publish.next_name(tmp_path, "2025-06-30") == "2025-06-30"
+    published("2025-06-30")
+    assert publish.next_name(tmp_path, "2025-06-30") == "2025-06-30-r2"
+    published("2025-06-30-r10")
+    published("2025-06-30-copy")  # somebody's, and no refresh
+    (tmp_path / "2025-06-30-r11").mkdir()  # its manifest is lost
+    assert publish.newest(tmp_path, "2025-06-30") == "2025-06-30-r10"
+    assert publish.next_name(tmp_path, "2025-06-30") == "2025-06-30-r12"
+
+
+def test_what_a_kill_between_two_renames_left_is_put_in_its_place(tmp_path):
+    work, reports, stages = (tmp_path / name for name in ("work", "reports", "stages"))
+    for folder in (work / ".2025-01-31.old", work / ".2025-02-28.old", work / "2025-02-28"):
+        folder.mkdir(parents=True)
+    for day in ("2025-03-31", "2025-04-30", "2025-05-31"):
+        (stages / day / "tasks").mkdir(parents=True)
+    for day in ("2025-03-31", "2025-04-30"):
+        (reports / day).mkdir(parents=True)
+        (reports / day / "manifest.json").touch()
+    for day in ("2025-03-31", "2025-05-31"):  # complete, and only the first one's pages are there
+        (stages / day / "tasks" / "pages.json").touch()
+
+    publish.heal(stages, work, reports, "tasks/pages.json")
+
+    assert {path.name for path in work.iterdir()} == {"2025-01-31", "2025-02-28", "2025-03-31"}
+    assert {path.name for path in stages.iterdir()} == {"2025-04-30", "2025-05-31"}
 
 
 FIFTY = """\

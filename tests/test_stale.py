@@ -52,11 +52,19 @@ def test_since_when_stays_until_a_refresh_is_good(reports):
         "why": ["30_clusters: überall"],
     }
     assert stale.since(reports, "shop") == "2026-11-22T03:10:00+00:00"
-    stale.clear(reports, "shop")
-    stale.clear(reports, "shop")
+    assert stale.clear(reports, "shop", "2026-11-21") is None  # an earlier day was good
+    assert stale.since(reports, "shop") == "2026-11-22T03:10:00+00:00"
+    assert stale.clear(reports, "shop", "2026-11-22") == "2026-11-22T03:10:00+00:00"
+    assert stale.clear(reports, "shop", "2026-11-22") is None
     assert stale.since(reports, "shop") is None
     mark(reports, days=2)
     assert written(reports)["since"] == "2026-11-24T03:10:00+00:00"
+
+
+def test_an_earlier_day_that_fails_makes_nothing_stale(reports):
+    assert not mark(reports, snapshot_date="2026-11-19")
+    assert mark(reports, snapshot_date="2026-11-20")
+    assert mark(reports, snapshot_date="")  # the book could not be read
 
 
 def test_without_a_good_refresh_nothing_is_stale(tmp_path):

@@ -1,5 +1,15 @@
 """The ways a command can end badly."""
 
+EXAMPLES = " (such as "  # what follows in a message are examples of the data
+
+
+def said(error: BaseException) -> str:
+    """What may be published of an error: never a value of the data."""
+    if not isinstance(error, Refused | Failed | Stopped):
+        return getattr(error, "strerror", None) or f"it failed ({type(error).__name__})"
+    first = (str(error).splitlines() or [""])[0]
+    return getattr(error, "said", "") or first.partition(EXAMPLES)[0]
+
 
 class Refused(ValueError):
     """What the user can mend: a book, a table, a command. The command ends with exit code 2."""

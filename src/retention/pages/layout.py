@@ -1,6 +1,7 @@
 """The frame of every page, and the templates that pages are made of."""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import jinja2
@@ -35,6 +36,12 @@ def page(
 
 def template(name: str) -> jinja2.Template:
     """Give a template of the report; whatever is filled in is escaped."""
+    return _environment().get_template(name)
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    """The one that keeps templates it has read."""
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
-    ).get_template(name)
+    )

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from retention.errors import Failed, Refused, Stopped
+from retention.errors import Failed, Refused, Stopped, said
 from retention.refresh import job as jobs
 from retention.refresh import keys, plan, records, run, secrets, server, states
-from retention.tables import promises, rules, workspace
+from retention.tables import promises, rules, sources, workspace
 
 # Kernels inherit these: hash order, threads and a user's own settings must not show in any page.
 STEADY = {
@@ -54,10 +54,10 @@ def build(
     Taken over is what an earlier attempt at this day, or its last refresh, made from the same;
     with ``again`` nothing is. What fails keeps only that from being made which needs it.
     """
-    sources = _cleared(job, again)
+    earlier = _cleared(job, again)
     if crew.forks and (again or len(why.keys() - {"tables", jobs.PAGES}) > 1):
         crew.warm.start()
-    needs = plan.tasks(job.parameters)
+    needs = plan.tasks(job.parameters, jobs.by_segment(job))
     runs |= {task: states.Run(task) for task in needs}
     made: dict[str, records.Record] = {}
     crew.seen(job.title, runs)
@@ -70,15 +70,16 @@ def build(
         begun = time.perf_counter()
         try:
             before = {name: made[name] for name in needed}
-            made[task], state = _made(job, task, before, sources=sources, crew=crew, told=told)
-        except Exception as error:
-            state = _befell(told, error, stopped=crew.stop.is_set())
+            made[task], state = _made(job, task, before, earlier=earlier, crew=crew, told=told)
+        except BaseException as error:  # what Polars calls a panic is no Exception
+            state = _befell(job, told, error, stopped=crew.stop.is_set())
         told.seconds = round(time.perf_counter() - begun, 3)
         told.state = state
         crew.seen(job.title, runs)
         return task in made
 
     for task in plan.run(needs, work, crew.pool, later, _seconds(job)):
+        runs[task].said = "it was stopped" if crew.stop.is_set() else ""
         runs[task].state = "stopped" if crew.stop.is_set() else "skipped"
     crew.seen(job.title, runs)
 
@@ -99,13 +100,10 @@ def require_good(runs: dict[str, states.Run]) -> None:
 def _cleared(job: jobs.Job, again: bool) -> list[Path]:
     """Make a fresh stage; gives the folders from which tasks may be taken over."""
     before = job.stage.with_name(f".{job.day}.before")
-    for folder in job.stage.parent.glob("*"):
-        if folder not in (job.stage, before):
-            shutil.rmtree(folder)
     if job.stage.exists():
         shutil.rmtree(before, ignore_errors=True)
         job.stage.rename(before)
-    shutil.rmtree(job.pages.parent, ignore_errors=True)
+    shutil.rmtree(job.pages, ignore_errors=True)
     job.pages.mkdir(parents=True)
     job.stage.mkdir(parents=True, mode=0o700)
     book = job.book.model_dump_json(exclude=keys.UNSEEN, indent=1)
@@ -126,7 +124,7 @@ def _made(
     task: str,
     before: dict[str, records.Record],
     *,
-    sources: list[Path],
+    earlier: list[Path],
     crew: Crew,
     told: states.Run,
 ) -> tuple[records.Record, str]:
@@ -139,7 +137,7 @@ def _made(
     if crew.stop.is_set():
         raise Stopped(f"{task} was not begun")
     key = jobs.key(job, task, before)
-    for folder in sources:
+    for folder in earlier:
         record = records.read(folder, task)
         if record and record["key"] == key and records.intact(folder, record):
             records.take_over(folder, job.stage, task, record)
@@ -150,6 +148,8 @@ def _made(
         from retention.tables import task as tables
 
         tables.build(job.book, space, job.taken)
+        if job.taken is None and sources.fingerprint(job.book, job.root) != job.data:
+            raise Failed("the source changed while it was read; refresh again")
         told.peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     else:
         run.run_notebook(
@@ -166,7 +166,7 @@ def _made(
 
 def _without_secrets(job: jobs.Job, crew: Crew) -> dict[str, str]:
     """What kernels are started with; the secrets of a source are not theirs."""
-    hidden, env = secrets.named(job.book.source), environment(crew.private)
+    hidden, env = secrets.variables(job.book.source), environment(crew.private)
     return {name: value for name, value in env.items() if name not in hidden}
 
 
@@ -180,22 +180,14 @@ def _require_promised(space: workspace.Workspace) -> None:
             raise Failed(rules.report(table, broken), f"the table {table} breaks its promise")
 
 
-def _befell(told: states.Run, error: Exception, stopped: bool) -> str:
+def _befell(job: jobs.Job, told: states.Run, error: BaseException, stopped: bool) -> str:
     """Note what befell a task, for the analyst and as it may be published; gives its state."""
-    told.why = str(error) or type(error).__name__
-    first = told.why.splitlines()[0]
-    if stopped:
-        told.said = "it was stopped"
-        return "stopped"
-    if isinstance(error, Refused):
-        told.said = first
-        return "refused"
-    if isinstance(error, Failed):
-        told.said = error.said or first
-    else:
-        told.said = getattr(error, "strerror", None) or f"it failed ({type(error).__name__})"
-        told.why = f"{type(error).__name__}: {told.why}"
-    return "failed"
+    hidden, ours = secrets.named(job.book), isinstance(error, Refused | Failed | Stopped)
+    why = (str(error) if ours else f"{type(error).__name__}: {error}").strip()
+    told.why = secrets.redact(why, hidden)
+    told.said = secrets.redact("it was stopped" if stopped else said(error), hidden)
+    state = "refused" if isinstance(error, Refused) else "failed"
+    return "stopped" if stopped else state
 
 
 def _seconds(job: jobs.Job) -> dict[str, float]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
+from retention import notebooks
 from retention.book import Book
 from retention.errors import Refused
 from retention.refresh import keys, plan, publish, records, run
@@ -38,18 +39,28 @@ class Job:
         return f"{self.name} {self.day}"
 
     @property
+    def next(self) -> str:
+        """The name under which this is published, if it differs from what is."""
+        return publish.next_name(self.reports / self.name, self.day)
+
+    @property
     def stage(self) -> Path:
         """Customer tables and executed notebooks, being built."""
-        return self.root / "work" / ".building" / self.name / self.day
+        return stages(self.root / "work", self.name) / self.day
 
     @property
     def pages(self) -> Path:
         """Pages and aggregate tables, being built."""
-        return self.reports / ".building" / self.name / self.day
+        return stages(self.reports, self.name) / self.day
 
     def work(self, refresh: str) -> Path:
         """Customer tables of a published refresh."""
         return self.root / "work" / self.name / refresh
+
+
+def stages(place: Path, name: str) -> Path:
+    """Where in ``place``, work/ or reports/, the refreshes of a book are built."""
+    return place / ".building" / name
 
 
 def prepare(name: str, book: Book, reports: Path, *, ask: bool = True) -> Job:
@@ -96,7 +107,7 @@ def key(job: Job, task: str, made: dict[str, records.Record]) -> keys.Key:
     if task == PAGES:
         made_from = {name: record["key"] for name, record in made.items()}
         return keys.of_pages(job.name, job.book, job.root, made_from)
-    stem, needs = task.partition("-")[0], records.needed(made)
+    stem, needs = task.partition("-")[0], records.needed(made) | _questions(job, made)
     return keys.of_notebook(
         job.name,
         job.book,
@@ -106,6 +117,13 @@ def key(job: Job, task: str, made: dict[str, records.Record]) -> keys.Key:
         needs=needs,
         previous=job.previous,
     )
+
+
+def _questions(job: Job, made: dict[str, records.Record]) -> dict[str, str]:
+    """The questions of the notebooks that a task needs: the summary shows them."""
+    stems = {task.partition("-")[0] for task in made} - {"tables"}
+    files = {stem: job.root / "notebooks" / f"{stem}.ipynb" for stem in sorted(stems)}
+    return {f"question of {stem}": notebooks.question(file) for stem, file in files.items()}
 
 
 def by_segment(job: Job) -> list[str]:
@@ -121,7 +139,7 @@ def runs(job: Job, folder: Path, stem: str) -> list[str]:
 
 def tasks(job: Job, folder: Path) -> plan.Needs:
     """Every task with what it needs; runs by segment where ``folder`` can tell the segments."""
-    needs = plan.tasks(job.parameters)
+    needs = plan.tasks(job.parameters, by_segment(job))
     for stem in by_segment(job):
         with suppress(Refused, pl.exceptions.PolarsError):
             needs = plan.expanded(needs, stem, runs(job, folder, stem))

@@ -49,10 +49,12 @@ class Kernels(LocalProvisioner):
         except (OSError, ValueError) as error:
             if server.current is not None:
                 server.current.give_up(error)
-            self._learn(kind="ordinary")
-            return await super().launch_kernel(cmd, **kwargs)
-        self.pid = self.pgid = pid
-        self._learn(kind="forked")
+            await super().launch_kernel(cmd, **kwargs)
+        else:
+            self.pid = self.pgid = pid
+        self._learn(kind="forked" if self.forked else "ordinary")
+        if server.current is not None and server.current.ended:
+            self.signal(signal.SIGKILL)
         return self.connection_info
 
     async def poll(self) -> int | None:
@@ -89,8 +91,11 @@ class Kernels(LocalProvisioner):
         if self.forked is None:
             await super().kill(restart)
         else:
-            self.signal(signal.SIGKILL)  # Jupyter would look once and then sleep
-            await asyncio.to_thread(select.select, [self.forked], [], [], 5)
+            self.signal(signal.SIGKILL)
+            for _ in range(1000):  # Jupyter would look once and then sleep
+                if await self.poll() is not None:
+                    break
+                await asyncio.sleep(0.005)
 
     async def terminate(self, restart: bool = False) -> None:
         self._learn()
@@ -99,7 +104,9 @@ class Kernels(LocalProvisioner):
         )
 
     def signal(self, signum: int) -> None:
-        """Send a signal to the kernel and all that it started."""
+        """Send a signal to the kernel and all that it started, if it has started itself."""
+        if self.pid is None:
+            return
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signum)
 

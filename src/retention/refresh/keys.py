@@ -3,19 +3,32 @@
 import ast
 import hashlib
 import json
+import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 import retention
 from retention import notebooks
 from retention.book import Book
+from retention.errors import Refused
 
 PACKAGE = Path(retention.__file__).parent
 TEMPLATES = PACKAGE / "pages" / "templates"
 DEFINITION = ("source", "columns", "attributes", "only", "timezone", "churn")  # keys of a book
 UNSEEN = {"parameters", "keep", "on_done"}  # keys of a book that no notebook can see
 TABLES, PAGES = "retention.tables.task", "retention.refresh.render"  # modules that are tasks
+MATTER = (
+    "polars",
+    "numpy",
+    "scipy",
+    "pandas",
+    "lifelines",
+    "hdbscan",
+    "scikit-learn",
+    "matplotlib",
+)
 WORDS = {"lock": "library versions", "previous": "previous refresh", "templates": "page templates"}
 Key = dict[str, object]
 
@@ -46,7 +59,7 @@ def of_notebook(
     return {
         "notebook": file_hash([file]),
         "parameters": {key: value for key, value in parameters.items() if key != "refresh"},
-        "code": code(_imports("\n".join(notebooks.cells(file, "code")))),
+        "code": code(_imports_of_notebook(file)),
         "templates": _templates(),
         "needs": needs,
         "previous": previous,
@@ -108,14 +121,17 @@ def together(parts: dict[str, Key]) -> dict[str, str]:
 
 
 def code(modules: Iterable[str]) -> dict[str, str]:
-    """Hashes of ``modules`` of this package and all that they import of it, by name."""
+    """Hashes of ``modules`` of this package and all that they import of it, by name.
+
+    A module is read once: what is changed while a refresh runs is not what it runs with.
+    """
     found, ahead = {}, list(modules)
     while ahead:
         name = ahead.pop()
         file = _file(name)
         if file and name not in found:
-            found[name] = file_hash([file])
-            ahead += _imports_of(file)
+            found[name], imported = _read(file)
+            ahead += imported
     return dict(sorted(found.items()))
 
 
@@ -135,10 +151,22 @@ def file_hash(files: Iterable[Path]) -> str:
 def _common(name: str, book: Book, root: Path) -> Key:
     seen = settings(book)
     definition = {key: seen.pop(key) for key in DEFINITION}
-    lock = file_hash([root / "requirements.lock"])
-    return {"definition": definition, "book": {"name": name, **seen}, "lock": lock}
+    return {
+        "definition": definition,
+        "book": {"name": name, **seen},
+        "lock": file_hash([root / "requirements.lock"]),
+        "installed": _installed(),
+    }
 
 
+@cache
+def _installed() -> dict[str, str]:
+    """Versions of Python and of the libraries that compute, as they are, whatever the lock says."""
+    found = {name: metadata.version(name) for name in MATTER}
+    return found | {"python": ".".join(map(str, sys.version_info[:2]))}
+
+
+@cache
 def _templates() -> str:
     return file_hash(TEMPLATES.rglob("*"))
 
@@ -150,8 +178,16 @@ def _file(module: str) -> Path | None:
 
 
 @cache
-def _imports_of(file: Path) -> list[str]:
-    return list(_imports(file.read_text(encoding="utf-8")))
+def _read(file: Path) -> tuple[str, list[str]]:
+    """Hash and imports of a module."""
+    return file_hash([file]), list(_imports(file.read_text(encoding="utf-8")))
+
+
+def _imports_of_notebook(file: Path) -> list[str]:
+    try:
+        return list(_imports("\n".join(notebooks.cells(file, "code"))))
+    except SyntaxError as error:
+        raise Refused(f"{file.name}: its cells are not plain Python: {error.text}") from None
 
 
 def _imports(source: str) -> Iterator[str]:

@@ -47,11 +47,12 @@ def private(place: Path) -> Iterator[Path]:
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
     with ExitStack() as held:
         with waiting(".private"):
-            for left in place.glob("*"):
+            for left in place.glob("*/"):
                 with (left / "held").open("a") as file:
                     if _locked(file):
                         shutil.rmtree(left, ignore_errors=True)
-            folder = Path(held.enter_context(tempfile.TemporaryDirectory(dir=place, prefix="")))
+            own = tempfile.TemporaryDirectory(dir=place, prefix="", ignore_cleanup_errors=True)
+            folder = Path(held.enter_context(own))
             _locked(held.enter_context((folder / "held").open("w")))
         before, tempfile.tempdir = tempfile.tempdir, str(folder)
         try:

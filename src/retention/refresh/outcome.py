@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from retention.book import Book
-from retention.errors import Failed, Refused, Stopped
+from retention.errors import Failed, Refused, Stopped, said
 from retention.refresh import clock, publish, secrets, stale, states, tell
 from retention.refresh import job as jobs
 from retention.tables import workspace
@@ -43,13 +43,20 @@ class Attempt:
         return secrets.named(self.book) if self.book else {}
 
     @property
+    def work(self) -> Path:
+        """Customer tables of the book's published refreshes."""
+        return workspace.root() / "work" / self.name
+
+    @property
     def failed(self) -> Path:
         """Where the page for the analyst lies, if it fails."""
         return workspace.root() / "work" / "failed" / self.name
 
     @property
-    def stage(self) -> Path:
-        return workspace.root() / "work" / ".building" / self.name / self.day
+    def stages(self) -> list[Path]:
+        """Where refreshes of the book are being built."""
+        places = (workspace.root() / "work", self.reports)
+        return [jobs.stages(place, self.name) for place in places]
 
 
 def unchanged(attempt: Attempt, job: jobs.Job, say: Say) -> str:
@@ -58,7 +65,7 @@ def unchanged(attempt: Attempt, job: jobs.Job, say: Say) -> str:
     with suppress(OSError, ValueError, KeyError):
         made = json.loads((job.work(job.last) / "run.json").read_text(encoding="utf-8"))["ended"]
     say(f"{job.name} {job.last}: unchanged since {made}")
-    return _good(attempt, job.last, [])
+    return _good(attempt, job.last, [], new=False)
 
 
 def good(attempt: Attempt, job: jobs.Job, changed: list[str], say: Say) -> str:
@@ -74,31 +81,25 @@ def good(attempt: Attempt, job: jobs.Job, changed: list[str], say: Say) -> str:
     if same := last and publish.same(job.pages, reports / last):
         publish.mend(job.pages, reports / last)
         publish.replace(job.stage, job.work(last))
-    refresh = last if same else publish.next_name(job.day, last)
+    refresh = last if same else job.next
     if not same:
         publish.publish(job.stage, job.pages, job.work(refresh), reports / refresh)
     page = reports / refresh / "index.html"
-    said = "every page is the same; tables were made again" if same else f"published {page}"
-    say(f"{job.name} {refresh}: {said}")
-    return _good(attempt, refresh, [] if same else changed)
+    words = "every page is the same; tables were made again" if same else f"published {page}"
+    say(f"{job.name} {refresh}: {words}")
+    return _good(attempt, refresh, changed, new=not same)
 
 
-def _good(attempt: Attempt, refresh: str, changed: list[str]) -> str:
+def _good(attempt: Attempt, refresh: str, changed: list[str], *, new: bool) -> str:
     """Clear what failures have left; tell, if anything is new; says what on_done did not."""
-    since = stale.since(attempt.reports, attempt.name)
-    pages = attempt.reports / ".building" / attempt.name
-    for left in (attempt.stage.parent, pages, attempt.failed):
-        shutil.rmtree(left, ignore_errors=True)
-    with suppress(OSError):  # another book is being built
-        pages.parent.rmdir()
-    stale.clear(attempt.reports, attempt.name)
+    since = stale.clear(attempt.reports, attempt.name, attempt.day)
     publish.write_index(attempt.reports)
     page = attempt.reports / attempt.name / refresh / "index.html"
     event = {"refresh": refresh, "state": "good", "changed": changed, "page": str(page)}
-    return _tell(attempt, event | {"stale_since": since}) if changed or since else ""
+    return _tell(attempt, event | {"stale_since": since}) if new or since else ""
 
 
-def failed(attempt: Attempt, error: Exception) -> Exception:
+def failed(attempt: Attempt, error: BaseException) -> Exception:
     """Leave the page for the analyst, mark the book as stale, tell; gives the error to show.
 
     What was made stays, for the next attempt to take over. Of a book that was never published and
@@ -106,30 +107,41 @@ def failed(attempt: Attempt, error: Exception) -> Exception:
     """
     hidden, page = attempt.hidden, attempt.failed / "index.html"
     bad = [run for run in attempt.runs.values() if run.bad]
-    first = next(iter(str(error).splitlines()), "") if _is_ours(error) else type(error).__name__
-    why = [f"{run.task}: {run.said}" for run in bad] or [first]
+    why = [f"{run.task}: {run.said}" for run in bad] or [said(error)]
     why = [secrets.redact(sentence, hidden) for sentence in why]
     notes = [secrets.redact(_message(error), hidden)]
     at_once = isinstance(error, Refused) and not any(run.task != "tables" for run in bad)
-    if at_once and not stale.stands(attempt.reports, attempt.name):
-        for left in (attempt.stage.parent, attempt.reports / ".building" / attempt.name):
-            shutil.rmtree(left, ignore_errors=True)
+    if at_once and not stale.days(attempt.reports, attempt.name):
+        clear(attempt)
     else:
         for leave in (_leave_page, partial(_mark, why=why)):
             try:
                 notes.append(leave(attempt, error))
-            except OSError as full:
-                notes.append(f"nor could that be noted: {_message(full)}")
+            except Exception as further:
+                notes.append(f"nor could that be noted: {_message(further)}")
     since = stale.since(attempt.reports, attempt.name)
-    event = {"refresh": None, "state": "failed", "why": why, "page": str(page)}
+    left = str(page) if page.is_file() else None
+    event = {"refresh": None, "state": "failed", "why": why, "page": left}
     notes.append(_tell(attempt, event | {"stale_since": since}))
-    _secrets_in([attempt.stage], attempt)
+    _secrets_in(attempt.stages, attempt)
     kind = type(error) if _is_ours(error) else Failed
     title = f"{attempt.name} {attempt.day}: " if attempt.day else ""
     return kind(title + "\n".join(filter(None, notes)))
 
 
-def _mark(attempt: Attempt, error: Exception, why: list[str]) -> str:
+def clear(attempt: Attempt, but: Collection[str] = ()) -> None:
+    """Remove what attempts at the book have left, ``but`` those at some days."""
+    for stages in attempt.stages:
+        for folder in stages.glob("*"):
+            if folder.name not in but and folder.name[1:11] not in but:
+                shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            stages.rmdir()
+    if not but and not stale.since(attempt.reports, attempt.name):
+        shutil.rmtree(attempt.failed, ignore_errors=True)
+
+
+def _mark(attempt: Attempt, error: BaseException, why: list[str]) -> str:
     """Mark the book as stale, if anything good stands."""
     moment = clock.now()
     if stale.mark(attempt.reports, attempt.name, snapshot_date=attempt.day, moment=moment, why=why):
@@ -137,17 +149,17 @@ def _mark(attempt: Attempt, error: Exception, why: list[str]) -> str:
     return ""
 
 
-def _is_ours(error: Exception) -> bool:
+def _is_ours(error: BaseException) -> bool:
     return isinstance(error, Refused | Failed | Stopped)
 
 
-def _message(error: Exception) -> str:
+def _message(error: BaseException) -> str:
     if isinstance(error, OSError):
         return f"{error.strerror or type(error).__name__}: {error.filename or 'no file is named'}"
     return str(error) if _is_ours(error) else f"{type(error).__name__}: {error}"
 
 
-def _leave_page(attempt: Attempt, error: Exception) -> str:
+def _leave_page(attempt: Attempt, error: BaseException) -> str:
     """Page, executed notebooks of what failed, record; what an earlier failure left goes first.
 
     Gives where to look, if that says more than the error.
@@ -159,9 +171,9 @@ def _leave_page(attempt: Attempt, error: Exception) -> str:
     (folder / "notebooks").mkdir(parents=True, mode=0o700)
     bad = [run for run in attempt.runs.values() if run.bad]
     for run in bad:
-        executed = attempt.stage / "notebooks" / f"{run.task}.ipynb"
+        executed = attempt.stages[0] / attempt.day / "notebooks" / f"{run.task}.ipynb"
         if executed.is_file():
-            text = secrets.redact(executed.read_text(encoding="utf-8"), hidden)
+            text = secrets.redact(executed.read_text(encoding="utf-8", errors="replace"), hidden)
             (folder / "notebooks" / executed.name).write_text(text, encoding="utf-8")
     if not _is_ours(error):
         trace = "".join(traceback.format_exception(error))
@@ -170,14 +182,21 @@ def _leave_page(attempt: Attempt, error: Exception) -> str:
         folder,
         title=attempt.book.title if attempt.book else attempt.name,
         runs=list(attempt.runs.values()),
-        parameters=attempt.book.parameters if attempt.book else {},
-        reproduce=f"retention refresh {attempt.name} --snapshot-date {attempt.day}",
+        parameters={run.task: _own_parameters(attempt, run.task) for run in bad},
+        reproduce=f"retention refresh {attempt.name}"
+        + (f" --snapshot-date {attempt.day}" if attempt.day else ""),
         hide=lambda text: secrets.redact(text, hidden),
         why="" if bad else _message(error),
     )
     _record(attempt, folder, "failed")
     page = (folder / "index.html").relative_to(workspace.root())
     return f"see {page}" if bad or not _is_ours(error) else ""
+
+
+def _own_parameters(attempt: Attempt, task: str) -> dict[str, object]:
+    """What the book sets for a run, and its segment."""
+    stem, _, segment = task.partition("-")
+    return attempt.book.parameters.get(stem, {}) | ({"segment": segment} if segment else {})
 
 
 def _record(attempt: Attempt, folder: Path, state: str) -> None:
@@ -211,7 +230,11 @@ def _tell(attempt: Attempt, event: dict) -> str:
     if not (attempt.book and attempt.book.on_done):
         return ""
     whole = {"book": attempt.name, "snapshot_date": attempt.day, **event}
-    return tell.tell(attempt.book.on_done, whole, workspace.root())
+    try:
+        wrong = tell.tell(attempt.book.on_done, whole, workspace.root())
+    except Exception as error:
+        wrong = f"on_done: {_message(error)}"
+    return secrets.redact(wrong, attempt.hidden)
 
 
 def _secrets_in(folders: list[Path], attempt: Attempt) -> list[str]:

@@ -14,14 +14,17 @@ NEEDS = {
 Needs = dict[str, set[str]]
 
 
-def tasks(notebooks: Iterable[str]) -> Needs:
-    """Every task with the tasks it needs: the tables, and one task per notebook.
+def tasks(notebooks: Iterable[str], by_segment: Iterable[str] = ()) -> Needs:
+    """Every task with the tasks it needs: the tables, and one task per notebook; those that are
+    run ``by_segment`` need the segments.
 
     Raises:
         Refused: a notebook needs one that is not there.
     """
     names = {"tables", *notebooks}
-    needs = {name: NEEDS.get(name, {"tables"}) for name in ("tables", *sorted(notebooks))}
+    usual = dict.fromkeys(by_segment, NEEDS["95_segment"])
+    needs = {name: {"tables"} for name in ("tables", *sorted(notebooks))} | usual
+    needs |= {name: needed for name, needed in NEEDS.items() if name in names}
     for name, needed in needs.items():
         if missing := sorted(needed - names - {"*"}):
             raise Refused(f"{name} needs {missing[0]}, which is not among the notebooks")

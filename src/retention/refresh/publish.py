@@ -13,19 +13,24 @@ from retention.tables import workspace
 
 def newest(book: Path, day: str) -> str | None:
     """The newest refresh published in ``book`` for a day: 2025-06-30, or its last revision."""
-    found = [path.parent.name for path in book.glob(f"{day}*/manifest.json")]
+    found = (path.parent.name for path in book.glob(f"{day}*/manifest.json"))
+    found = filter(workspace.REFRESH.fullmatch, found)
     return max(found, key=workspace.order, default=None)
 
 
-def next_name(day: str, last: str | None) -> str:
+def next_name(book: Path, day: str) -> str:
     """The folder of a further refresh of the day: a published refresh is never rewritten."""
-    return f"{day}-r{workspace.order(last)[1] + 1}" if last else day
+    last = newest(book, day)
+    number = workspace.order(last)[1] + 1 if last else 1
+    while (book / (name := f"{day}-r{number}" if number > 1 else day)).exists():
+        number += 1
+    return name
 
 
 def unharmed(published: Path) -> bool:
     """Whether every published file is there as it was published."""
     manifest = _manifest(published)
-    return all(
+    return "pages" in manifest and all(
         (published / record["file"]).is_file()
         and _hash(published / record["file"]) == record["sha256"]
         for record in manifest["pages"] + manifest["tables"]
@@ -35,7 +40,7 @@ def unharmed(published: Path) -> bool:
 def same(pages: Path, published: Path) -> bool:
     """Whether all pages and tables equal the published ones, byte for byte."""
     one, other = (_manifest(folder) for folder in (pages, published))
-    return all(one[kind] == other[kind] for kind in ("pages", "tables"))
+    return all(one.get(kind) == other.get(kind) for kind in ("pages", "tables"))
 
 
 def mend(pages: Path, published: Path) -> None:
@@ -88,8 +93,23 @@ def publish(stage: Path, pages: Path, work: Path, target: Path) -> None:
     _sync(pages)
     _sync(stage)
     pages.rename(target)
-    _sync(target.parent)
+    _sync_file(target.parent)
     replace(stage, work)
+
+
+def heal(stages: Path, work: Path, reports: Path, done: str) -> None:
+    """Put in its place what a command that was killed while it published had left half way.
+
+    A stage in ``stages`` that holds the file ``done`` is complete: if its day's pages stand in
+    ``reports`` without tables in ``work``, the tables are these.
+    """
+    for old in work.glob(".*.old"):
+        there = work / old.name[1 : -len(".old")]
+        shutil.rmtree(old) if there.exists() else old.rename(there)
+    for stage in stages.glob("[0-9]*"):
+        last = newest(reports, stage.name)
+        if last and not (work / last).exists() and (stage / done).is_file():
+            replace(stage, work / last)
 
 
 def replace(stage: Path, work: Path) -> None:
@@ -115,7 +135,10 @@ def write_index(reports: Path) -> None:
 
 
 def _manifest(folder: Path) -> dict:
-    return json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    try:
+        return json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # harmed: the next revision is whole
+        return {}
 
 
 def _hash(file: Path) -> str:
@@ -125,6 +148,10 @@ def _hash(file: Path) -> str:
 def _sync(folder: Path) -> None:
     """Make sure the folder's files are on the disk."""
     for path in [*folder.rglob("*"), folder]:
-        handle = os.open(path, os.O_RDONLY)
-        os.fsync(handle)
-        os.close(handle)
+        _sync_file(path)
+
+
+def _sync_file(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    os.fsync(handle)
+    os.close(handle)

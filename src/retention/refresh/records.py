@@ -6,6 +6,7 @@ A refresh whose tasks have equal keys need not be made again, nor a single task 
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 
 from retention.refresh import keys
@@ -88,10 +89,13 @@ def erased(folder: Path, file: Path) -> None:
 
 
 def take_over(before: Path, folder: Path, task: str, record: Record) -> None:
-    """Put what ``task`` made ``before`` into ``folder`` as well, without a second copy."""
+    """Put what ``task`` made ``before`` into ``folder`` as well, if it can be without a copy."""
     for file in record["outputs"]:
         (folder / file).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.link(before / file, folder / file)
+        try:
+            os.link(before / file, folder / file)
+        except OSError:  # a file system without such links
+            shutil.copy2(before / file, folder / file)
     _write(folder, task, record)
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from retention import book as books
 from retention.errors import Failed, Refused, Stopped
-from retention.refresh import build, clock, dates, forget, lock, outcome, progress, server
+from retention.refresh import build, clock, dates, forget, lock, outcome, progress, publish, server
 from retention.refresh import job as jobs
 from retention.tables import workspace
 
 # jsonschema, where it finds this, compiles a grammar of addresses: seconds that no notebook needs.
 sys.modules.setdefault("rfc3987_syntax", None)
+DONE = f"tasks/{jobs.PAGES}.json"  # in a stage of which everything was made
 ENOUGH = 10  # seconds that tasks have to end once they were stopped
 
 
@@ -86,14 +87,18 @@ def _book(name: str, order: Order, crew: build.Crew, watch: progress.Watch) -> l
             today = clock.today(book.timezone)
             asked = ", ".join(order.dates) or str(book.snapshot_date)
             days = dates.chosen(list(order.dates), order.every, today)
-            for day in days or dates.of_book(book, today):
+            days = days or dates.of_book(book, today)
+            publish.heal(attempt.stages[0], attempt.work, order.reports / name, DONE)
+            outcome.clear(attempt, but=[day.isoformat() for day in days])
+            for day in days:
                 attempt = outcome.Attempt(name, order.reports, books.at(book, day), asked)
                 if untold := _refresh(attempt, order, crew, watch):
                     errors.append(Failed(f"{name} {day}: {untold}"))
-            if book.keep and not order.again:
-                forget.prune_held(name, book.keep, watch.say)
-        except Exception as error:
-            errors.append(outcome.failed(attempt, error))
+            outcome.clear(attempt)
+        except BaseException as error:  # what Polars calls a panic is no Exception
+            return [*errors, outcome.failed(attempt, error)]
+        if book.keep and not order.again:
+            forget.prune_held(name, book.keep, watch.say)
     return errors
 
 

@@ -51,7 +51,7 @@ def _finish(job: jobs.Job, made: dict[str, records.Record], titles: dict[str, st
         "title": job.book.title,
         "label": job.book.label,
         "book": job.name,
-        "refresh": publish.next_name(job.day, job.last),
+        "refresh": job.next,
         "snapshot_date": job.day,
         "changed": changed if job.last else [],
         "hashes": keys.together(own),

@@ -109,7 +109,7 @@ def _in_words(error: Exception, name: str, kernel: server.Wanted, timeout: int) 
     if kind == Refused.__name__:
         return Refused(f"{name}: {error.evalue}")
     if kind == Failed.__name__:
-        return Failed(f"{name}: {error.evalue}")
+        return Failed(f"{name}: {error.evalue}")  # one of ours, whose words are known
     if hasattr(error, "ename"):
         return Failed(f"{name}: {kind}: {error.evalue}", f"a cell failed ({kind})")
     if kind == "DeadKernelError":

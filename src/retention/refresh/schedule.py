@@ -9,7 +9,7 @@ from itertools import combinations
 
 from retention import book as books
 from retention.errors import Refused
-from retention.refresh import clock, dates
+from retention.refresh import clock, dates, secrets
 from retention.tables import workspace
 
 WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -20,7 +20,7 @@ AT = re.compile(
     r"(?P<hour>[01][0-9]|2[0-3]):(?P<minute>[0-5][0-9])"
 )
 TEXT = """\
-# Times are in the local time zone of this machine.{mind}
+# Times are in the local time zone of this machine.{mind}{needs}
 
 # ~/.config/systemd/user/retention-{name}.service
 [Unit]
@@ -28,6 +28,7 @@ Description=Refresh the book {name}
 
 [Service]
 Type=oneshot
+TimeoutStartSec=6h
 WorkingDirectory={folder}/
 ExecStart=/bin/sh -c {command}
 Nice=10
@@ -51,6 +52,8 @@ WantedBy=timers.target
 
 # Or, without systemd, this line into `crontab -e`; what it says goes to work/{name}.log:
 {fields} {line}"""
+NEEDS = """
+# Needed: {names}. Give them by EnvironmentFile= in the service, or at the head of the crontab."""
 MIND = f"""
 # Mind: the snapshot date is fixed, so the same day is refreshed every time. Words that move on:
 # {", ".join(books.WORDS)}."""
@@ -69,7 +72,8 @@ def schedule(name: str, at: str, snapshot_date: str | None, say: Callable[[str],
     """
     calendar, fields = moments(at)
     root, texts = workspace.root(), [] if snapshot_date is None else [snapshot_date]
-    fixed = _is_fixed(books.load(name, root), texts)
+    book = books.load(name, root)
+    fixed, named = _is_fixed(book, texts), secrets.variables(book)
     if not f"{root}{sys.executable}".isprintable():
         raise Refused(f"{str(root)!r} or {sys.executable!r}: a path that no crontab can hold")
     options = [word for text in texts for word in ("--snapshot-date", text)]
@@ -78,6 +82,7 @@ def schedule(name: str, at: str, snapshot_date: str | None, say: Callable[[str],
     text = TEXT.format(
         name=name,
         mind=MIND if fixed else "",
+        needs=NEEDS.format(names=", ".join(sorted(named))) if named else "",
         folder=str(root).replace("%", "%%"),
         command=_quoted(f"exec {command}"),
         calendar=calendar,

@@ -10,8 +10,7 @@ from pathlib import Path
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 import markupsafe
-
-from retention.book import Book
+from pydantic import BaseModel
 
 SHORTEST = 6  # letters; anything shorter would be found by chance
 ESCAPES = (
@@ -27,23 +26,27 @@ ESCAPES = (
 )
 
 
-def named(book: Book) -> dict[str, list[str]]:
+def named(book: BaseModel) -> dict[str, list[str]]:
     """Give what to keep secret by the name of its variable: its value, and any password in it.
 
     A password is that of an address, or what follows ``password=`` or ``token=``; as written and
     percent-decoded. Variables that are not set are left out, and so is what has fewer than 6
     letters or stands in ``env:NAME`` itself: it would be found by chance.
     """
-    texts = {text[4:] for text in _texts(book.model_dump()) if text.startswith("env:")}
     found = {
         name: sorted(
             part
             for part in _parts(os.environ[name].strip())
             if len(part) >= SHORTEST and part not in f"env:{name}"
         )
-        for name in sorted(texts & set(os.environ))
+        for name in sorted(variables(book) & set(os.environ))
     }
     return {name: parts for name, parts in found.items() if parts}
+
+
+def variables(node: BaseModel) -> set[str]:
+    """The variables that a book, or a part of it, names as ``env:NAME``."""
+    return {text[4:] for text in _texts(node.model_dump()) if text.startswith("env:")}
 
 
 def redact(text: str, hidden: dict[str, list[str]]) -> str:

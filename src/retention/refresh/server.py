@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -34,6 +34,7 @@ class Server:
     def __init__(self, env: dict[str, str], say: Callable[[str], None]):
         self.env, self.say = env, say
         self.lock, self.process, self.control = threading.Lock(), None, None
+        self.ended = False  # no kernel may start any more
 
     def start(self) -> None:
         """Start the server if it is not there; it imports while others go on."""
@@ -58,16 +59,19 @@ class Server:
         Raises:
             OSError, ValueError: there is no server, or it does not answer.
         """
-        if self.control is None:
-            raise ValueError("no server")
         lifeline, theirs = socket.socketpair()
-        with theirs:
+        with theirs, ExitStack() as unless_it_answers:
+            unless_it_answers.enter_context(lifeline)
             request = json.dumps({"argv": argv, "cwd": cwd, "env": env}).encode()
             with self.lock:
+                if self.control is None:
+                    raise ValueError("no server")
                 socket.send_fds(self.control, [request], [theirs.fileno()])
-        lifeline.settimeout(PATIENCE)
-        if not (answer := lifeline.recv(20)):
-            raise ValueError("the warm server has gone")
+            theirs.close()
+            lifeline.settimeout(PATIENCE)
+            if not (answer := lifeline.recv(20)):
+                raise ValueError("the warm server has gone")
+            unless_it_answers.pop_all()
         return lifeline, int(answer)
 
     def give_up(self, error: Exception) -> None:
@@ -108,6 +112,8 @@ def serving(env: dict[str, str], say: Callable[[str], None]) -> Iterator[Server]
 
 
 def stop_all() -> None:
-    """Kill every kernel of this process."""
+    """Kill every kernel of this process, also those that are just about to start."""
+    if current is not None:
+        current.ended = True
     for kernel in list(running):
         kernel.signal(signal.SIGKILL)

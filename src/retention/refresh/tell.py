@@ -7,6 +7,7 @@ import signal
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import BinaryIO
 
 SECONDS = 60  # that the command may take
 
@@ -17,7 +18,7 @@ def tell(command: str, event: dict, folder: Path) -> str:
     No shell reads the command. Gives a sentence on what went wrong, or "" if nothing did. What
     takes longer than a minute is ended, with every process that it has started.
     """
-    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said:
+    with _memory() as given, _memory() as said:
         given.write(json.dumps(event, ensure_ascii=False).encode())
         given.seek(0)
         try:
@@ -37,6 +38,13 @@ def tell(command: str, event: dict, folder: Path) -> str:
     if code is None:
         return f"on_done: {command}: took longer than {SECONDS} seconds and was ended"
     return f"on_done: {command}: exit code {code}{last and f': {last}'}" if code else ""
+
+
+def _memory() -> BinaryIO:
+    """A file that needs no disk: a full one is just what is to be told."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("on_done"), "w+b")
+    return tempfile.TemporaryFile()
 
 
 def _end(process: subprocess.Popen) -> int | None:
