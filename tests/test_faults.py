@@ -560,6 +560,8 @@ def test_a_spoilt_table_of_the_refresh_before_is_named_and_made_again(make_workb
 @pytest.mark.slow
 def test_a_spoilt_source_is_named_and_harms_nothing(make_workbook):
     folder, book = workbook(make_workbook), "title: Files\nsource: {kind: files}\n"
+    shutil.rmtree(folder / "reports" / "shop", ignore_errors=True)  # of a later day
+    shutil.rmtree(folder / "work" / "shop", ignore_errors=True)
     book += "tables: {events: data/events.parquet, customers: data/customers.parquet}\n"
     book += (
         "snapshot_date: 2024-12-31\nchurn: {kind: activity, activity: [purchase], after_days: 60}\n"

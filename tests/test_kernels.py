@@ -41,7 +41,6 @@ def serving(folder: Path, **env: str) -> Iterator[SimpleNamespace]:
 
     with pytest.MonkeyPatch.context() as as_before:
         as_before.setattr(server, "current", server.current)
-        as_before.setenv("JUPYTER_DEFAULT_PROVISIONER_NAME", server.NAME)
         with server.serving(build.environment(private) | env, said.append) as warm:
             warm.start()
             yield SimpleNamespace(run=execute, said=said, warm=warm, private=private)

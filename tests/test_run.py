@@ -30,11 +30,7 @@ def notebook(folder, *cells: str, parameters: tuple[str, ...] = ("x = 1  # a num
 def execute(source, executed, parameters, timeout=60) -> states.Run:
     """Run a notebook in an ordinary kernel; what the run has learnt."""
     told = states.Run(source.stem)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("JUPYTER_DEFAULT_PROVISIONER_NAME", raising=False)
-        run.run_notebook(
-            source, executed, parameters, env=dict(os.environ), timeout=timeout, told=told
-        )
+    run.run_notebook(source, executed, parameters, env=dict(os.environ), timeout=timeout, told=told)
     return told
 
 

@@ -132,9 +132,10 @@ def by_segment(job: Job) -> list[str]:
 
 
 def runs(job: Job, folder: Path, stem: str) -> list[str]:
-    """The runs of a notebook that is run for every segment: 95_segment-s1, -s2, ..."""
+    """The runs of a notebook that is run for every segment: 95_segment-s1, -s2, ..., -s10."""
     space = workspace.Workspace(job.name, job.day, stem, folder)
-    return [f"{stem}-{segment}" for segment in workspace.read_table(space, "segments")["segment"]]
+    segments = workspace.read_table(space, "segments")["segment"].to_list()
+    return [f"{stem}-{segment}" for segment in sorted(segments, key=lambda name: (len(name), name))]
 
 
 def tasks(job: Job, folder: Path) -> plan.Needs:

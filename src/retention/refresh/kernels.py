@@ -31,23 +31,24 @@ class Kernels(LocalProvisioner):
         return self.forked is not None or super().has_process
 
     async def pre_launch(self, **kwargs):
+        self.learnt = server.wanted.get()
+        if self.learnt is None:  # nobody's run of a refresh
+            return await super().pre_launch(**kwargs)
         if sys.platform != "win32":  # a socket in a private folder: no port for others to take
             self.parent.transport = "ipc"
             self.parent.ip = os.path.relpath(Path(tempfile.gettempdir()) / self.kernel_id[:8])
-        kwargs = await super().pre_launch(**kwargs)
-        self.learnt = server.wanted.get()
-        return kwargs | ({"env": self.learnt.env} if self.learnt else {})
+        return await super().pre_launch(**kwargs) | {"env": self.learnt.env}
 
     async def launch_kernel(self, cmd: list[str], **kwargs):
         server.running.add(self)
         try:
-            if server.current is None:
+            if server.current is None or self.learnt is None:
                 raise ValueError("no server")
             argv, cwd = cmd[cmd.index("-f") :], kwargs.get("cwd") or os.getcwd()
             self.lifeline, pid = server.current.fork(argv, cwd, kwargs["env"])
             self.forked = os.pidfd_open(pid)
         except (OSError, ValueError) as error:
-            if server.current is not None:
+            if server.current is not None and self.learnt is not None:
                 server.current.give_up(error)
             await super().launch_kernel(cmd, **kwargs)
         else:

@@ -76,18 +76,18 @@ def _changed(job: jobs.Job, own: dict[str, keys.Key]) -> list[str]:
 def _titles(job: jobs.Job, made: dict[str, records.Record]) -> dict[str, str]:
     """Titles of all pages, in their order: the question, or the segment's name."""
     titles, names = {}, {}
+    runs = list(made)  # segments in their order
+    order = {task: (task.partition("-")[0], runs.index(task)) for task in runs}
     if jobs.by_segment(job):
         space = workspace.Workspace(job.name, job.day, "", job.stage)
         table = workspace.read_table(space, "segments").select("segment", "name")
         names = {segment: f"{name} ({segment})" for segment, name in table.iter_rows()}
-    for task in sorted(made.keys() - {"tables"}):
+    tasks = sorted(made.keys() - {"tables"}, key=lambda task: (task != FRONT, order[task]))
+    for task in tasks:
         stem, _, segment = task.partition("-")
         file = job.root / "notebooks" / f"{stem}.ipynb"
         titles[task] = names[segment] if segment else notebooks.question(file)
-    order = list(titles)
-    in_table = {segment: number for number, segment in enumerate(names)}
-    order.sort(key=lambda task: (task.partition("-")[0], in_table.get(task.partition("-")[2], 0)))
-    return {task: titles[task] for task in sorted(order, key=FRONT.__ne__)}
+    return titles
 
 
 def _facts(job: jobs.Job, made: dict[str, records.Record], task: str) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """One notebook through papermill, strictly: it has succeeded only if every cell was executed."""
 
+import asyncio
 import logging
 import time
 import warnings
@@ -9,7 +10,7 @@ from retention import notebooks
 from retention.errors import Failed, Refused
 from retention.refresh import server, states
 
-KERNEL = "python3"
+KERNEL, PROVISIONER = "python3", "retention-fork"  # the latter: pyproject.toml
 QUIET = ["--log-level=ERROR", "--HistoryManager.enabled=False"]
 
 
@@ -48,11 +49,13 @@ def run_notebook(
     """
     import nbformat
     import papermill
+    from jupyter_client.provisioning import KernelProvisionerFactory
 
+    KernelProvisionerFactory.instance().default_provisioner_name = PROVISIONER
     logging.getLogger("papermill").setLevel(logging.CRITICAL)
     executed.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     kernel = server.Wanted(env)
-    server.wanted.set(kernel)
+    asked = server.wanted.set(kernel)
     seen, clock = [], Clock()
     try:
         with warnings.catch_warnings():
@@ -79,6 +82,8 @@ def run_notebook(
             nbformat.write(nbformat.v4.new_notebook(cells=seen), executed)
         raise _in_words(error, notebook.name, kernel, timeout) from error
     finally:
+        server.wanted.reset(asked)
+        _let_go()
         told.kernel, told.peak_kib = kernel.kind, kernel.peak_kib
         told.cell_seconds = round(clock.seconds, 3)
     unexecuted = [
@@ -88,6 +93,18 @@ def run_notebook(
     ]
     if unexecuted:
         raise Failed(f"{notebook.name}: {len(unexecuted)} cells were not executed")
+
+
+def _let_go() -> None:
+    """End this thread's event loop, and what nbclient leaves waiting in it for a dead kernel."""
+    from jupyter_core.utils import ensure_event_loop
+
+    loop = ensure_event_loop()
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+    loop.close()
 
 
 class Clock:

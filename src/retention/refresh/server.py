@@ -1,7 +1,6 @@
 """The warm server as a refresh sees it, and what kernels of a refresh are started with."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -12,7 +11,6 @@ from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-CHOICE, NAME = "JUPYTER_DEFAULT_PROVISIONER_NAME", "retention-fork"
 PATIENCE = 60  # seconds in which a server that is still importing must answer
 
 
@@ -100,15 +98,11 @@ def serving(env: dict[str, str], say: Callable[[str], None]) -> Iterator[Server]
     ends, so do all kernels."""
     global current  # noqa: PLW0603
     current = Server(env, say)
-    before = os.environ.pop(CHOICE, None)
-    os.environ[CHOICE] = NAME
     try:
         yield current
     finally:
         stop_all()
         current = current.stop()
-        del os.environ[CHOICE]
-        os.environ |= {CHOICE: before} if before else {}
 
 
 def stop_all() -> None:
