@@ -64,9 +64,11 @@ class Kernels(LocalProvisioner):
             return await super().poll()
         if not select.select([self.forked], [], [], 0)[0]:
             return None
-        if self in server.running:  # it died by itself: what it had started goes as well
-            self.signal(signal.SIGKILL)
-            server.running.discard(self)
+        self.signal(signal.SIGKILL)  # however it has ended, what it had started goes as well
+        server.running.discard(self)
+        os.close(self.forked)
+        self.lifeline.close()
+        self.forked = None
         return 1
 
     async def wait(self) -> int | None:
@@ -75,9 +77,6 @@ class Kernels(LocalProvisioner):
         else:
             while (code := await self.poll()) is None:
                 await asyncio.sleep(0.01)
-            os.close(self.forked)
-            self.lifeline.close()
-            self.forked = None
         server.running.discard(self)
         return code
 
