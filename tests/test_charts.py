@@ -193,7 +193,7 @@ def test_only_the_rows_of_the_asked_by_are_drawn():
 
 
 def test_names_at_line_ends_never_overlap():
-    heights = charts._apart([0.0, 0.01, 0.5, 0.99, 0.995, 1.0], gap=0.1, top=1.0)
+    heights = charts.drawing._apart([0.0, 0.01, 0.5, 0.99, 0.995, 1.0], gap=0.1, top=1.0)
     assert all(b - a >= 0.1 - 1e-9 for a, b in itertools.pairwise(heights))
     assert heights[0] >= 0
     assert heights[-1] <= 1
@@ -335,7 +335,7 @@ def oklab(light):
 
 @pytest.mark.parametrize("cones", CONES)
 def test_colours_differ_to_every_eye(cones):
-    for one, other in itertools.combinations(charts.PALETTE, 2):
+    for one, other in itertools.combinations(charts.drawing.PALETTE, 2):
         seen = [oklab(np.array(CONES[cones]) @ linear(colour)) for colour in (one, other)]
         assert np.linalg.norm(seen[0] - seen[1]) >= 0.1, (one, other)
 
@@ -344,5 +344,5 @@ def test_colours_stand_out_from_light_and_dark_pages():
     css = (layout.TEMPLATES / "report.css").read_text()
     papers = re.findall(r"--paper: (#\w{6})", css)
     assert len(papers) == 2
-    for paper, colour in itertools.product(papers, (*charts.PALETTE, charts.GREY)):
+    for paper, colour in itertools.product(papers, (*charts.drawing.PALETTE, charts.drawing.GREY)):
         assert contrast(paper, colour) >= 3, (paper, colour)

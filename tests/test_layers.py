@@ -25,17 +25,19 @@ MODULES = {
     )
     for file in sorted(PACKAGE.rglob("*.py"))
 }
-BUDGET = 7_300  # lines of code, without docstrings, blanks and comments
+BUDGET = 9_200  # lines of code, without docstrings, blanks and comments
 
-LEAVES = ("errors", "intervals", "notebooks", "book")
+LEAVES = ("errors", "intervals", "estimators", "notebooks", "book")
 LAYERS = ("tables", "analysis", "pages", "refresh")
 ARROWS = {  # part of the package: the parts it may import
     "errors": set(),
     "intervals": set(),
+    "estimators": {"errors", "estimators"},
     "notebooks": {"errors"},
     "book": {"errors", "notebooks"},
     **{name: {*LEAVES, *LAYERS[: number + 1]} for number, name in enumerate(LAYERS)},
-    "cli": {"errors", "refresh"},
+    "numbers": {"errors", "estimators", "tables", "analysis"},
+    "cli": {"errors", "numbers", "refresh"},
     "__main__": {"cli"},
     "__init__": set(),
 }

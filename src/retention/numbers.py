@@ -1,0 +1,1 @@
+"""Published results, reproduced in the environment at hand: expected, got, tolerance."""
