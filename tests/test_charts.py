@@ -21,7 +21,7 @@ EVIL = "<script>alert(1)</script>"
 
 
 def curve(group, rate, n=900):
-    days = np.arange(1, 700, 3)
+    days = np.append(0, np.arange(1, 700, 3))
     survival = np.exp(-rate * days / 365)
     return pl.DataFrame(
         {
@@ -38,10 +38,14 @@ def curve(group, rate, n=900):
 
 
 CURVES = pl.concat([curve("monthly", 1.1), curve("yearly", 0.4), curve(EVIL, 1.0)])
+BY_CAUSE = CURVES.with_columns(pl.col("group").alias("cause"), at_risk=900).rename(
+    {"survival": "incidence"}
+)
 HAZARDS = pl.DataFrame(
     {
         "term": ["first order in sale", "came by a friend", EVIL],
-        "cause": ["voluntary", "payment failure", "voluntary"],
+        "cause": ["voluntary", "payment failure", "any"],
+        "period": ["all", "to day 90", "all"],
         "hazard_ratio": [1.42, 0.71, 0.93],
         "ci_lower": [1.21, 0.60, 0.85],
         "ci_upper": [1.66, 0.84, 1.02],
@@ -102,10 +106,56 @@ DAYS = pl.DataFrame(
     }
 )
 
+USAGE = pl.DataFrame(
+    {
+        "usage": ["falling", "steady", "rising", "not known"],
+        "n": [120, 840, None, 40],
+        "share": [0.12, 0.84, None, 0.04],
+        "ci_lower": [0.1, 0.81, None, 0.03],
+        "ci_upper": [0.14, 0.86, None, 0.05],
+        "by_chance": [0.02, None, None, None],
+    }
+)
+
+WINDOWS = pl.DataFrame(
+    [
+        (days, error, n, share, share - 0.02, share + 0.02, days == 60)
+        for days in (7, 14, 30, 60, 90)
+        for error, n, share in [
+            ("wrongly_gone", 1200 - days, 0.5 - days / 300),
+            ("wrongly_active", 300 + days, days / 300),
+        ]
+    ],
+    schema=["after_days", "error", "n", "share", "ci_lower", "ci_upper", "chosen"],
+    orient="row",
+)
+
+BACKTEST = pl.DataFrame(
+    [
+        (landmark, model, 1_234, auc)
+        for landmark in ("2024-10-03", "2024-11-02", "2024-12-02")
+        for model, auc in [("ours", 0.73), ("recency", 0.66), ("null", 0.5), (EVIL, 0.72)]
+    ],
+    schema=["landmark", "model", "n", "auc"],
+    orient="row",
+)
+TENTHS = pl.DataFrame(
+    {
+        "n": [500, 500, 500],
+        "predicted": [0.05, 0.2, 0.6],
+        "observed": [0.04, None, 0.7],
+        "ci_lower": [0.03, None, 0.66],
+        "ci_upper": [0.06, None, 0.74],
+    }
+)
+SIGNALS = pl.DataFrame({"signal": ["usage_ratio", EVIL], "spread": [0.9, 0.2]})
+
 
 def figures():
     return {
         "survival": charts.survival_curves(CURVES, "plan"),
+        "incidence": charts.incidence(BY_CAUSE),
+        "returns": charts.returns(curve("all", 0.4).rename({"survival": "returned"})),
         "hazards": charts.hazard_ratios(HAZARDS),
         "triangle": charts.retention_triangle(TRIANGLE),
         "pooled": charts.retention_curves(POOLED),
@@ -113,6 +163,13 @@ def figures():
         "map": charts.cluster_map(POINTS),
         "profiles": charts.profile_heatmap(PROFILES),
         "days": charts.events_per_day(DAYS),
+        "windows": charts.window_shares(WINDOWS, "error"),
+        "silences": charts.silence_curves(CURVES),
+        "usage": charts.usage_changes(USAGE),
+        "left": charts.left_by_usage(USAGE),
+        "backtest": charts.backtest(BACKTEST),
+        "calibration": charts.calibration(TENTHS),
+        "signals": charts.signals(SIGNALS),
     }
 
 
@@ -183,8 +240,20 @@ def test_survival_shows_numbers_at_risk_and_a_dash_after_the_end():
     short = curve("short", 1.0).head(50)  # ends on day 148
     text = words(charts.survival_curves(pl.concat([short, curve("long", 0.4)]), "plan"))
     assert text.count("short") == text.count("long") == 2  # at the line and at its counts
-    assert text[-11:-6] == ["897", "–", "–", "–", "short"]
-    assert text[-6:-1] == ["899", "721", "580", "465", "long"]
+    assert text[-11:-6] == ["900", "–", "–", "–", "short"]
+    assert text[-6:-1] == ["900", "721", "580", "465", "long"]
+
+
+def test_before_a_curve_begins_nobody_is_counted():
+    late = curve("late", 1.0).tail(50)
+    text = words(charts.survival_curves(pl.concat([late, curve("whole", 0.4)]), "plan"))
+    assert text[text.index("Customers at risk") + 1] == "–"
+
+
+def test_counts_that_all_lines_share_are_printed_once():
+    text = words(charts.incidence(BY_CAUSE))
+    assert text.count("monthly") == text.count("yearly") == 1  # at the line
+    assert text[-6:] == ["Customers at risk", *["900"] * 4, "Share who have left"]
 
 
 def test_only_the_rows_of_the_asked_by_are_drawn():
@@ -231,8 +300,42 @@ def test_odd_days_are_marked_and_hidden_ones_left_out():
     assert "Events per day (n 5,050)" in words(charts.events_per_day(DAYS))
 
 
-def test_hazard_ratios_print_the_interval():
-    assert "0.71 (0.60–0.84)" in words(charts.hazard_ratios(HAZARDS))
+def test_what_chance_would_make_stands_on_the_bars_it_is_known_of():
+    figure = charts.usage_changes(USAGE)
+    [chance] = [line for line in figure.axes[0].lines if line.get_marker() == "D"]
+    assert list(np.nan_to_num(chance.get_xdata(), nan=-1)) == [0.02, -1]
+    text = words(figure)
+    assert "◆ by chance alone, if nobody had changed" in text
+    assert {"12.0%", "–", "n 120"} <= set(text)
+
+
+def test_who_left_is_drawn_as_a_share_with_its_n():
+    text = words(charts.left_by_usage(USAGE))
+    assert {"share that left", "84.0%", "n 840"} <= set(text)
+
+
+def test_windows_stand_evenly_apart_over_their_days_the_chosen_one_marked():
+    axes = charts.window_shares(WINDOWS, "error").axes[0]
+    marked = [line.get_xdata() for line in axes.lines if line.get_linestyle() == ":"]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["7", "14", "30", "60", "90"]
+    assert marked == [[3, 3]]
+    text = words(charts.window_shares(WINDOWS, "error"))
+    assert text.count("wrongly gone") == 2
+    assert {"1,193", "1,170", "1,110"} <= set(text)
+
+
+def test_lines_of_days_are_named_in_words_and_one_window_alone_is_drawn():
+    table = WINDOWS.head(2).drop("chosen").with_columns(within_days=pl.Series([30, 1000]))
+    text = words(charts.window_shares(table, "within_days"))
+    assert {"within 30 days", "within 1,000 days", "7", "1,193"} <= set(text)
+
+
+def test_hazard_ratios_print_the_interval_and_name_cause_and_period():
+    text = words(charts.hazard_ratios(HAZARDS))
+    assert "0.71 (0.60–0.84)" in text
+    assert {"voluntary", "payment failure", "to day 90"} <= set(text)
+    assert not {"any", "all"} & set(text)
+    assert "came by a friend" in words(charts.hazard_ratios(HAZARDS.drop("cause", "period")))
 
 
 def test_a_map_names_clusters_and_counts_the_noise():

@@ -44,3 +44,17 @@ def test_what_cannot_be_fitted_is_refused_in_words():
     twice = DESIGN.with_columns(again="fin")
     with pytest.raises(Refused, match="fin, age, prio, again does not converge"):
         cox.fit(twice, ROSSI["week"].to_numpy(), ROSSI["arrest"].to_numpy() == 1)
+
+
+def test_a_large_ratio_that_the_first_steps_overshoot_is_found():
+    rng = np.random.default_rng(1)
+    marked = np.arange(400) < 12
+    durations = np.ceil(rng.exponential(200, 400) / np.where(marked, 20, 1))
+    ended = durations <= 200
+    durations = np.minimum(durations, 200)
+
+    fitter = cox.fit(pl.DataFrame({"marked": marked.astype(float)}), durations, ended)
+
+    assert fitter.params_["marked"] == pytest.approx(
+        np.log(20), abs=3 * fitter.standard_errors_.item()
+    )

@@ -1,10 +1,13 @@
 """Features as of a day: on drawn tables, at the edges of their windows, and by a literal count."""
 
+from itertools import pairwise
+
 import polars as pl
 import pytest
 from drawing import drawn
 from hypothesis import given
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from retention.tables import calendar, features, spells
 
@@ -94,6 +97,137 @@ def test_a_rate_leaves_out_what_happened_before_the_present_spell():
     assert row["events_per_30d"] == 30 * 2 / 5
 
 
+def usage(log: str, lives: str, day: int = DAY) -> dict:
+    """What one drawn customer's features of usage are; somebody else is active from day 100 on."""
+    acts = drawn(f"| customer_id | day |\n| other | 100 |\n{log}").with_columns(
+        kind=pl.lit("visit"), events=pl.lit(1), orders=pl.lit(0), amount_cents=pl.lit(0)
+    )
+    stretches = drawn(f"| customer_id | spell | start_day | end_day | plan |\n{lives}")
+    counts = features.counts_at(acts, stretches, day=day)
+    people = drawn("| customer_id | started_day |\n| ann | 7 |")
+    names = ("active_days_28d", "active_days_before", "days_before", "usage_ratio", "silence_ratio")
+    found = features.customers_at(people, stretches, counts, day=day, after_days=60)
+    return found.select("started_day", *names).row(0, named=True)
+
+
+def test_usage_compares_28_days_with_the_84_before_them():
+    seen = usage(
+        "".join(f"| ann | {on} |\n" for on in (110, 288, 289, 300, 372, 373, 400)),
+        "| ann | 1 | 110 | 400 | |",
+    )
+    assert seen == {
+        "started_day": 7,
+        "active_days_28d": 2,
+        "active_days_before": 3,
+        "days_before": 84,
+        "usage_ratio": (2 / 28) / (3 / 84),
+        "silence_ratio": 0.0,
+    }
+
+
+def test_the_first_day_of_a_spell_is_active_by_definition_and_no_usage_to_compare_with():
+    log = "| ann | 344 |\n| ann | 360 |\n| ann | 390 |"
+    seen = usage(log, "| ann | 1 | 344 | 390 | |")
+    assert (seen["active_days_before"], seen["days_before"]) == (1, 28)
+    assert seen["usage_ratio"] == 1.0
+    assert usage(log.replace("344", "345"), "| ann | 1 | 345 | 390 | |")["usage_ratio"] is None
+    assert usage(log.replace("360", "344"), "| ann | 1 | 344 | 390 | |")["usage_ratio"] is None
+
+
+def test_days_before_the_data_begin_are_not_known_to_be_silent():
+    seen = usage("| ann | 120 |\n| ann | 180 |", "| ann | 1 | 20 | 180 | |", day=180)
+    assert (seen["days_before"], seen["active_days_before"]) == (53, 1)
+    assert seen["usage_ratio"] == 53 / 28
+
+
+def test_usage_of_an_earlier_spell_counts_for_nothing():
+    log = "".join(f"| ann | {on} |\n" for on in (110, 120, 250, 374, 396))
+    lives = "| ann | 1 | 110 | 120 | |\n| ann | 2 | 250 | 250 | |\n| ann | 3 | 374 | 396 | |"
+    seen = usage(log, lives)
+    assert (seen["active_days_28d"], seen["active_days_before"], seen["days_before"]) == (2, 0, 0)
+    assert seen["silence_ratio"] == 4 / 22
+    assert usage("| ann | 374 |", "| ann | 1 | 374 | 374 | |")["silence_ratio"] is None
+
+
+def test_silence_is_measured_in_the_customers_own_gaps():
+    log = "".join(f"| ann | {on} |\n" for on in (300, 304, 340))
+    assert usage(log, "| ann | 1 | 300 | 340 | |")["silence_ratio"] == 60 / (40 / 2)
+
+
+def test_who_was_never_active_has_no_usage():
+    seen = usage("", "| ann | 1 | 110 | | |")
+    assert seen["started_day"] == 7
+    assert [*seen.values()][1:] == [0, 0, 0, None, None]
+
+
+TERMS = drawn("""
+    | customer_id | started_day | ended_day | booked_day | cause     | plan |
+    | booked      | 100         | 410       | 400        | voluntary | a    |
+    | later       | 100         | 410       | 401        | voluntary | a    |
+    | unbooked    | 100         | 410       |            |           | a    |
+    | renewed     | 100         | 410       | 300        |           | a    |
+    | renewed     | 350         |           |            |           | b    |
+    | twice       | 100         | 405       | 300        |           | a    |
+    | twice       | 350         | 420       | 390        |           | b    |
+    | grace       | 100         | 380       | 300        | voluntary | a    |
+    | gone        | 100         | 330       |            | payment   | a    |
+    | today       | 100         | 400       |            | payment   | a    |
+    | back        | 100         | 200       |            | payment   | a    |
+    | back        | 300         |           |            |           | b    |
+    | to_come     | 401         |           |            |           | a    |
+""")
+
+
+def test_booked_ends_and_days_out_of_contract_are_as_known_on_the_day():
+    lives = spells.from_contracts(TERMS, snapshot_day=DAY, after_days=60)
+    booked = spells.booked_ends(TERMS, snapshot_day=DAY)
+    people = TERMS.select("customer_id").unique().with_columns(started_day=pl.lit(100))
+    counts = features.counts_at(ACTIVITY, lives, day=DAY)
+    at = features.customers_at(people, lives, counts, booked, day=DAY, after_days=60)
+
+    found = at.select("customer_id", "booked_end_in_days", "ended_days_ago").rows()
+    assert {who: rest for who, *rest in found} == {
+        "booked": [10, None],
+        "later": [None, None],
+        "unbooked": [None, None],
+        "renewed": [None, None],
+        "twice": [20, None],
+        "grace": [None, 20],
+        "gone": [None, 70],
+        "today": [None, 0],
+        "back": [None, None],
+        "to_come": [None, None],
+    }
+
+
+def test_in_an_activity_book_no_end_is_booked_and_nobody_is_out_of_contract():
+    assert at().select("booked_end_in_days", "ended_days_ago").null_count().row(0) == (6, 6)
+    assert at().schema["booked_end_in_days"] == at().schema["ended_days_ago"] == pl.Int64
+
+
+@pytest.mark.parametrize("day", [330, 379, 380, 400, 405, 415])
+def test_terms_as_known_later_give_the_spells_and_booked_ends_of_every_earlier_day(day):
+    held = spells.terms_at(TERMS, snapshot_day=415)
+    assert held.filter(customer_id="unbooked")["ended_day"].to_list() == [410]
+    for make in (
+        lambda terms: spells.from_contracts(terms, snapshot_day=day, after_days=60),
+        lambda terms: spells.booked_ends(terms, snapshot_day=day),
+        lambda terms: spells.terms_at(terms, snapshot_day=day),
+    ):
+        assert_frame_equal(make(held), make(TERMS), check_row_order=False)
+
+
+def test_of_terms_nothing_is_known_that_became_known_later():
+    held = spells.terms_at(TERMS, snapshot_day=DAY)
+    assert "to_come" not in held["customer_id"]
+    known = held.filter(pl.col("ended_day").is_not_null())
+    assert set(known["customer_id"]) == {"booked", "renewed", "twice", "grace", "gone", "today"} | {
+        "back"
+    }
+    blank = held.filter(pl.col("ended_day").is_null()).select("booked_day", "cause")
+    assert blank.null_count().row(0) == (blank.height, blank.height)
+
+
 def test_ratios_are_null_where_there_is_nothing_to_divide_by():
     assert of("ann", "cents_per_order_90d", "order_share_90d") == (54_000 / 3, 3 / 8)
     assert of("bob", "cents_per_order_90d", "order_share_90d") == (None, 0.0)
@@ -176,9 +310,32 @@ def test_features_are_those_of_a_literal_count(rows, day):
             spell = [row for row in mine if row[1] >= since]
             rate = 30 * sum(row[2] for row in spell) / (day - since + 1)
             assert one["events_per_30d"] == pytest.approx(rate)
+            spell = {row[1]: row[2] for row in mine if row[1] >= one["start_day"]}
+            assert_usage(one, spell, rows, day)
         if recent:
             weekend = sum(row[2] for row in recent if (row[1] + 3) % 7 >= 5)
             assert one["weekend_share_90d"] == pytest.approx(weekend / one["events_90d"])
+
+
+def assert_usage(one: dict, active: dict[int, int], rows: list[tuple], day: int) -> None:
+    """Features of usage are those of a literal count of the ``active`` days, with their events."""
+    earliest = max(one["start_day"] + 1, min(row[1] for row in rows), day - 111)
+    stretch = range(earliest, day - 27)
+    before = sum(on in stretch for on in active)
+    lately = sum(on > day - 28 for on in active)
+    assert one["active_days_28d"] == lately
+    assert (one["days_before"], one["active_days_before"]) == (len(stretch), before)
+    if len(stretch) >= 28 and before:
+        assert one["usage_ratio"] == pytest.approx((lately / 28) / (before / len(stretch)))
+        pace = sum(active[on] for on in active if on in stretch) / len(stretch)
+        weights = {day - ago: 28 - ago for ago in range(28)}
+        weighted = sum(weights.get(on, 0) * events for on, events in active.items())
+        assert one["usage_trend"] == pytest.approx(weighted / (pace * sum(weights.values())))
+    else:
+        assert one["usage_ratio"] is one["usage_trend"] is None
+    gaps = [later - sooner for sooner, later in pairwise(sorted(active))]
+    silence = (day - max(active)) / (sum(gaps) / len(gaps)) if gaps else None
+    assert one["silence_ratio"] == (silence if silence is None else pytest.approx(silence))
 
 
 @pytest.mark.parametrize("engine", ["lazy", "eager"])

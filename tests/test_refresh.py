@@ -24,10 +24,12 @@ from retention.tables import workspace
 PROJECT = Path(__file__).parents[1]
 PAGES = {
     "00_data.html",
+    "05_definition.html",
     "10_customers.html",
     "20_survival.html",
     "30_clusters.html",
     "40_cohorts.html",
+    "50_risk.html",
     *(f"95_segment-s{n}.html" for n in range(1, 4)),
     "index.html",
 }

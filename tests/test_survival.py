@@ -1,36 +1,19 @@
-"""Survival against published values, by hand, and against lifelines' own test."""
+"""Survival against published values, by hand, and of planted lives."""
 
 import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lifelines.datasets import load_rossi, load_waltons
-from lifelines.statistics import multivariate_logrank_test
+from lifelines.datasets import load_waltons
+from lives import lives, weeks
 
-from retention.analysis import hazards, survival
+from retention.analysis import survival
 from retention.errors import Refused
 from retention.tables import spells
 
 # Freireich et al. (1963), 6-MP arm: weeks of remission; + is censored.
 FREIREICH = "6 6 6 6+ 7 9+ 10 10+ 11+ 13 16 17+ 19+ 20+ 22 23 25+ 32+ 32+ 34+ 35+"
-
-
-def lives(text: str, **columns) -> pl.DataFrame:
-    """Drawn durations, those with a + censored, as one row per customer."""
-    words = text.split()
-    return pl.DataFrame(
-        {
-            "customer_id": [f"c{number:04d}" for number in range(len(words))],
-            "duration_days": [int(word.strip("+")) for word in words],
-            "event_observed": [not word.endswith("+") for word in words],
-            **columns,
-        }
-    )
-
-
-def from_pandas(frame) -> pl.DataFrame:
-    return pl.DataFrame({name: frame[name].to_numpy() for name in frame.columns})
 
 
 def test_freireich_curve_and_limits_are_the_published_ones():
@@ -46,37 +29,10 @@ def test_freireich_curve_and_limits_are_the_published_ones():
     assert survival.median_days(curve) == 23
 
 
-def test_waltons_median_and_log_rank_are_the_published_ones():
-    data = from_pandas(load_waltons()).rename({"T": "duration_days", "E": "event_observed"})
-    data = data.with_columns(
-        pl.col("duration_days").cast(pl.Int64), pl.col("event_observed").cast(pl.Boolean)
-    )
+def test_waltons_median_is_the_published_one():
+    data = weeks(load_waltons(), "T", "E")
 
     assert survival.median_days(survival.kaplan_meier(data)) == 56
-    test = survival.log_rank(data, "group")
-    assert test["statistic"].item() == pytest.approx(122.249126, abs=5e-7)
-    assert test["df"].item() == 1
-
-
-def test_rossi_coefficients_are_the_published_ones():
-    data = from_pandas(load_rossi()).rename({"week": "duration_days", "arrest": "event_observed"})
-    data = data.with_columns(pl.col("event_observed").cast(pl.Boolean))
-    published = {  # coefficient, p; lifelines' documentation, "Survival Regression"
-        "fin": (-0.379422, 0.047416),
-        "age": (-0.057438, 0.009031),
-        "race": (0.313900, 0.308118),
-        "wexp": (-0.149796, 0.480290),
-        "mar": (-0.433704, 0.256064),
-        "paro": (-0.084871, 0.664612),
-        "prio": (0.091497, 0.001404),
-    }
-
-    ratios = hazards.hazard_ratios(data, list(published))
-
-    assert (ratios["n"][0], ratios["events"][0]) == (432, 114)
-    assert ratios["term"].to_list() == [f"{name}: one more" for name in published]
-    got = list(zip(ratios["hazard_ratio"].log(), ratios["p_value"], strict=True))
-    assert np.allclose(got, list(published.values()), atol=1e-6)
 
 
 def test_late_entry_removes_the_bias_of_customers_already_there():
@@ -97,39 +53,6 @@ def test_late_entry_removes_the_bias_of_customers_already_there():
     )
     assert right == pytest.approx(0.351, abs=0.004)
     assert naive == pytest.approx(0.692, abs=0.001)
-
-
-def test_log_rank_with_late_entry_agrees_with_a_risk_set_by_hand():
-    data = lives("3 5 5+ 8 4 6+ 9 9", group=list("aaaabbbb"), entry_days=[0, 2, 0, 4, 1, 0, 5, 0])
-    expected = variance = 0.0
-    observed_a = data.filter(group="a")["event_observed"].sum()
-    for day in data.filter("event_observed")["duration_days"].unique():
-        at_risk = data.filter(pl.col("entry_days") < day, pl.col("duration_days") >= day)
-        ends = at_risk.filter(pl.col("duration_days") == day, "event_observed").height
-        n, a = at_risk.height, at_risk.filter(group="a").height
-        expected += ends * a / n
-        if n > 1:
-            variance += ends * a * (n - a) * (n - ends) / (n**2 * (n - 1))
-
-    statistic = survival.log_rank(data, "group")["statistic"].item()
-    assert statistic == pytest.approx((observed_a - expected) ** 2 / variance)
-
-
-life = st.tuples(st.integers(1, 40), st.booleans(), st.sampled_from("abc"))
-
-
-@settings(deadline=None, max_examples=60)
-@given(st.lists(life, min_size=6, max_size=60))
-def test_log_rank_equals_lifelines_on_any_lives(rows):
-    data = pl.DataFrame(rows, schema=["duration_days", "event_observed", "group"], orient="row")
-    if data["group"].n_unique() < 2 or data["event_observed"].sum() < 2:
-        return
-    columns = ("duration_days", "group", "event_observed")
-    theirs = multivariate_logrank_test(*(data[name].to_numpy() for name in columns))
-
-    ours = survival.log_rank(data, "group")["statistic"].item()
-    if np.isfinite(theirs.test_statistic):
-        assert ours == pytest.approx(theirs.test_statistic, rel=1e-6, abs=1e-8)
 
 
 @settings(deadline=None, max_examples=60)
@@ -159,6 +82,7 @@ def test_a_curve_is_read_as_it_stands_and_never_beyond_its_end():
 
     assert read["survival"].to_list()[:4] == pytest.approx([1.0, 0.75, 0.375, 0.375])
     assert read["survival"][4] is None
+    assert read["at_risk"].to_list() == [4, 3, 2, 1, None]  # just before each of these days
 
 
 def test_groups_are_in_order_and_the_unknown_is_a_group():
@@ -192,68 +116,11 @@ def test_only_first_spells_that_can_be_judged_are_observed():
     ]
 
 
-def test_text_is_compared_with_its_most_frequent_level():
-    data = lives("1 9 3 7 5 6 4 8+ 2 10 6 3", plan=list("bbbbbaaaaccc"))
-
-    assert hazards.hazard_ratios(data, ["plan"])["term"].to_list() == [
-        "plan: a against b",
-        "plan: c against b",
-    ]
-
-
-def test_with_a_cause_other_ends_count_as_censored():
-    data = lives("1 2 3 4 5 6 7 8", x=[1.0, 0, 1, 0, 0, 1, 0, 1], cause=list("abaabbab"))
-    censored = data.with_columns(event_observed=pl.col("cause") == "a")
-
-    both = hazards.hazard_ratios_by_cause(data, ["x"], ["a", "b"])[0]
-
-    assert both["cause"].to_list() == ["a", "b"]
-    assert both["events"].to_list() == [4, 4]
-    same = hazards.hazard_ratios(censored, ["x"])
-    assert both["hazard_ratio"][0] == pytest.approx(same["hazard_ratio"][0])
-
-
-@pytest.mark.parametrize(
-    ("columns", "words"),
-    [
-        ({"x": [None, 1.0, 2.0]}, "not known for 1 customers"),
-        ({"x": [1.0, 1.0, 1.0]}, "never varies"),
-        ({"y": [1.0, 2.0, 3.0]}, "no covariate 'x' is known"),
-    ],
-)
-def test_a_covariate_that_cannot_be_used_is_refused_by_name(columns, words):
-    with pytest.raises(Refused, match=words):
-        hazards.hazard_ratios(lives("1 2 3", **columns), ["x"])
-
-
 def test_nothing_is_estimated_from_nobody():
     with pytest.raises(Refused, match="at least one customer"):
         survival.kaplan_meier(lives("1").clear())
     with pytest.raises(Refused, match="confidence"):
         survival.kaplan_meier(lives("1"), confidence=95)
-    assert survival.log_rank(lives("1 2", group=["a", "a"]), "group").is_empty()
-    with pytest.raises(Refused, match="does not converge"):
-        hazards.hazard_ratios(lives("1 2 3 4+ 5+ 6+", x=[1.0, 1, 1, 0, 0, 0]), ["x"])
-    with pytest.raises(Refused, match="no customer left"):
-        hazards.hazard_ratios(lives("1+ 2+", x=[0.0, 1.0]), ["x"])
-
-
-def test_the_headline_names_the_ratio_that_departs_most_and_only_a_clear_one():
-    ratios = pl.DataFrame(
-        {
-            "cause": ["any", "any", "late"],
-            "term": ["a", "b", "c"],
-            "hazard_ratio": [3.0, 0.5, 1.5],
-            "ci_lower": [0.9, 0.4, 1.2],
-            "ci_upper": [9.0, 0.6, 1.8],
-        }
-    )
-
-    assert hazards.headline(ratios) == "b delays leaving most: hazard ratio 0.50"
-    assert "c hastens leaving most: hazard ratio 1.50 (cause: late)" in hazards.headline(
-        ratios.tail(1)
-    )
-    assert "Nothing known" in hazards.headline(ratios.head(1))
 
 
 def test_the_headline_of_a_curve_is_its_median_where_it_was_reached():
@@ -273,6 +140,11 @@ def test_a_curve_of_late_entrants_begins_where_enough_are_at_risk():
     assert curve["survival"].to_list() == pytest.approx([1.0, 0.75, 0.5])
     read = survival.survival_at(curve, [5, 25, 45])
     assert read["survival"].to_list() == [None, 1.0, None]
+    assert read["at_risk"].to_list() == [None, 4, None]
+    assert (
+        survival.headline(curve) == "Of those still active after day 20, half have left by day 40"
+    )
+    assert survival.entered_late(data).startswith("4 entered late")
 
 
 def test_a_curve_goes_on_after_a_day_on_which_everybody_at_risk_left():
@@ -309,62 +181,6 @@ def test_customers_older_than_the_data_are_followed_from_the_first_data_day():
     at_100, at_300 = survival.survival_at(curve, [100, 300])["survival"]
 
     assert at_300 / at_100 == pytest.approx(truth, abs=0.02)
-
-
-def test_small_levels_and_too_many_become_other_and_none_is_left_small():
-    text = ["big"] * 30 + ["middle"] * 12 + ["small"] * 7 + [None] * 11
-    data = pl.DataFrame({"plan": text, "age": range(60)})
-
-    few = survival.collapse(data, ["plan", "age", "plan"], min_cell=10)
-    assert few["age"].dtype == pl.Int64
-    sizes = dict(few["plan"].value_counts().rows())
-    assert sizes == {"big": 30, "middle": 12, "other": 18}
-
-    many = pl.DataFrame({"city": [f"{number:02}" for number in range(40)] * 20})
-    assert survival.collapse(many, ["city"], min_cell=10)["city"].n_unique() == 12
-    with pytest.raises(Refused, match="no attribute 'colour' is known at the start"):
-        survival.collapse(data, ["colour"], 10)
-
-
-@given(st.lists(st.sampled_from("aaaabbbccd"), min_size=10, max_size=120))
-def test_after_collapsing_no_level_is_small(levels):
-    data = pl.DataFrame({"x": levels})
-
-    sizes = survival.collapse(data, ["x"], min_cell=10)["x"].value_counts()["count"]
-
-    assert sizes.min() >= 10 or sizes.len() == 1
-    assert sizes.sum() == len(levels)
-
-
-def test_what_was_measured_after_the_start_is_not_offered():
-    stretches = pl.DataFrame(
-        {
-            "customer_id": ["a"],
-            "spell": [1],
-            "entry_day": [10],
-            "start_day": [10],
-            "duration_days": [5],
-            "event_observed": [True],
-            "cause": pl.Series([None], dtype=pl.String),
-            "plan": ["pro"],
-            "excluded": pl.Series([None], dtype=pl.String),
-        }
-    )
-    customers = pl.DataFrame({"customer_id": ["a"], "orders_total": [9], "region": ["north"]})
-
-    seen = survival.observed(stretches, customers)
-
-    assert "orders_total" not in seen.columns
-    assert seen["region"].item() == "north"
-    with pytest.raises(Refused, match=r"'orders_total' is known at the start .* would leak"):
-        hazards.hazard_ratios(seen, ["orders_total"])
-
-
-def test_what_cannot_be_estimated_is_said_and_stops_nothing():
-    empty, why = hazards.hazard_ratios_by_cause(lives("1 2", x=[1.0, 1.0]), ["x"], [])
-    assert empty.is_empty()
-    assert "'x' never varies" in why
-    assert "names no covariates" in hazards.hazard_ratios_by_cause(lives("1"), [], [])[1]
 
 
 @pytest.mark.parametrize(

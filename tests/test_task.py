@@ -6,12 +6,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 from drawing import save, shop
+from polars.testing import assert_frame_equal
 
 from retention import book as books
 from retention.errors import Refused
 from retention.tables import promises, rules, task, workspace
 
-TABLES = ("activity", "habits", "baskets", "spells", "customers_at", "exclusions", "intake")
+TABLES = ("activity", "habits", "baskets", "terms")
+TABLES += ("spells", "customers_at", "exclusions", "intake")
 FORMS = pytest.mark.parametrize("form", ["csv", "parquet"])
 CONTRACT = "{kind: contract, after_days: 30}"
 
@@ -53,13 +55,21 @@ def excluded(here: workspace.Workspace) -> dict[str, int]:
 
 
 def contracts() -> pl.DataFrame:
-    """A contract for each customer of the shop, every third ended after 60 days."""
+    """A contract for each customer of the shop, every third ended after 60 days, booked 10 before;
+    every ninth comes back after 90 further days."""
     people = shop()["customers"]
     number = pl.col("customer_id").str.extract(r"(\d+)").cast(pl.Int64)
-    return people.with_columns(
+    first = people.with_columns(
         ended=pl.when(number % 3 == 0).then(pl.col("started") + pl.duration(days=60)),
         plan=pl.lit("basic"),
+    ).with_columns(booked=pl.col("ended") - pl.duration(days=10), cause=pl.lit("voluntary"))
+    back = first.filter(number % 9 == 0).with_columns(
+        pl.col("started") + pl.duration(days=150),
+        ended=pl.lit(None, pl.Date),
+        booked=pl.lit(None, pl.Date),
+        plan=pl.lit("plus"),
     )
+    return pl.concat([first, back])
 
 
 @FORMS
@@ -82,10 +92,55 @@ def test_a_book_of_contracts_gives_all_its_tables(workbook, form):
     here = build(workbook, form=form, churn=CONTRACT, contracts=contracts(), **shop())
 
     spells = workspace.read_table(here, "spells")
-    assert (spells.height, spells["event_observed"].sum()) == (60, 20)
+    assert (spells.height, spells["event_observed"].sum()) == (67, 20)
     at = workspace.read_table(here, "customers_at")
-    assert at["in_risk_set"].sum() == 40
-    assert at["plan"].unique().to_list() == ["basic"]
+    assert at["in_risk_set"].sum() == 47
+    assert at["plan"].value_counts(sort=True).rows() == [("basic", 53), ("plus", 7)]
+    assert workspace.read_table(here, "terms").height == 67
+
+
+def test_a_book_of_activity_keeps_no_contracts(workbook):
+    here = build(workbook, contracts=contracts(), **shop())
+    assert workspace.read_table(here, "terms").is_empty()
+
+
+@pytest.mark.parametrize("churn", ["", CONTRACT], ids=["activity", "contract"])
+@pytest.mark.parametrize("earlier", ["2024-05-31", "2024-08-31", "2024-11-30"])
+def test_an_earlier_day_can_be_derived_from_the_tables_of_a_later_refresh(workbook, churn, earlier):
+    held = build(workbook, churn=churn, contracts=contracts(), **shop())
+    then = build(workbook, earlier)
+    definition = books.load("shop", workbook).churn
+    customers = workspace.scan_table(held, "customers_at").select("customer_id", "started_day")
+    terms = workspace.scan_table(held, "terms")
+    acts = workspace.scan_table(held, "activity")
+
+    derived = task.derive(acts, customers, terms, definition, then.snapshot_day)
+
+    assert workspace.read_table(then, "spells").height >= 20
+    for name in ("spells", "customers_at"):
+        expected = workspace.read_table(then, name)
+        found = derived[name].to_native().collect()
+        later = found.filter(pl.col("spell").is_null())
+        assert later.is_empty() == (name == "spells" or expected.height == 60)
+        assert_frame_equal(
+            found.drop_nulls("spell").select(expected.columns),
+            expected,
+            check_row_order=False,
+            check_exact=True,
+        )
+
+
+def test_terms_hold_only_what_was_known_on_the_snapshot_date(workbook):
+    known = "2024-04-30"
+    here = build(workbook, known, churn=CONTRACT, contracts=contracts(), **shop())
+    terms = workspace.read_table(here, "terms")
+    day = here.snapshot_day
+    assert terms["started_day"].max() <= day
+    assert terms["booked_day"].max() <= day < terms["ended_day"].max()
+    open_ = terms.filter(pl.col("ended_day").is_null())
+    assert open_["cause"].null_count() == open_.height
+    number = pl.col("customer_id").str.extract(r"(\d+)").cast(pl.Int64)
+    assert open_.filter(number % 3 == 0).height > 0  # ends that were booked later
 
 
 def test_csv_and_parquet_give_the_same_bytes(workbook):

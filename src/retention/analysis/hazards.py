@@ -1,27 +1,16 @@
-"""What hastens leaving: Cox regression on what was known at the start of the spell.
+"""What hastens leaving: hazard ratios of what was known at the start, and of nothing later."""
 
-lifelines does the estimating; pandas stays inside this module.
-"""
-
-import warnings
-
-import pandas
+import numpy as np
 import polars as pl
-from lifelines import CoxPHFitter
-from lifelines.exceptions import ConvergenceError, ConvergenceWarning
 
 from retention.errors import Refused
+from retention.estimators import design, proportional, risk_sets
+from retention.tables import promises
 
-RATIOS = {
-    "cause": pl.String,
-    "term": pl.String,
-    "n": pl.Int64,
-    "events": pl.Int64,
-    "hazard_ratio": pl.Float64,
-    "ci_lower": pl.Float64,
-    "ci_upper": pl.Float64,
-    "p_value": pl.Float64,
-}
+FOLLOWS = 0.9  # rank correlation with the duration from which a covariate is a leak
+ENOUGH = 20  # customers, below which nothing is judged to leak
+EXPECTED = 10  # customers who should have stayed, where nearly none has
+NOT_KNOWN = ("customer_id", "duration_days", "event_observed", "entry_days", "cause", "start_day")
 
 
 def hazard_ratios(
@@ -29,132 +18,192 @@ def hazard_ratios(
     covariates: list[str],
     cause: str | None = None,
     confidence: float = 0.95,
+    min_cell: int = 10,
 ) -> pl.DataFrame:
     """Cox regression: by which factor does each covariate, known at the start, hasten leaving?
 
     Takes   one row per customer: duration_days, event_observed[, entry_days][, cause], covariates
-            (numbers as they are; text as levels against the most frequent one, named in the term)
-    Returns one row per term: cause ("any" or the one asked for), term, n, events, hazard_ratio,
-            ci_lower, ci_upper, p_value. With ``cause``, other ends count as censored, so the ratio
-            is cause-specific.
+            (numbers for one more of them; text as levels against the most frequent one)
+    Returns one row per term [and period]: the table "hazard_ratios". With ``cause``, other ends
+            count as censored, so the ratio is cause-specific.
 
     Raises:
-        Refused: a covariate is unknown, has missing values or never varies; no end was seen; or
-            the fit does not converge.
+        Refused: a covariate was not known at the start, or nothing can be estimated: why.
 
-    Source: Cox (1972), JRSS B 34:187; ties after Efron (1977). Checked on Rossi's data and, on
-    planted hazards, over 1,000 seeds in tests/test_planted_hazards.py.
+    Source: Cox (1972), JRSS B 34:187; ties after Efron (1977). Checked on Rossi's data in
+    tests/test_hazards.py and on planted hazards, over 1,000 seeds, in
+    tests/test_planted_hazards.py.
     """
-    design = _design(observed, covariates)
-    event = observed["event_observed"]
-    if cause is not None:
-        event = event & (observed["cause"] == cause).fill_null(False)
-    events = int(event.sum())
-    if events == 0:
-        raise Refused(f"no customer left{f' by cause {cause!r}' if cause else ''}: nothing to fit")
-    frame = design.with_columns(observed["duration_days"].alias("_duration"), event.alias("_event"))
-    entry = observed["entry_days"] if "entry_days" in observed.columns else None
-    late = entry is not None and bool((entry > 0).any())
-    if late:
-        frame = frame.with_columns(entry.alias("_entry"))
-    fitter = CoxPHFitter(alpha=1 - confidence)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", ConvergenceWarning)
-            warnings.filterwarnings("ignore", ".*may harm convergence", ConvergenceWarning)
-            fitter.fit(_pandas(frame), "_duration", "_event", entry_col="_entry" if late else None)
-    except (ConvergenceError, ConvergenceWarning) as error:
-        raise Refused(
-            f"Cox regression on {', '.join(covariates)} does not converge: a covariate separates "
-            "those who left from the others, is nearly constant, or follows from others; "
-            f"leave one out ({str(error).splitlines()[0]})"
-        ) from error
-    summary = fitter.summary
-    lower, upper = (name for name in summary.columns if name.startswith("exp(coef) "))
-    return pl.DataFrame(
-        {
-            "cause": [cause or "any"] * len(summary),
-            "term": list(summary.index),
-            "n": [observed.height] * len(summary),
-            "events": [events] * len(summary),
-            "hazard_ratio": summary["exp(coef)"].to_numpy(),
-            "ci_lower": summary[lower].to_numpy(),
-            "ci_upper": summary[upper].to_numpy(),
-            "p_value": summary["p"].to_numpy(),
-        },
-        schema=RATIOS,
-    )
+    answer, why = hazard_ratios_by_cause(observed, covariates, [cause], confidence, min_cell)
+    if why:
+        raise Refused(why)
+    return answer.ratios
 
 
 def hazard_ratios_by_cause(
-    observed: pl.DataFrame, covariates: list[str], causes: list[str], confidence: float = 0.95
-) -> tuple[pl.DataFrame, str]:
-    """`hazard_ratios` for each of ``causes``, or for any end where none is named; one table.
+    observed: pl.DataFrame,
+    covariates: list[str],
+    causes: list[str | None],
+    confidence: float = 0.95,
+    min_cell: int = 10,
+) -> tuple[proportional.Answer, str]:
+    """`hazard_ratios` for each of ``causes``, or for any end where none is named; how far each is
+    the same early and late; and what was merged or left out for it.
 
-    Also gives why nothing could be estimated, "" where it could: an attribute that cannot be
-    compared is said on the page and does not stop the others' pages.
+    Also gives why nothing could be estimated, "" where it could: what cannot be compared is said
+    on the page and does not stop the others' pages.
 
     Raises:
-        Refused: a covariate is not one that is known at the start.
+        Refused: a covariate was not known at the start.
     """
-    if not covariates:
-        return pl.DataFrame(schema=RATIOS), "This book names no covariates known at the start."
     known_at_start(observed, covariates)
-    try:
-        tables = [hazard_ratios(observed, covariates, c, confidence) for c in causes or [None]]
-    except Refused as error:
-        return pl.DataFrame(schema=RATIOS), f"Nothing can be estimated: {error}"
-    return pl.concat(tables), ""
+    columns = observed.select(*dict.fromkeys(covariates))
+    answer = proportional.by_cause(columns, observed, causes, confidence, least=min_cell)
+    none = "" if covariates else "There is no covariate known at the start to compare."
+    return answer, none or proportional.why_none(answer)
 
 
 def known_at_start(observed: pl.DataFrame, covariates: list[str]) -> None:
-    """Refuse covariates that ``observed`` does not hold: it holds only what the start knows."""
+    """Refuse covariates by name that the start does not know.
+
+    Raises:
+        Refused: a name is a feature, tells how or when customers left, or is not there.
+    """
+    features = {*promises.PROMISES["customers_at"].columns}
+    there = ", ".join(name for name in observed.columns if name not in NOT_KNOWN)
     for name in covariates:
-        if name not in observed.columns:
-            raise Refused(
-                f"no covariate {name!r} is known at the start (there are: "
-                f"{', '.join(observed.columns)}); what was measured later would leak the end"
-            )
+        if name in NOT_KNOWN or name in features:
+            why = "is measured after the start, so that it would leak how long customers stay"
+        elif name not in observed.columns:
+            why = "is no attribute of this book"
+        else:
+            continue
+        raise Refused(f"covariate {name!r} {why}; known at the start are: {there}")
 
 
-def headline(ratios: pl.DataFrame) -> str:
+def gate(
+    observed: pl.DataFrame, spells: pl.DataFrame, covariates: list[str]
+) -> tuple[list[str], pl.DataFrame]:
+    """The covariates that may enter, and those that leak how long customers stayed, with why.
+
+    Takes   observed: one row per customer: customer_id, duration_days, event_observed, entry_days,
+            covariates; spells: customer_id, spell, start_day
+    Returns names; and one row for each one refused: covariate, why
+
+    An attribute is refused that follows the duration of those who left, or the day they left, with
+    a rank correlation of FOLLOWS or more (text that reads as dates counts as days); or one that
+    marks those who left: nearly nobody with one of its levels stays, or nearly nobody of whom it
+    is known, though by how long those very customers stayed at least EXPECTED of them should.
+
+    Raises:
+        Refused: a covariate was not known at the start.
+
+    Source: that a level is complete of those who left alone is a truncation, which shows as a lack
+    of censored lives, as in Tsai (1990), Biometrika 77:169. Checked in tests/test_hazards.py.
+    """
+    known_at_start(observed, covariates)
+    starts = spells.filter(pl.col("spell") == 1).select("customer_id", "start_day")
+    lives = observed.join(starts, on="customer_id", how="left", maintain_order="left")
+    ends = lives["start_day"] + lives["duration_days"]
+    lives = lives.with_columns(
+        longest=ends.max() - lives["start_day"],
+        entry=pl.col("entry_days") if "entry_days" in lives.columns else pl.lit(0),
+    )
+    found = {name: _leak(lives, name) for name in dict.fromkeys(covariates)}
+    refused = [(name, why) for name, why in found.items() if why]
+    table = pl.DataFrame(refused, {"covariate": pl.String, "why": pl.String}, orient="row")
+    return [name for name, why in found.items() if not why], table
+
+
+def refusals(refused: pl.DataFrame) -> str:
+    """What `gate` refused, in a sentence for each."""
+    said = [f"{name} is refused: {why}." for name, why in refused.iter_rows()]
+    return " ".join(said) or "No covariate is seen to tell how long customers stayed."
+
+
+def headline(ratios: pl.DataFrame, nothing: str = "Nothing known at the start") -> str:
     """Which hazard ratio departs most from 1 among those whose interval excludes it."""
     clear = ratios.filter((pl.col("ci_lower") > 1) | (pl.col("ci_upper") < 1))
     if clear.is_empty():
-        return "Nothing known at the start clearly hastens or delays leaving"
-    row = clear.sort(pl.col("hazard_ratio").log().abs(), "term", descending=[True, False]).row(
-        0, named=True
-    )
+        return f"{nothing} clearly hastens or delays leaving"
+    row = proportional.ranked(clear).row(0, named=True)
     does = "hastens" if row["hazard_ratio"] > 1 else "delays"
+    period = "" if row["period"] == "all" else f" {row['period']}"
     why = "" if row["cause"] == "any" else f" (cause: {row['cause']})"
-    return f"{row['term']} {does} leaving most: hazard ratio {row['hazard_ratio']:.2f}{why}"
+    return f"{row['term']} {does} leaving most{period}: hazard ratio {row['hazard_ratio']:.2f}{why}"
 
 
-def _design(observed: pl.DataFrame, covariates: list[str]) -> pl.DataFrame:
-    """Numbers as they are, text as 0/1 columns against its most frequent level."""
-    known_at_start(observed, covariates)
-    columns = []
-    for name in covariates:
-        column = observed[name]
-        if column.null_count():
-            raise Refused(f"covariate {name!r} is not known for {column.null_count():,} customers")
-        if column.n_unique() < 2:
-            raise Refused(f"covariate {name!r} never varies: leave it out")
-        if column.dtype.is_numeric():
-            columns.append(column.cast(pl.Float64).alias(f"{name}: one more"))
-            continue
-        levels = (
-            column.cast(pl.String).value_counts().sort(["count", name], descending=[True, False])
+def definition(confidence: float, min_cell: int) -> str:
+    """What the ratios mean and how they are judged, for the page."""
+    return (
+        "Cox regression, ties after Efron, each term with the others held fixed; for one cause, "
+        f"other ends count as censored. Intervals: {confidence:.0%} (Wald). Of a number: for the "
+        "step in its name. Proportional: the ratio after the median end is not seen to be "
+        f"{proportional.LARGE} times that before it or more, or the inverse (of a number, over one "
+        "standard deviation). Seen means: by an interval so wide that chance makes it exclude 1, "
+        f"for any of the terms, in {proportional.CHANCE:.0%} of fits at most. What departs gets a "
+        "ratio for each period. All customers are used for it. "
+        f"Levels of fewer than {min_cell} customers or {design.LEAST_ENDS} ends are merged."
+    )
+
+
+def _leak(lives: pl.DataFrame, name: str) -> str:
+    """Why the covariate cannot have been known at the start, or nothing."""
+    left = lives.with_columns(value=_as_number(lives[name])).filter("event_observed")
+    left = left.filter(pl.col("value").is_finite())
+    if left.height >= ENOUGH and (rho := _follows(left)) >= FOLLOWS:
+        return (
+            f"of {left.height:,} customers who left, it follows how long they stayed, or when "
+            f"they left (rank correlation {rho:.2f}; from {FOLLOWS} on it must be a leak)"
         )
-        columns += [
-            (column.cast(pl.String) == level)
-            .cast(pl.Float64)
-            .alias(f"{name}: {level} against {levels[name][0]}")
-            for level in sorted(levels[name][1:])
-        ]
-    return pl.DataFrame(columns)
+    levels = _tenths(lives[name]) if lives[name].dtype.is_numeric() else lives[name]
+    levels = levels.cast(pl.String).alias("level")
+    sizes = levels.drop_nulls().value_counts().sort(["count", "level"], descending=[True, False])
+    large = sizes.filter(pl.col("count") >= ENOUGH)["level"].head(50)
+    alike = ((levels == level).fill_null(False) for level in large)
+    followed = lives.select("duration_days", "event_observed", "entry", "longest")
+    for mask in (levels.is_not_null(), levels.is_null(), *alike):
+        stayed, expected = _stayed(followed.filter(mask))
+        if expected >= EXPECTED and stayed <= expected / 10:
+            whom = "nearly nobody" if stayed else "nobody"
+            return (
+                f"of {mask.sum():,} customers who are alike in it, {whom} is still there, where "
+                f"{expected:,.0f} should be, by how long they stayed: it marks those who left"
+            )
+    return ""
 
 
-def _pandas(frame: pl.DataFrame):
-    """A pandas frame for lifelines, without pyarrow."""
-    return pandas.DataFrame({name: frame[name].to_numpy() for name in frame.columns})
+def _as_number(column: pl.Series) -> pl.Series:
+    """Numbers as they are, dates in text as day numbers, other text and truth as null."""
+    if column.dtype == pl.String:
+        column = column.str.to_date("%Y-%m-%d", strict=False).cast(pl.Int32)
+    number = column if column.dtype.is_numeric() else pl.repeat(None, len(column), eager=True)
+    return number.cast(pl.Float64)
+
+
+def _follows(left: pl.DataFrame) -> float:
+    """Largest rank correlation of ``value`` with the duration: as it is, or as a day, from the
+    start on or back from today."""
+    value, start = pl.col("value"), pl.col("start_day")
+    found = left.select(
+        pl.corr(x, "duration_days", method="spearman").abs().fill_nan(0).alias(f"{number}")
+        for number, x in enumerate((value, value - start, value + start))
+    )
+    return max(rho or 0.0 for rho in found.row(0))
+
+
+def _tenths(column: pl.Series) -> pl.Series:
+    """The tenth of the known values in which each lies; equal ones in the same."""
+    return (column.rank("min") - 1) * 10 // max(column.count(), 1)
+
+
+def _stayed(group: pl.DataFrame) -> tuple[int, float]:
+    """How many of ``group`` stayed; how many would, had they been followed by chance until F."""
+    durations, left, entry, longest = (
+        group[name].to_numpy() for name in ("duration_days", "event_observed", "entry", "longest")
+    )
+    times = np.unique(durations[left])
+    at_risk, ends = risk_sets.at(times, durations, left, entry)
+    survival = np.concatenate([[1.0], np.cumprod(1 - ends / at_risk)])
+    until, since = (survival[np.searchsorted(times, day, "right")] for day in (longest, entry))
+    return int((~left).sum()), float((until / np.maximum(since, 1e-12)).sum())

@@ -21,9 +21,10 @@ PROFILE = {"table": pl.String, "column": pl.String, **GROUP, "n": pl.Int64}
 def in_force(customers_at: pl.DataFrame) -> pl.DataFrame:
     """Customers of the risk set: their id, every text, and all else as real numbers.
 
-    The columns that number and date the spell are left out: they can only grow.
+    The columns that number and date spells and starts are left out: they can only grow.
     """
-    kept = customers_at.filter("in_risk_set").drop("spell", "start_day", "last_day", "in_risk_set")
+    dates = ("spell", "started_day", "start_day", "last_day", "in_risk_set")
+    kept = customers_at.filter("in_risk_set").drop(dates, strict=False)
     texts = pl.col(pl.String, pl.Boolean).cast(pl.String)
     return kept.with_columns(texts, pl.exclude(pl.String, pl.Boolean).cast(pl.Float64))
 

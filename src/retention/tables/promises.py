@@ -81,6 +81,13 @@ PROMISES = {
         "customer_id* text, day* whole, product* text?, category* text?, amount_cents whole",
         at_least("amount_cents", 0),
     ),
+    "terms": promise(
+        "tables",
+        "customer",
+        "customer_id* text, started_day* whole, ended_day whole?, booked_day whole?, cause text?, "
+        "plan text?",
+        ordered("started_day", "ended_day"),
+    ),
     "spells": promise(
         "tables",
         "customer",
@@ -99,14 +106,18 @@ PROMISES = {
     "customers_at": promise(
         "tables",
         "customer",
-        "customer_id* text, spell whole?, start_day whole?, last_day whole?, in_risk_set "
-        "truth, tenure_days whole?, days_since_last_activity whole?, active_days_total whole, "
-        "orders_total whole, amount_cents_total whole, active_days_90d whole, events_90d "
-        "whole, orders_90d whole, amount_cents_90d whole, amount_cents_365d whole, "
-        "events_per_30d real?, cents_per_order_90d real?, weekend_share_90d real?, "
-        "order_share_90d real?",
+        "customer_id* text, started_day whole?, spell whole?, start_day whole?, last_day whole?, "
+        "in_risk_set truth, tenure_days whole?, days_since_last_activity whole?, "
+        "active_days_total whole, orders_total whole, amount_cents_total whole, active_days_90d "
+        "whole, events_90d whole, orders_90d whole, amount_cents_90d whole, amount_cents_365d "
+        "whole, events_per_30d real?, cents_per_order_90d real?, weekend_share_90d real?, "
+        "order_share_90d real?, active_days_28d whole, active_days_before whole, days_before "
+        "whole, usage_ratio real?, usage_trend real?, silence_ratio real?, booked_end_in_days "
+        "whole?, ended_days_ago whole?",
         at_least("tenure_days", 1),
         at_least("days_since_last_activity", 0),
+        at_least("booked_end_in_days", 1),
+        at_least("ended_days_ago", 0),
         *rate("weekend_share_90d"),
         further=True,
     ),
@@ -128,6 +139,22 @@ PROMISES = {
         "check* text, of* text, value real?, expected real?, lower real?, upper real?, "
         "previous real?, verdict text, sentence text",
     ),
+    "churn_window": promise(
+        "05_definition",
+        "aggregate",
+        "after_days* whole, reference_days whole, n whole?, wrongly_gone real?, "
+        "ci_lower_wrongly_gone real?, ci_upper_wrongly_gone real?, n_active whole?, "
+        "wrongly_active real?, ci_lower_wrongly_active real?, ci_upper_wrongly_active real?, "
+        "chosen truth",
+        *rate("wrongly_gone", "wrongly_active"),
+    ),
+    "returns_after_silence": promise(
+        "05_definition",
+        "aggregate",
+        "after_days* whole, within_days* whole, n whole?, customers whole?, returned whole?, "
+        "share real?, ci_lower real?, ci_upper real?",
+        *rate("share", "ci_lower", "ci_upper"),
+    ),
     "lifecycle": promise("10_customers", "customer", "customer_id* text, lifecycle text"),
     "lifecycle_shares": promise(
         "10_customers",
@@ -146,14 +173,45 @@ PROMISES = {
     "survival_tests": promise(
         "20_survival",
         "aggregate",
-        "by* text, test text, n whole, statistic real, df whole, p_value real",
-        *rate("p_value"),
+        "by* text, group* text?, other* text?, test text, n whole, statistic real, df whole, "
+        "p_value real, p_adjusted real?",
+        *rate("p_value", "p_adjusted"),
+    ),
+    "restricted_means": promise(
+        "20_survival",
+        "aggregate",
+        "by* text, group* text, other text?, from_days whole, tau_days whole, n whole, "
+        "mean_days real, ci_lower real?, ci_upper real?, difference real?, "
+        "difference_lower real?, difference_upper real?, p_adjusted real?",
+        at_least("mean_days", 0),
+        *rate("p_adjusted"),
+    ),
+    "incidence": promise(
+        "20_survival",
+        "aggregate",
+        "cause* text, by* text, group* text, duration_days* whole, at_risk whole, events whole, "
+        "incidence real, ci_lower real?, ci_upper real?",
+        *rate("incidence", "ci_lower", "ci_upper"),
+    ),
+    "returns": promise(
+        "20_survival",
+        "aggregate",
+        "by* text, group* text, duration_days* whole, at_risk whole, events whole, returned "
+        "real, ci_lower real?, ci_upper real?",
+        *rate("returned", "ci_lower", "ci_upper"),
     ),
     "hazard_ratios": promise(
         "20_survival",
         "aggregate",
-        "cause* text, term* text, n whole, events whole, hazard_ratio real, ci_lower real, "
-        "ci_upper real, p_value real",
+        "cause* text, term* text, period* text, n whole, events whole, hazard_ratio real, ci_lower "
+        "real, ci_upper real, p_value real, proportional truth?, remedy text",
+        *rate("p_value"),
+    ),
+    "friction": promise(
+        "20_survival",
+        "aggregate",
+        "cause* text, term* text, period* text, n whole, events whole, hazard_ratio real, ci_lower "
+        "real, ci_upper real, p_value real, proportional truth?, remedy text",
         *rate("p_value"),
     ),
     "clusters": promise(
@@ -178,6 +236,54 @@ PROMISES = {
         "definition* text, cohort_by* text, cohort* text, age* whole, n_start whole?, "
         "n_active whole?, retention real?, ci_lower real?, ci_upper real?",
         *rate("retention", "ci_lower", "ci_upper"),
+    ),
+    "risk_scores": promise(
+        "50_risk",
+        "customer",
+        "customer_id* text, risk real?, band text, beyond_data truth, reasons text",
+        *rate("risk"),
+    ),
+    "risk_bands": promise(
+        "50_risk",
+        "aggregate",
+        "band* text, n whole?, share real?, lowest_risk real?, mean_risk real?, "
+        "expected_to_leave real?",
+        *rate("share", "lowest_risk", "mean_risk"),
+    ),
+    "risk_backtest": promise(
+        "50_risk",
+        "aggregate",
+        "landmark_day* whole, model* text, horizon_days whole, n whole, events whole, auc real, "
+        "uno_c real, brier real, calibration_error real, top_decile_lift real",
+        *rate("auc", "uno_c", "brier", "calibration_error"),
+    ),
+    "risk_differences": promise(
+        "50_risk",
+        "aggregate",
+        "model* text, landmarks whole, n whole, auc real, auc_of_ours real, difference real, "
+        "ci_lower real, ci_upper real",
+        *rate("auc", "auc_of_ours"),
+    ),
+    "risk_calibration": promise(
+        "50_risk",
+        "aggregate",
+        "tenth* whole, n whole, left whole?, predicted real?, observed real?, ci_lower real?, "
+        "ci_upper real?",
+        *rate("predicted", "observed", "ci_lower", "ci_upper"),
+    ),
+    "risk_gate": promise("50_risk", "aggregate", "verdict* text, sentence text"),
+    "usage_decline": promise(
+        "50_risk",
+        "aggregate",
+        "usage* text, n whole?, share real?, ci_lower real?, ci_upper real?, by_chance real?",
+        *rate("share", "ci_lower", "ci_upper", "by_chance"),
+    ),
+    "left_by_usage": promise(
+        "50_risk",
+        "aggregate",
+        "usage* text, n whole?, customers whole?, left whole?, share real?, ci_lower real?, "
+        "ci_upper real?",
+        *rate("share", "ci_lower", "ci_upper"),
     ),
     "findings": promise(
         "99_summary",

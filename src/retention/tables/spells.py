@@ -77,13 +77,11 @@ def from_contracts(contracts, *, snapshot_day: int, after_days: int):
     A cancellation booked for a later day is no end yet. ``plan`` is the plan at the start,
     ``cause`` the cause of the last end.
     """
-    known = (nw.col("ended_day") <= snapshot_day) & (
-        nw.col("booked_day").is_null() | (nw.col("booked_day") <= snapshot_day)
-    )
+    over = (nw.col("ended_day") <= snapshot_day).fill_null(False)
     horizon = nw.lit(snapshot_day + 1)
     terms = (
-        contracts.filter(nw.col("started_day") <= snapshot_day)
-        .with_columns(known=known.fill_null(False))
+        _known(contracts, snapshot_day)
+        .with_columns(known=over)
         .with_columns(end=nw.when("known").then("ended_day").otherwise(horizon))
         .with_columns(reach=nw.col("end").cum_max().over("customer_id", order_by="started_day"))
     )
@@ -119,6 +117,37 @@ def from_contracts(contracts, *, snapshot_day: int, after_days: int):
 
 
 @nw.narwhalify
+def terms_at(contracts, *, snapshot_day: int):
+    """Contracts as known on ``snapshot_day``: those begun by then; what was not yet known of their
+    end is null.
+
+    Takes   contracts as `from_contracts` does
+    Returns the table "terms". Spells of any day up to the snapshot are the same from either.
+    """
+    return _known(contracts, snapshot_day)
+
+
+@nw.narwhalify
+def booked_ends(contracts, *, snapshot_day: int):
+    """When customers will be out of contract, of those of whom it is known on ``snapshot_day``.
+
+    Takes   contracts as `from_contracts` does
+    Returns customer_id, booked_end_in_days (>= 1): one row per customer whose contracts all have an
+            end, the last of them later than the snapshot
+    """
+    ended, days = nw.col("ended_day"), nw.col("booked_end_in_days")
+    return (
+        _known(contracts, snapshot_day)
+        .with_columns(open=nw.when(ended.is_null()).then(nw.lit(1)).otherwise(nw.lit(0)))
+        .group_by("customer_id")
+        .agg(nw.col("open").max(), (ended.max() - snapshot_day).alias("booked_end_in_days"))
+        .filter(nw.col("open") == 0, days > 0)
+        .select("customer_id", days)
+        .sort("customer_id")
+    )
+
+
+@nw.narwhalify
 def returns(spells, *, snapshot_day: int, after_days: int):
     """How long customers who had gone stayed away: one row per ended spell.
 
@@ -149,6 +178,18 @@ def exclusions(spells):
         .group_by("excluded")
         .agg(nw.len().cast(nw.Int64).alias("n"))
         .select(nw.col("excluded").alias("rule"), "n")
+    )
+
+
+def _known(contracts, day: int):
+    """The columns of "terms" as known on ``day``."""
+    booked, ended = nw.col("booked_day"), nw.col("ended_day")
+    known = (nw.when(booked.is_null()).then(ended).otherwise(booked) <= day).fill_null(False)
+    return contracts.filter(nw.col("started_day") <= day).select(
+        "customer_id",
+        "started_day",
+        *(nw.when(known).then(name).alias(name) for name in ("ended_day", "booked_day", "cause")),
+        "plan",
     )
 
 

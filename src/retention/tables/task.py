@@ -5,14 +5,14 @@ import polars as pl
 
 from retention.book import Book, Churn
 from retention.errors import Refused
-from retention.tables import calendar, features, intake, spells, workspace
+from retention.tables import calendar, features, intake, promises, spells, workspace
 
 LEAST_CUSTOMERS = 10  # below this nothing can be said that is not about a person
 
 
 def build(book: Book, space: workspace.Workspace, taken: intake.Intake | None = None) -> None:
-    """Write activity, habits, baskets, spells, customers_at, exclusions and intake, from what was
-    ``taken`` from the source, or is taken now.
+    """Write activity, habits, baskets, terms, spells, customers_at, exclusions and intake, from
+    what was ``taken`` from the source, or is taken now.
 
     Raises:
         Refused: the source breaks its promises, or holds nothing that can be analysed: no events,
@@ -41,6 +41,7 @@ def build(book: Book, space: workspace.Workspace, taken: intake.Intake | None = 
     tables["exclusions"] = excluded.with_columns(n=pl.when(~small).then("n"))
     tables["intake"] = taken.counts.with_columns(n=pl.when(~small).then("n"))
     own = {name: getattr(taken, name) for name in ("activity", "habits", "baskets")}
+    own["terms"] = _terms(contracts, book.churn, space.snapshot_day)
     for name, frame in (own | tables).items():
         workspace.write_table(space, name, frame)
 
@@ -50,20 +51,35 @@ def derive(activity, customers, contracts, churn: Churn, day: int) -> dict[str, 
 
     Takes   the table "activity"; customers: customer_id, started_day, attributes; contracts as
             promised, or None
+
+    So that an earlier day can be learnt from, the tables customers_at (those three) and terms of a
+    later refresh may stand for customers and contracts. Checked in tests/test_task.py.
     """
     if churn.kind == "contract":
         if contracts is None:
             raise Refused("churn: kind: contract needs the table contracts")
         stretches = spells.from_contracts(contracts, snapshot_day=day, after_days=churn.after_days)
+        booked = spells.booked_ends(contracts, snapshot_day=day)
     else:
+        booked = None
         stretches = spells.from_activity(
             activity, customers, kinds=churn.activity, snapshot_day=day, after_days=churn.after_days
         )
     own = features.behaviour(activity, churn.activity)
     counts = features.counts_at(own, stretches, day=day)
-    at = features.customers_at(customers, stretches, counts, day=day, after_days=churn.after_days)
+    at = features.customers_at(
+        customers, stretches, counts, booked, day=day, after_days=churn.after_days
+    )
     derived = {"spells": stretches, "customers_at": at, "exclusions": spells.exclusions(stretches)}
     return {name: nw.from_native(frame).lazy() for name, frame in derived.items()}
+
+
+def _terms(contracts: pl.LazyFrame | None, churn: Churn, day: int) -> pl.DataFrame:
+    """The table "terms", without rows in a book whose churn needs no contracts."""
+    if churn.kind == "contract":
+        return spells.terms_at(contracts, snapshot_day=day).collect()
+    columns = promises.PROMISES["terms"].columns
+    return nw.from_dict({name: [] for name in columns}, columns, backend="polars").to_native()
 
 
 def _seen(taken: intake.Intake, day: int) -> pl.DataFrame:

@@ -7,18 +7,31 @@ and the table without which it is not published.
 from retention.pages.charts.bars import bars, comparison
 from retention.pages.charts.cohorts import retention_curves, retention_triangle
 from retention.pages.charts.data import events_per_day
+from retention.pages.charts.decline import left_by_usage, usage_changes
+from retention.pages.charts.hazards import hazard_ratios
+from retention.pages.charts.risk import backtest, calibration, signals
 from retention.pages.charts.segments import cluster_map, profile_heatmap, traits
-from retention.pages.charts.survival import hazard_ratios, survival_curves
+from retention.pages.charts.survival import incidence, returns, survival_curves
+from retention.pages.charts.windows import silence_curves, window_shares
 
 __all__ = [
+    "backtest",
     "bars",
+    "calibration",
     "cluster_map",
     "comparison",
     "events_per_day",
     "hazard_ratios",
+    "incidence",
+    "left_by_usage",
     "profile_heatmap",
     "retention_curves",
     "retention_triangle",
+    "returns",
+    "signals",
+    "silence_curves",
     "survival_curves",
     "traits",
+    "usage_changes",
+    "window_shares",
 ]

@@ -88,7 +88,8 @@ def heat(values: np.ndarray, rows: list[str], columns: list[str], form: str, **c
 def curves(
     table: pl.DataFrame, columns: tuple[str, str, str], names: tuple[str, str, str], steps: bool
 ) -> Figure:
-    """One line per group of ``table``; columns and names are those of x, share and count."""
+    """One line per group of ``table``; columns and names are those of x, share and count. Counts
+    that all groups share are printed once."""
     refuse_empty(table)
     x, share, count = columns
     groups = {
@@ -97,7 +98,10 @@ def curves(
     if len(groups) > len(PALETTE) * len(DASHES):
         raise ValueError(f"{len(groups)} groups are more than one chart can tell apart: choose 12")
     end = table[x].max()
-    axes = canvas(3.9 + 0.28 * len(groups))
+    counts = {group: line.select(x, count) for group, line in groups.items()}
+    first = next(iter(counts.values()))
+    counts = {"": first} if all(map(first.equals, counts.values())) else counts
+    axes = canvas(3.9 + 0.28 * len(counts))
     for number, line in enumerate(groups.values()):
         _line(axes, line.select(x, share, "ci_lower", "ci_upper"), end, look(number), steps)
     axes.set(xlim=(0, end), ylim=(0, 1.02), title=names[0], xlabel=names[1], ylabel="")
@@ -107,9 +111,7 @@ def curves(
     )
     if len(groups) > 1:
         _name_lines(axes, [(group, line[share]) for group, line in groups.items()])
-    _counts_beneath(
-        axes, {group: line.select(x, count) for group, line in groups.items()}, names[2], steps
-    )
+    _counts_beneath(axes, counts, names[2], steps)
     return axes.figure
 
 
@@ -167,7 +169,7 @@ def _counts_beneath(
     axes: Axes, counts: dict[object, pl.DataFrame], heading: str, steps: bool
 ) -> None:
     """Print each group's count at the ticks; a dash where there is none. Between ``steps`` the next
-    one counts: it was at risk all the while."""
+    one counts: it was at risk all the while; before the first, none."""
 
     def write(text, x, down, xycoords=("data", "axes fraction"), **place):
         place |= {"textcoords": "offset points", "annotation_clip": False, "va": "top"}
@@ -177,7 +179,8 @@ def _counts_beneath(
     for number, (group, line) in enumerate(counts.items()):
         down = -70 - 20 * number
         for tick in axes.get_xticks():
-            there = line.filter(pl.nth(0) >= tick if steps else pl.nth(0) == tick)
+            next_one = pl.nth(0) >= tick if steps else pl.nth(0) == tick
+            there = line.filter(next_one, pl.nth(0).min() <= tick)
             write(words.text(there.item(0, 1) if len(there) else None), tick, down, ha="center")
         if len(counts) > 1:
             write(words.short(group, 18), 1.08, down, xycoords="axes fraction")

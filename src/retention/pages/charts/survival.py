@@ -1,14 +1,11 @@
-"""Charts of survival: curves and hazard ratios."""
+"""Charts of survival: curves."""
 
-import numpy as np
 import polars as pl
 from matplotlib import rc_context
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
 
-from retention.pages import words
 from retention.pages.charts import drawing
-from retention.pages.show import LOOK, TEXT
+from retention.pages.show import LOOK
 
 
 @rc_context(LOOK)
@@ -30,43 +27,36 @@ def survival_curves(curves: pl.DataFrame, by: str) -> Figure:
 
 
 @rc_context(LOOK)
-def hazard_ratios(table: pl.DataFrame) -> Figure:
-    """Draw a forest plot: how much sooner or later customers leave, on a log axis.
+def incidence(table: pl.DataFrame) -> Figure:
+    """Draw the share who have left by each cause, and by any, by days since the start.
 
-    Takes   one row per term [and cause]: term, hazard_ratio, ci_lower, ci_upper (> 0) [, cause]
-    Returns a point and an interval per row, in the order of the table; figures at the right
+    Takes   one row per ``cause`` and day, of one group: cause, duration_days, at_risk, incidence,
+            ci_lower, ci_upper (0 to 1; null where there are none)
+    Returns lines with shaded intervals, named at their ends, numbers at risk beneath
 
-    Refuses an empty table.
+    Refuses an empty table and more than 12 causes.
     """
-    drawing.refuse_empty(table)
-    causes = (
-        table["cause"].unique(maintain_order=True).to_list() if "cause" in table.columns else [None]
+    return drawing.curves(
+        table.with_columns(group="cause"),
+        ("duration_days", "incidence", "at_risk"),
+        ("Share who have left", "Days since start", "Customers at risk"),
+        steps=True,
     )
-    named = [name for name in ("term", "cause") if name in table.columns]
-    axes = drawing.rows(
-        ["\n".join(map(words.wrapped, row)) for row in table.select(named).iter_rows()]
+
+
+@rc_context(LOOK)
+def returns(table: pl.DataFrame) -> Figure:
+    """Draw the share of those gone who have come back, by days since they were judged gone.
+
+    Takes   one row per ``group`` and day: group, duration_days, at_risk (still away and observed),
+            returned, ci_lower, ci_upper (0 to 1)
+    Returns lines with shaded intervals, numbers still away beneath
+
+    Refuses an empty table and more than 12 groups.
+    """
+    return drawing.curves(
+        table,
+        ("duration_days", "returned", "at_risk"),
+        ("Share who have come back", "Days since judged gone", "Customers still away"),
+        steps=True,
     )
-    axes.axvline(1, color=TEXT, linewidth=1)
-    for y, row in enumerate(table.iter_rows(named=True)):
-        which = causes.index(row.get("cause"))
-        drawing.interval(axes, y, row["ci_lower"], row["ci_upper"], drawing.look(which)["color"])
-        axes.plot(
-            row["hazard_ratio"],
-            y,
-            drawing.MARKERS[which % 6],
-            color=drawing.look(which)["color"],
-            markersize=9,
-        )
-        drawing.at_right(
-            axes, y, "{hazard_ratio:.2f} ({ci_lower:.2f}–{ci_upper:.2f})".format(**row)
-        )
-    ends = np.log(table.select("ci_lower", "ci_upper").to_numpy().astype(float))
-    reach = np.exp(np.clip(np.nanmax(np.abs(ends), initial=np.log(1.3)), None, np.log(100)))
-    tick = max(tick for tick in (1.2, 1.5, 2, 3, 5, 10, 30) if tick <= reach)
-    axes.set_xscale("log")
-    axes.set_xlim(1 / reach / 1.05, reach * 1.05)
-    axes.set_xticks([1 / tick, 1, tick], [f"{value:.2g}" for value in (1 / tick, 1, tick)])
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xlabel("← stays longer · leaves sooner →")
-    axes.set_title("Hazard ratio")
-    return axes.figure

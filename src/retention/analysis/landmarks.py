@@ -1,0 +1,114 @@
+"""Landmarks: past days on which we pretend to stand, knowing only what was known then.
+
+What came of it is known today: who was in the risk set, and who of them left within the horizon.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from retention.book import Churn
+from retention.estimators import cox, risk_sets
+from retention.tables import promises, task
+
+LEAST_AT_RISK = 20  # spells still at risk, or the risk at an age is not known
+OUTCOMES = ("landmark_day", "customer_id", "left", "left_in_days")
+
+
+class Past(NamedTuple):
+    """What happened: customers_at or a sample of it, the tables activity and terms."""
+
+    customers: pl.DataFrame
+    activity: pl.LazyFrame
+    terms: pl.LazyFrame
+
+
+def days(spells: pl.DataFrame, snapshot_day: int, known_after: int, step_days: int) -> list[int]:
+    """Days of which the outcome is known at the snapshot, the newest first: every ``step_days``
+    back from ``known_after`` days before it, as long as somebody had started by then."""
+    return list(range(snapshot_day - known_after, spells["start_day"].min(), -step_days))
+
+
+def sampled(customers: pl.DataFrame, most: int, seed: int) -> pl.DataFrame:
+    """At most ``most`` of the customers, all of them where there are no more; the draw is seeded
+    and does not depend on the order of rows."""
+    ordered = customers.sort("customer_id")
+    return ordered.sample(min(most, ordered.height), seed=seed).sort("customer_id")
+
+
+def rows(
+    past: Past, spells: pl.DataFrame, churn: Churn, days: list[int], horizon_days: int
+) -> pl.DataFrame:
+    """What was known on each of ``days`` of the customers then in the risk set, and who left.
+
+    Takes   what happened; the table spells as of the snapshot, which knows how it went on
+    Returns one row per landmark and customer, sorted: landmark_day, customer_id, left (last active
+            day at most ``horizon_days`` later), left_in_days (1 = on the landmark or before it;
+            ``horizon_days`` + 1 for who stays), the features of customers_at as of that day,
+            attributes and plan, age_risk (see `at_their_age`). In a contract book those are left
+            out who were beyond the data then. No rows where there are no ``days``
+
+    Checked in tests/test_landmarks.py against refreshes at the landmarks themselves.
+    """
+    chosen = past.customers.lazy().select("customer_id")
+    acts, terms = (
+        table.join(chosen, on="customer_id", how="semi").collect().lazy()
+        for table in (past.activity, past.terms)
+    )
+    own = Past(past.customers, acts, terms)
+    ends = spells.select("customer_id", "start_day", ends_on="end_day")
+    frames = []
+    for day in sorted(days) or [spells["start_day"].min() - 1]:  # then nobody is in the risk set
+        then = _known(own, churn, day, horizon_days)
+        there = then.join(ends, on=["customer_id", "start_day"], how="left", validate="1:1")
+        in_days = (pl.col("ends_on") - day).clip(0) + 1
+        left = (pl.col("ends_on") <= day + horizon_days).fill_null(False)
+        there = there.with_columns(
+            landmark_day=pl.lit(day, pl.Int64),
+            left=left,
+            left_in_days=pl.when(left).then(in_days).otherwise(horizon_days + 1),
+        )
+        frames.append(there.select(*OUTCOMES, pl.exclude(*OUTCOMES, "ends_on")))
+    return pl.concat(frames).sort("landmark_day", "customer_id")
+
+
+def at_their_age(
+    customers: pl.DataFrame, spells: pl.DataFrame, churn: Churn, horizon_days: int
+) -> pl.DataFrame:
+    """``customers`` with age_risk: of all who were with us as long, the share that left within the
+    horizon, by what the ``spells`` of that day had shown; null beyond the data.
+
+    Takes   customers_at and spells as of one day. In an activity book age_risk is null for all: how
+            long a spell has lasted is not known there while it may have ended silently
+
+    Source: Nelson (1972), Technometrics 14:945; 1 - S(t + h) / S(t) by `cox.conditional_risk`.
+    """
+    if churn.kind == "activity":
+        return customers.with_columns(age_risk=pl.lit(None, pl.Float64))
+    durations, events, entry = _judged(spells)
+    times = np.unique(durations[events])
+    at_risk, ends = risk_sets.at(times, durations, events, entry)
+    days = np.unique(durations)
+    enough = days[risk_sets.at(days, durations, events, entry)[0] >= LEAST_AT_RISK]
+    base = cox.Baseline(times, np.cumsum(ends / at_risk), float(enough.max(initial=0)))
+    tenure = customers["tenure_days"].to_numpy()
+    risk = cox.conditional_risk(base, np.ones(len(tenure)), tenure, horizon_days)
+    return customers.with_columns(age_risk=pl.Series(risk).fill_nan(None))
+
+
+def _judged(spells: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Durations, events and entries of the spells that duration tables may use."""
+    seen = spells.filter(pl.col("excluded").is_null())
+    late = seen["entry_day"] - seen["start_day"]
+    return seen["duration_days"].to_numpy(), seen["event_observed"].to_numpy(), late.to_numpy()
+
+
+def _known(past: Past, churn: Churn, day: int, horizon_days: int) -> pl.DataFrame:
+    """The risk set on ``day``, as known then."""
+    computed = {*promises.PROMISES["customers_at"].columns, "plan"} - {"customer_id", "started_day"}
+    customers = past.customers.lazy().drop(computed, strict=False)
+    derived = task.derive(past.activity, customers, past.terms, churn, day)
+    at, stretches = (derived[name].collect().to_native() for name in ("customers_at", "spells"))
+    there = at_their_age(at.filter("in_risk_set"), stretches, churn, horizon_days)
+    return there if churn.kind == "activity" else there.drop_nulls("age_risk")

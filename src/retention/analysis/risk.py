@@ -1,0 +1,279 @@
+"""Who is next: the risk of leaving within the horizon, and what raises or lowers it.
+
+At a landmark whose outcome is known nobody is censored, so that leaving within the horizon is a yes
+or no, and a logistic regression gives its probability. Each number bends as it needs to (natural
+splines of its logarithm), and what survival knows of a customer's age enters as `age_risk`.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+
+from retention.book import Churn
+from retention.errors import Refused
+from retention.estimators import splines
+
+RECENCY = "days_since_last_activity"
+SIGNALS = (
+    RECENCY,
+    "silence_ratio",
+    "usage_trend",
+    "active_days_28d",
+    "active_days_total",
+    "amount_cents_365d",
+    "cents_per_order_90d",
+    "order_share_90d",
+)
+CONTRACT = ("age_risk", "booked_end_in_days", "ended_days_ago")  # signals of contract books
+LEAST = 30  # customers who left, and as many who stayed, to learn from
+SPREAD = (
+    "Spread: standard deviation, over current customers, of what a signal adds to the log odds of "
+    "leaving, the others held fixed. It tells who leaves, not why."
+)
+MOST_LEVELS = 12  # of a text; the rarest count as the most frequent
+TREES = {"learning_rate": 0.05, "max_iter": 150, "max_leaf_nodes": 15, "min_samples_leaf": 50}
+Judge = Callable[[pl.DataFrame], np.ndarray]
+Learn = Callable[[pl.DataFrame], Judge]
+
+
+class Signal(NamedTuple):
+    """How one signal enters: a number by a spline of its logarithm, a text by its levels."""
+
+    name: str
+    knots: np.ndarray
+    levels: list[str]
+    unknown: bool
+
+
+class Model(NamedTuple):
+    """What was learnt: the signals, the weights of their columns, and what a signal usually
+    adds to the log odds (the median of those learnt from)."""
+
+    signals: list[Signal]
+    weights: list[np.ndarray]
+    intercept: float
+    usual: np.ndarray
+
+
+def known(rows: pl.DataFrame, signals: list[str], covariates: list[str]) -> list[str]:
+    """``signals`` (the usual ones where none is named), ``covariates`` and what a contract book
+    knows of ends and age: those of them that vary.
+
+    Raises:
+        Refused: one is no column of the landmarks.
+    """
+    names = list(dict.fromkeys([*(signals or SIGNALS), *covariates, *CONTRACT]))
+    if missing := [name for name in names if name not in rows.columns]:
+        there = ", ".join(name for name in rows.columns if name not in names)
+        raise Refused(f"no signal {missing[0]!r} is known at a landmark (there are: {there})")
+    return [name for name in names if rows[name].n_unique() > 1]
+
+
+def fit(rows: pl.DataFrame, signals: list[str]) -> Model:
+    """Learn the risk from landmarks.
+
+    Takes   landmarks (one row per landmark and customer): left, ``signals`` (numbers, texts or
+            truths; null = not known, which weighs for itself)
+
+    Raises:
+        Refused: fewer than 30 left, or stayed.
+
+    Source: van Houwelingen and Putter (2012), Dynamic Prediction in Clinical Survival Analysis,
+    chapter 7, with a yes or no at the horizon, as nobody is censored before it; ridge after le
+    Cessie and van Houwelingen (1992), Applied Statistics 41:191. Checked on planted risks in
+    tests/test_planted_risk.py and on CDNOW in tests/test_risk.py.
+    """
+    left = rows["left"].to_numpy()
+    if min(left.sum(), (~left).sum()) < LEAST:
+        raise Refused(f"of {len(left):,} at landmarks {left.sum():,} left: too few to learn from")
+    chosen = [_signal(rows[name]) for name in signals]
+    blocks = [_columns(rows[signal.name], signal) for signal in chosen]
+    columns = np.hstack(blocks)
+    means, spreads = columns.mean(axis=0), columns.std(axis=0)
+    spreads[spreads == 0] = np.inf
+    model = LogisticRegression(max_iter=500, random_state=0).fit((columns - means) / spreads, left)
+    weights = model.coef_[0] / spreads
+    by_signal = np.split(weights, np.cumsum([block.shape[1] for block in blocks])[:-1])
+    added = [block @ weight for block, weight in zip(blocks, by_signal, strict=True)]
+    intercept = float(model.intercept_[0] - means @ weights)
+    return Model(chosen, by_signal, intercept, np.median(added, axis=1))
+
+
+def learnt(rows: pl.DataFrame, signals: list[str]) -> Model | None:
+    """`fit`, or None where too few left, or stayed, to learn from."""
+    left = rows["left"].sum()
+    return fit(rows, signals) if min(left, rows.height - left) >= LEAST else None
+
+
+def effects(model: Model | None, rows: pl.DataFrame) -> np.ndarray:
+    """By how much each signal raises (above 0) or lowers the log odds of each row, against what
+    is usual: one column per signal of the model."""
+    return np.zeros((rows.height, 0)) if model is None else _added(model, rows) - model.usual
+
+
+def risk(model: Model, rows: pl.DataFrame) -> np.ndarray:
+    """P(last active day <= day + horizon) of each row, of the horizon that was learnt."""
+    return 1 / (1 + np.exp(-_added(model, rows).sum(axis=1) - model.intercept))
+
+
+def judged(
+    model: Model | None, customers: pl.DataFrame, churn: Churn, shares: dict[str, float]
+) -> pl.DataFrame:
+    """The risk of everyone in the risk set.
+
+    Takes   the model, None where nothing could be learnt; customers in the risk set as of the
+            snapshot, with the signals; ``shares``, the part of customers in each
+            band from the highest risk down ({"high": 0.1, "middle": 0.2}; the others are "low")
+    Returns one row per customer: customer_id, risk (null where it is not known), band, beyond_data
+            (contracts: nobody as old has been watched for a whole horizon yet; the risk there is
+            not zero but unknown)
+
+    Equal risks are in one band, the higher one.
+    """
+    beyond = (pl.col("age_risk").is_null() if churn.kind == "contract" else pl.lit(False)).alias(
+        "beyond_data"
+    )
+    table = customers.select(
+        "customer_id", beyond, risk=_risk_or_nan(model, customers)
+    ).with_columns(risk=pl.when(~pl.col("beyond_data")).then(pl.col("risk").fill_nan(None)))
+    band = pl.when(pl.col("risk").is_null()).then(pl.lit("not known"))
+    place = pl.col("risk").rank("min", descending=True) - 1
+    until = 0.0
+    for name, share in shares.items():
+        until += share
+        band = band.when(place < until * pl.col("risk").count()).then(pl.lit(name))
+    return table.select(
+        "customer_id", "risk", band.otherwise(pl.lit("low")).alias("band"), "beyond_data"
+    )
+
+
+def bands(judged: pl.DataFrame) -> pl.DataFrame:
+    """How many customers are in each band, the highest first, and how many of them may leave.
+
+    Takes   what `judged` gives
+    Returns one row per band: band, n, share, lowest_risk, mean_risk, expected_to_leave (customers)
+    """
+    risk = pl.col("risk")
+    table = judged.group_by("band", maintain_order=True).agg(
+        n=pl.len().cast(pl.Int64),
+        share=pl.len() / judged.height,
+        lowest_risk=risk.min(),
+        mean_risk=risk.mean(),
+        expected_to_leave=pl.when(risk.is_not_null().any()).then(risk.sum()),
+    )
+    return table.sort("mean_risk", "band", descending=True, nulls_last=True)
+
+
+def strengths(effects: np.ndarray, signals: list[str]) -> pl.DataFrame:
+    """How far each signal moves risks apart, the strongest first: signal, spread (standard
+    deviation of what it adds to the log odds of customers)."""
+    table = pl.DataFrame({"signal": signals[: effects.shape[1]], "spread": effects.std(axis=0)})
+    return table.sort("spread", "signal", descending=[True, False])
+
+
+def strongest(strengths: pl.DataFrame) -> str:
+    """Which signals move risks apart most, in a sentence."""
+    if strengths.is_empty():
+        return "Nothing could be learnt"
+    first = [name.replace("_", " ") for name in strengths["signal"][:2]]
+    return f"Risks differ most by {' and '.join(first)}"
+
+
+def definition(churn: Churn, horizon_days: int) -> str:
+    """What the risk is, for the page."""
+    ends = "last active day" if churn.kind == "activity" else "last day of contract"
+    return (
+        f"Risk: the probability that a customer's {ends} comes no later than {horizon_days} days "
+        f"after the snapshot, so that {churn.after_days} days later they count as gone; for some "
+        "that day has passed already."
+    )
+
+
+def learners(signals: list[str], seed: int = 1) -> dict[str, Learn]:
+    """The models that are set side by side: each a function of the landmarks learnt from, which
+    gives a function of other rows: their risk. Ours; how recent the last activity is, alone; null
+    (all have the share that left); boosting (scikit-learn's trees on the same signals)."""
+
+    def ours(rows: pl.DataFrame, names: list[str] = signals) -> Judge:
+        return partial(risk, fit(rows, names))
+
+    def null(rows: pl.DataFrame) -> Judge:
+        return lambda others: np.full(others.height, rows["left"].mean())
+
+    def boosting(rows: pl.DataFrame) -> Judge:
+        levels = {name: rows[name].unique().sort().to_list() for name in signals}
+        trees = HistGradientBoostingClassifier(**TREES, random_state=seed)
+        trees.fit(_plain(rows, levels), rows["left"].to_numpy())
+        return lambda others: trees.predict_proba(_plain(others, levels))[:, 1]
+
+    return {
+        "ours": ours,
+        "recency": partial(ours, names=[RECENCY]),
+        "null": null,
+        "boosting": boosting,
+    }
+
+
+def _signal(values: pl.Series) -> Signal:
+    known = values.drop_nulls()
+    unknown = len(known) < len(values)
+    if not _is_text(values):
+        return Signal(values.name, splines.knots(_logs(known)), [], unknown)
+    counts = (
+        known.cast(pl.String).value_counts().sort("count", values.name, descending=[True, False])
+    )
+    return Signal(values.name, np.array([]), counts[values.name][1:MOST_LEVELS].to_list(), unknown)
+
+
+def _added(model: Model, rows: pl.DataFrame) -> np.ndarray:
+    """What each signal adds to the log odds: one column per signal."""
+    parts = zip(model.signals, model.weights, strict=True)
+    return np.column_stack([_columns(rows[s.name], s) @ weight for s, weight in parts])
+
+
+def _columns(values: pl.Series, signal: Signal) -> np.ndarray:
+    known = values.is_not_null().to_numpy()
+    if _is_text(values):
+        texts = values.cast(pl.String).fill_null("")
+        levels = [(texts == level).to_numpy() & known for level in signal.levels]
+        columns = np.array(levels, dtype=float).reshape(-1, len(known)).T
+    else:
+        columns = splines.natural(_logs(values.fill_null(0)), signal.knots) * known[:, None]
+    return np.column_stack([columns, ~known]) if signal.unknown else columns
+
+
+def _is_text(values: pl.Series) -> bool:
+    return not values.dtype.is_numeric()
+
+
+def _logs(values: pl.Series) -> np.ndarray:
+    """Logarithms, so that twice as much is the same step everywhere; zero stays zero."""
+    numbers = values.cast(pl.Float64).to_numpy()
+    return np.sign(numbers) * np.log1p(np.abs(numbers))
+
+
+def _plain(rows: pl.DataFrame, levels: dict[str, list]) -> np.ndarray:
+    """Numbers as they are, NaN where not known; texts by the rank of their name."""
+    return np.column_stack(
+        [
+            rows[name]
+            .cast(pl.String)
+            .replace_strict(
+                {level: rank for rank, level in enumerate(known)},
+                default=None,
+                return_dtype=pl.Float64,
+            )
+            if _is_text(rows[name])
+            else rows[name].cast(pl.Float64)
+            for name, known in levels.items()
+        ]
+    )
+
+
+def _risk_or_nan(model: Model | None, customers: pl.DataFrame) -> pl.Series:
+    return pl.Series(np.full(customers.height, np.nan) if model is None else risk(model, customers))

@@ -1,1 +1,0 @@
-"""Published results, reproduced in the environment at hand: expected, got, tolerance."""
