@@ -42,17 +42,18 @@ MODELS = {"ours": by("told"), "recency": by("noise"), "null": by("noise"), "boos
 
 
 def verdict(rows: pl.DataFrame, models=MODELS, most: int = 6) -> dict:
-    said = backtest.play(rows, models, AFTER, backtest.testable(rows, AFTER, most))
+    said = backtest.play(rows, models, AFTER, backtest.testable(rows, AFTER, most, 0))
     apart = backtest.differences(said, draws=100)
     return backtest.gate(apart, backtest.calibration(said, 90)).row(0, named=True)
 
 
 def test_landmarks_are_tested_that_have_enough_before_them_whose_outcome_was_known():
-    assert backtest.testable(world(1), AFTER, 99) == list(range(120, 420, 30))
-    assert backtest.testable(world(1), AFTER, 2) == [360, 390]
+    assert backtest.testable(world(1), AFTER, 99, 0) == list(range(120, 420, 30))
+    assert backtest.testable(world(1), AFTER, 2, 0) == [360, 390]
+    assert backtest.testable(world(1), AFTER, 99, 200) == [330, 360, 390]
     few = world(1, n=40)  # some 12 leave at each landmark
-    assert backtest.testable(few, AFTER, 99) == []
-    assert backtest.testable(world(1).head(0), AFTER, 99) == []
+    assert backtest.testable(few, AFTER, 99, 0) == []
+    assert backtest.testable(world(1).head(0), AFTER, 99, 0) == []
 
 
 def test_no_model_sees_what_was_not_known_yet():

@@ -19,6 +19,8 @@ FEWER = 10_000  # where minutes count
 HORIZONS = (30, 90)
 DAYS = (date(2024, 9, 15), *behaviours.SNAPSHOTS)  # a Sunday long after any move; quarter ends
 SEEDS = range(100, 106)
+LEARNT = (1, 2, 3)  # worlds
+NEAR = 0.015  # of AUC: the planted risk knows each customer's pace, which a model has to estimate
 FAR = 4  # standard errors
 CHURN = Churn(kind="contract", after_days=planted_truth.GRACE_DAYS)
 COVARIATES = ["plan", "onboarding", "payment_method", "trial_sessions"]
@@ -68,6 +70,16 @@ def landmark_rows(seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     rows = landmarks.rows(landmarks.Past(at, acts, terms), spells, CHURN, days, horizon)
     current = landmarks.at_their_age(at.filter("in_risk_set"), spells, CHURN, horizon)
     return rows, current.drop_nulls("age_risk")
+
+
+def learnt_and_planted(seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The risks that the workbook learns in one world, and the planted ones of the same customers."""
+    rows, current = landmark_rows(seed)
+    model = risk.fit(rows, risk.known(rows, [], COVARIATES))
+    told = current.select("customer_id", risk=risk.risk(model, current))
+    truth = planted_truth.planted_risk(CUSTOMERS, seed).join(told, on="customer_id", how="semi")
+    named = pl.format("{} of world {}", "customer_id", pl.lit(seed)).alias("customer_id")
+    return told.with_columns(named), truth.with_columns(named)
 
 
 def test_the_risk_set_and_its_states_are_those_of_the_workbook():
@@ -148,15 +160,13 @@ def test_a_risk_is_held_against_the_truth_tenth_by_tenth():
 
 
 @pytest.mark.slow
-def test_a_risk_learnt_at_landmarks_comes_near_the_planted_one():
-    rows, current = landmark_rows(seed=1)
-    signals = risk.known(rows, [], COVARIATES)
-    told = current.select("customer_id", risk=risk.risk(risk.fit(rows, signals), current))
-    truth = planted_truth.planted_risk(CUSTOMERS, seed=1).join(told, on="customer_id", how="semi")
+def test_risks_learnt_at_landmarks_come_near_the_planted_ones():
+    with ProcessPoolExecutor(2, get_context("spawn")) as pool:
+        worlds = list(pool.map(learnt_and_planted, LEARNT))
 
-    found = planted_truth.held_against_truth(told, truth)
+    found = planted_truth.held_against_truth(*map(pl.concat, zip(*worlds, strict=True)))
 
     with pl.Config(tbl_rows=-1):
         print(found)
     assert found["tenths"]["difference"].abs().max() <= 0.02
-    assert found["auc"] >= found["planted_auc"] - 0.03
+    assert found["auc"] >= found["planted_auc"] - NEAR

@@ -84,6 +84,17 @@ def test_a_level_never_seen_before_counts_as_the_most_frequent_one():
     assert len(set(risk.risk(model, asked))) == 1
 
 
+@pytest.mark.parametrize("model", ["ours", "recency", "null", "boosting"])
+def test_every_model_learns_where_a_signal_is_not_known_yet(model):
+    rows, _ = planted(2_000, 8)
+    early = rows.with_columns(ratio=pl.lit(None, pl.Float64), plan=pl.lit("pro"))
+
+    found = risk.learners(PLANTED)[model](early)(rows)
+
+    assert found.shape == (2_000,)
+    assert ((found > 0) & (found < 1)).all()
+
+
 def test_the_order_of_rows_does_not_matter():
     rows, _ = planted(5_000, 4)
     mixed = rows.sample(fraction=1, shuffle=True, seed=1)

@@ -52,25 +52,23 @@ DIFFERENCES = {
 }
 
 
-def testable(rows: pl.DataFrame, known_after: int, most: int) -> list[int]:
+def testable(rows: pl.DataFrame, known_after: int, most: int, ripe: int) -> list[int]:
     """The newest landmarks, at most ``most``, that can be tested, oldest first.
 
-    Takes   landmarks: landmark_day, left; ``known_after`` is horizon_days + after_days
+    Takes   landmarks: landmark_day, left; ``known_after`` is horizon_days + after_days; ``ripe``
+            is the first day on which silences may be as long as they ever are
     Returns those with at least 30 who left and 30 who stayed, and as many at the landmarks whose
-            outcome was known by then
+            outcome was known by then, the last of them not before ``ripe``
     """
-    sizes = rows.group_by("landmark_day", maintain_order=True).agg(
-        left=pl.col("left").sum(), stayed=(~pl.col("left")).sum()
-    )
-    days = sizes.sort("landmark_day").to_dicts()
+    sizes = rows.sort("landmark_day").group_by("landmark_day", maintain_order=True)
+    days = sizes.agg(left=pl.col("left").sum(), stayed=(~pl.col("left")).sum())
     enough = []
-    for here in days:
-        before = [one for one in days if one["landmark_day"] + known_after <= here["landmark_day"]]
-        both = [
-            min(sum(one[what] for one in part) for what in ("left", "stayed"))
-            for part in ([here], before)
-        ]
-        enough += [here["landmark_day"]] if min(both) >= LEAST_ENDS else []
+    for day in days["landmark_day"]:
+        before = days.filter(pl.col("landmark_day") <= day - known_after)
+        both = [days.filter(landmark_day=day), before]
+        least = min(part[name].sum() for part in both for name in ("left", "stayed"))
+        if least >= LEAST_ENDS and before["landmark_day"].max() >= ripe:
+            enough.append(day)
     return enough[-most:]
 
 

@@ -25,9 +25,15 @@ class Past(NamedTuple):
 
 
 def days(spells: pl.DataFrame, snapshot_day: int, known_after: int, step_days: int) -> list[int]:
-    """Days of which the outcome is known at the snapshot, the newest first: every ``step_days``
-    back from ``known_after`` days before it, as long as somebody had started by then."""
+    """Days to learn from, the newest first: every ``step_days`` back from ``known_after`` days
+    before the snapshot, of which the outcome is known, as long as somebody had started by then."""
     return list(range(snapshot_day - known_after, spells["start_day"].min(), -step_days))
+
+
+def ripe(spells: pl.DataFrame, churn: Churn) -> int:
+    """The first day on which a silence may have lasted as long as silences do later: earlier
+    landmarks, alone, teach nothing about those."""
+    return spells["start_day"].min() + churn.after_days
 
 
 def sampled(customers: pl.DataFrame, most: int, seed: int) -> pl.DataFrame:

@@ -32,8 +32,8 @@ def returned(
 
     Takes   one row per customer: duration_days, event_observed (returned)[, by]
     Returns by, group, duration_days, at_risk (still away and observed), events (returns on that
-            day), returned (one less Kaplan-Meier), ci_lower, ci_upper (null while nobody has come back);
-            no rows where fewer than ``least`` are at risk
+            day), returned (one less Kaplan-Meier), ci_lower, ci_upper (null while nobody has come
+            back); no rows where fewer than ``least`` are at risk
 
     Who has not returned by the snapshot is censored: may still return. Checked by hand and on
     planted returns in tests/test_returns.py.
@@ -58,7 +58,7 @@ def returned_at(table: pl.DataFrame, days: list[int]) -> pl.DataFrame:
 
 
 def came_back(read: pl.DataFrame, n: int) -> dict:
-    """The share of ``n`` who are back by the last day that was read, as what `findings.say` takes."""
+    """The share of ``n`` back by the last day that was read, as what `findings.say` takes."""
     known = read.drop_nulls("returned")
     if known.is_empty():
         return {"name": "returned", "sentence": NONE}

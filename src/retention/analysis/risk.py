@@ -169,6 +169,13 @@ def bands(judged: pl.DataFrame) -> pl.DataFrame:
     return table.sort("mean_risk", "band", descending=True, nulls_last=True)
 
 
+def beyond(judged: pl.DataFrame) -> str:
+    """For how many no risk is given, and why, in a sentence; "" where it is given for all."""
+    n = judged["beyond_data"].sum()
+    older = "nobody as old has been watched for so long yet"
+    return f"For {n:,} more no risk is given: {older}." if n else ""
+
+
 def strengths(effects: np.ndarray, signals: list[str]) -> pl.DataFrame:
     """How far each signal moves risks apart, the strongest first: signal, spread (standard
     deviation of what it adds to the log odds of customers)."""
@@ -206,7 +213,8 @@ def learners(signals: list[str], seed: int = 1) -> dict[str, Learn]:
         return lambda others: np.full(others.height, rows["left"].mean())
 
     def boosting(rows: pl.DataFrame) -> Judge:
-        levels = {name: rows[name].unique().sort().to_list() for name in signals}
+        levels = {name: rows[name].drop_nulls().unique().sort().to_list() for name in signals}
+        levels = {name: known for name, known in levels.items() if len(known) > 1}
         trees = HistGradientBoostingClassifier(**TREES, random_state=seed)
         trees.fit(_plain(rows, levels), rows["left"].to_numpy())
         return lambda others: trees.predict_proba(_plain(others, levels))[:, 1]
