@@ -19,6 +19,7 @@ KNOWN = frozenset({"bookings", "grace", "usage"})
 GRACE_DAYS = 30  # after_days of the book "simulated"
 FADING = behaviours.DECLINE["days"]
 WEEKS = FADING // 7  # weeks of usage that the oracle looks back on
+BEFORE, LEAST_BEFORE = 12, 4  # weeks before them that show a pace; with fewer, usage tells nothing
 DRAWS = 128  # habits drawn for each customer, to weigh what was seen
 NEVER = 10**6
 SURE = {"booked": "bookings", "in_grace": "grace"}  # states whose end is known, and from what
@@ -78,7 +79,7 @@ def planted_risk(
 
     Given what could be seen on ``day``: plan, onboarding, payment method, trial sessions, tenure,
     and, where ``known``: ends booked by then ("bookings"), contracts that have ended ("grace"), how
-    far the events of the last WEEKS whole weeks fell short of the customer's own habits ("usage").
+    far the events of the last WEEKS whole weeks fell short of the pace of the BEFORE ones ("usage").
 
     Returns one row per customer in the risk set, in order: customer_id, state (booked, in_grace,
             renewing: between two terms, neither), risk, left (what happened)
@@ -86,7 +87,7 @@ def planted_risk(
     Source: Bayes' rule over every day on which the spell can end, and why; the weight of usage is
     the share of DRAWS from the customer's habits that show as many events. An end that was to be
     booked 0 to NOTICE_DAYS before, and is not, is less likely. The oracle knows, beyond what
-    readers see, the customer's pace and weekends, and who has an annual contract.
+    readers see, the customer's share of weekends, and who has an annual contract.
     Checked on what happened, in tests/test_planted_risk.py.
     """
     at = _seen(customers, seed, day)
@@ -165,7 +166,8 @@ def _seen(customers: int, seed: int, day: date) -> pl.DataFrame:
 
     Days are counted from ``day``: ended_in (a known end, 0 or less when past), left_in, renewal_in
     (the next term of an annual contract; NEVER where none is written), sunday_in (the last one).
-    ``seen`` counts the events of the last ``weeks`` whole weeks with the present term and habits.
+    ``seen`` counts the events of the last ``weeks`` whole weeks with the present term and habits,
+    ``earlier`` those of the ``before`` whole weeks before them.
     """
     world, today = _world(customers, seed), calendar.day_of(day)
     known = [pl.when(pl.col("booked") <= day).then(name).alias(name) for name in ("ended", "cause")]
@@ -188,20 +190,23 @@ def _seen(customers: int, seed: int, day: date) -> pl.DataFrame:
             .then(renewal)
             .otherwise(NEVER),
             sunday_in=pl.lit(sunday - today),
-            weeks=((sunday + 1 - monday) // 7).clip(0, WEEKS),
+            whole=((sunday + 1 - monday) // 7).clip(0, WEEKS + BEFORE),
         )
+        .with_columns(weeks=pl.col("whole").clip(0, WEEKS))
+        .with_columns(before=pl.col("whole") - pl.col("weeks"))
     )
-    begins = at.select("customer_id", begins=sunday + 1 - 7 * pl.col("weeks"))
+    ago = (sunday - pl.col("day")) // 7
+    events, weeks = pl.col("events"), pl.col("weeks")
     seen = (
         world["activity"]
-        .join(begins, on="customer_id")
-        .filter(pl.col("day") >= pl.col("begins"), pl.col("day") <= sunday)
+        .join(at.select("customer_id", "whole", "weeks"), on="customer_id")
+        .filter(ago >= 0, ago < pl.col("whole"))
         .group_by("customer_id")
-        .agg(seen=pl.col("events").sum())
+        .agg(seen=events.filter(ago < weeks).sum(), earlier=events.filter(ago >= weeks).sum())
     )
     return (
         at.join(seen, on="customer_id", how="left")
-        .with_columns(pl.col("seen").fill_null(0))
+        .with_columns(pl.col("seen", "earlier").fill_null(0))
         .sort("customer_id")
     )
 
@@ -284,21 +289,27 @@ def _usage(customers: int, seed: int, day: date) -> np.ndarray:
 
     Returns (customers of the risk set, FADING)
     """
-    at = _seen(customers, seed, day).with_columns(pace=pl.col("events_per_30d") * 7 / 30)
-    draws = qmc.Sobol(3, rng=0).random(DRAWS)
-    rng = np.random.default_rng(0)
-    weights = np.empty((at.height, FADING))
-    for rows in np.array_split(at["pace"].arg_sort().to_numpy(), at.height // 100 + 1):
-        weights[rows] = _alike(at[rows], draws, rng)
+    at = _seen(customers, seed, day)
+    draws, rng = qmc.Sobol(4, rng=0).random(DRAWS), np.random.default_rng(0)
+    earlier, before = (at[name].to_numpy()[:, None] for name in ("earlier", "before"))
+    # Evenly paced, the event after the ``earlier`` comes at offset / pace of the weeks that follow.
+    paces = ((earlier - draws[:, 0] + draws[:, 3]) / np.maximum(before, 1)).clip(0.05)
+    weights = np.ones((at.height, FADING))
+    known = np.flatnonzero(before[:, 0] >= LEAST_BEFORE)
+    known = known[paces[known].max(axis=1).argsort(kind="stable")]
+    for rows in np.array_split(known, at.height // 100 + 1):
+        weights[rows] = _alike(at[rows], paces[rows][:, :, None], draws, rng)
     return weights
 
 
-def _alike(at: pl.DataFrame, draws: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _alike(
+    at: pl.DataFrame, pace: np.ndarray, draws: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
     """Share of draws of behaviours.events that show as many events as were seen: one column for
     steady usage, one for each day on which fading usage can end."""
-    pace, weekend_share, weeks, sunday_in, seen = (
+    weekend_share, weeks, sunday_in, seen = (
         at[name].to_numpy()[:, None, None]
-        for name in ("pace", "weekend_share", "weeks", "sunday_in", "seen")
+        for name in ("weekend_share", "weeks", "sunday_in", "seen")
     )
     shape = (len(pace), len(draws), int(np.ceil(WEEKS * pace.max())) + 1)
     nth = np.arange(shape[2])

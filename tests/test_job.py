@@ -124,7 +124,7 @@ def test_status_says_it_in_lines(made):
     lines.clear()
     status.status(["shop"], made / "reports", True, lines.append)
     assert lines == [
-        f"shop {day}: 2 of 9 tasks would run",
+        f"shop {day}: 2 of 11 tasks would run",
         "  40_cohorts: parameters: ages",
         "  99_summary: needs 40_cohorts",
         "  pages: needs 40_cohorts, 99_summary",

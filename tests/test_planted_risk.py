@@ -20,7 +20,7 @@ HORIZONS = (30, 90)
 DAYS = (date(2024, 9, 15), *behaviours.SNAPSHOTS)  # a Sunday long after any move; quarter ends
 SEEDS = range(600, 606)
 LEARNT = (1, 2, 3)  # worlds
-NEAR = 0.015  # of AUC: the planted risk knows each customer's pace, which a model has to estimate
+NEAR = 0.01  # of AUC
 FAR = 4  # standard errors
 CHURN = Churn(kind="contract", after_days=planted_truth.GRACE_DAYS)
 COVARIATES = ["plan", "onboarding", "payment_method", "trial_sessions"]
@@ -169,4 +169,4 @@ def test_risks_learnt_at_landmarks_come_near_the_planted_ones():
     with pl.Config(tbl_rows=-1):
         print(found)
     assert found["tenths"]["difference"].abs().max() <= 0.02
-    assert found["auc"] >= found["planted_auc"] - NEAR
+    assert abs(found["auc"] - found["planted_auc"]) <= NEAR

@@ -168,7 +168,7 @@ def test_one_parameter_of_one_notebook_runs_it_and_what_needs_it_as_a_revision(s
         book.write_text(SHOP)
 
     assert why.stdout.splitlines() == [
-        "shop 2025-06-30: 2 of 10 tasks would run",
+        "shop 2025-06-30: 2 of 12 tasks would run",
         "  20_survival: parameters: causes",
         "  99_summary: needs 20_survival",
         "  pages: needs 20_survival, 99_summary",
@@ -181,7 +181,7 @@ def test_one_parameter_of_one_notebook_runs_it_and_what_needs_it_as_a_revision(s
     changed = {name for name in first if first[name] != second[name]}
     assert changed >= {"20_survival.html", "manifest.json"}
     assert changed <= {"20_survival.html", "index.html", "manifest.json"} | {
-        "tables/hazard_ratios.csv", "tables/findings.csv"
+        "tables/hazard_ratios.csv", "tables/friction.csv", "tables/findings.csv"
     }  # fmt: skip
     manifest = json.loads(second["manifest.json"])
     assert manifest["changed"] == ["parameters of 20_survival: causes"]

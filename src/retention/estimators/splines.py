@@ -23,12 +23,12 @@ def natural(values: np.ndarray, at: np.ndarray) -> np.ndarray:
     *inner, last, end = at
 
     def cube(knot: float) -> np.ndarray:
-        return np.clip(values - knot, 0, None) ** 3
+        above = np.clip(values - knot, 0, None)
+        return above * above * above
 
+    near, far = cube(last), cube(end)
     bends = [
-        cube(knot)
-        - cube(last) * (end - knot) / (end - last)
-        + cube(end) * (last - knot) / (end - last)
+        cube(knot) - near * ((end - knot) / (end - last)) + far * ((last - knot) / (end - last))
         for knot in inner
     ]
     return np.column_stack([straight, *bends]) / np.array([1.0] + [(end - at[0]) ** 2] * len(inner))
