@@ -60,18 +60,23 @@ def spells_at(contracts: pl.DataFrame, day: date) -> pl.DataFrame:
     return spells.from_contracts(terms, snapshot_day=calendar.day_of(day), after_days=30)
 
 
-def customers_at(world: dict[str, pl.DataFrame], day: date) -> pl.DataFrame:
-    """The workbook's features of simulated customers, as known on ``day``."""
-    events = world["events"].select(
+def activity_of(events: pl.DataFrame) -> pl.DataFrame:
+    """The workbook's customer-days of simulated events."""
+    days = events.select(
         "customer_id",
         "kind",
         "order_id",
         day=pl.col("at").dt.date().cast(pl.Int32).cast(pl.Int64),
         amount_cents=(pl.col("amount") * 100).round().cast(pl.Int64),
     )
+    return activity.activity(days)
+
+
+def customers_at(world: dict[str, pl.DataFrame], day: date) -> pl.DataFrame:
+    """The workbook's features of simulated customers, as known on ``day``."""
     stretches, until = spells_at(world["contracts"], day), calendar.day_of(day)
     customers = world["customers"].select("customer_id", _day("started"))
-    counts = features.counts_at(activity.activity(events), stretches, day=until)
+    counts = features.counts_at(activity_of(world["events"]), stretches, day=until)
     return features.customers_at(customers, stretches, counts, day=until, after_days=30)
 
 

@@ -9,11 +9,11 @@ from functools import lru_cache
 
 import numpy as np
 import polars as pl
-from planted import _day
+from planted import _day, activity_of
 from scipy.stats import qmc
 from sklearn.metrics import roc_auc_score
 
-from retention.tables import activity, behaviours, calendar, simulate
+from retention.tables import behaviours, calendar, simulate
 
 KNOWN = frozenset({"bookings", "grace", "usage"})
 GRACE_DAYS = 30  # after_days of the book "simulated"
@@ -79,7 +79,7 @@ def planted_risk(
 
     Given what could be seen on ``day``: plan, onboarding, payment method, trial sessions, tenure,
     and, where ``known``: ends booked by then ("bookings"), contracts that have ended ("grace"), how
-    far the events of the last WEEKS whole weeks fell short of the pace of the BEFORE ones ("usage").
+    far the events of the last WEEKS whole weeks fell short of the BEFORE ones' pace ("usage").
 
     Returns one row per customer in the risk set, in order: customer_id, state (booked, in_grace,
             renewing: between two terms, neither), risk, left (what happened)
@@ -144,19 +144,12 @@ def _world(customers: int, seed: int) -> dict[str, pl.DataFrame]:
     """What readers see of a world, and the truth behind it."""
     people = simulate.people(customers, seed)
     world = simulate.world(customers, seed)
-    events = world["events"].select(
-        "customer_id",
-        "kind",
-        "order_id",
-        day=pl.col("at").dt.date().cast(pl.Int32).cast(pl.Int64),
-        amount_cents=(pl.col("amount") * 100).round().cast(pl.Int64),
-    )
     return {
         "people": people,
         "lives": simulate.lives(people, seed),
         "habits": behaviours.phases(people, seed),
         "contracts": world["contracts"],
-        "activity": activity.activity(events).sort("customer_id", "day", "kind"),
+        "activity": activity_of(world["events"]).sort("customer_id", "day", "kind"),
     }
 
 

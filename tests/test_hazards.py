@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from lifelines import CoxPHFitter
 from lifelines.datasets import load_rossi
+from lives import lives
 
 from retention.analysis import hazards, survival
 from retention.errors import Refused
@@ -14,19 +15,6 @@ from retention.estimators import proportional
 
 TELCO = Path(__file__).parent.parent.parent / "shared" / "data" / "telco" / "customers.parquet"
 COLUMNS = ("hazard_ratio", "ci_lower", "ci_upper", "p_value")
-
-
-def lives(text: str, **columns) -> pl.DataFrame:
-    """Drawn durations, those with a + censored, as one row per customer."""
-    words = text.split()
-    return pl.DataFrame(
-        {
-            "customer_id": [f"c{number:04d}" for number in range(len(words))],
-            "duration_days": [int(word.strip("+")) for word in words],
-            "event_observed": [not word.endswith("+") for word in words],
-            **columns,
-        }
-    )
 
 
 def drawn(seed: int, n: int, early=1.0, later=1.0, turn=100.0) -> pl.DataFrame:
