@@ -21,6 +21,7 @@ def world(seed: int, n: int = 600, days=DAYS, rate: float = 0.3) -> pl.DataFrame
             "customer_id": [f"c{number}" for number in range(n)] * len(days),
             "left": left.ravel(),
             "left_in_days": np.where(left, rng.integers(1, 91, left.shape), 91).ravel(),
+            "end_known": False,
             "told": told.ravel(),
             "noise": rng.normal(size=left.size),
         }
@@ -105,16 +106,27 @@ def test_the_gate_opens_for_a_good_risk_and_says_what_closes_it():
 
     useless = verdict(rows, MODELS | {"ours": by("noise"), "boosting": by("noise")})
     assert useless["verdict"] == "closed"
-    assert "not rank clearly better than recency" in useless["sentence"]
+    assert "not surely better than recency alone" in useless["sentence"]
 
     behind = world(3).with_columns(worse=pl.col("told") + 0.7 * pl.col("noise"))
     behind = verdict(behind, MODELS | {"ours": by("worse")})
     assert behind["verdict"] == "closed"
-    assert "boosting ranks better" in behind["sentence"]
+    assert "boosting is surely ahead" in behind["sentence"]
 
     off = by("told")
     doubled = {"ours": lambda rows: lambda rows: np.minimum(2 * off(rows)(rows), 1)}
-    assert "calibration error" in verdict(rows, MODELS | doubled)["sentence"]
+    off = verdict(rows, MODELS | doubled)
+    assert off["verdict"] == "closed"
+    assert "predicted and observed shares lie" in off["sentence"]
+
+
+def test_customers_whose_end_is_on_record_are_learnt_from_and_not_judged():
+    rows = world(5)
+    marked = rows.with_columns(end_known=(pl.col("told") > 1) & pl.col("left"))
+
+    said = backtest.play(marked, MODELS, AFTER, backtest.testable(marked, AFTER, 2, 0))
+
+    assert said.height == marked.filter(~pl.col("end_known"), pl.col("landmark_day") >= 360).height
 
 
 @pytest.mark.parametrize(
@@ -122,11 +134,11 @@ def test_the_gate_opens_for_a_good_risk_and_says_what_closes_it():
     [
         (0.01, 0.03, "Our risk ranks best: AUC 0.720 against 0.700 of boosting"),
         (-0.03, -0.01, "Boosting ranks better than our risk"),
-        (-0.01, 0.01, "Our risk and boosting rank equally well"),
+        (-0.01, 0.01, "Our risk and boosting cannot be told apart"),
     ],
 )
 def test_the_headline_says_which_ranks_best(lower, upper, says):
-    row = ("boosting", 6, 99, 0.7, 0.72, 0.02, lower, upper)
+    row = ("boosting", 6, 99, 0.7, 0.72, 0.02, lower, upper, 0.7, 0.74)
     table = pl.DataFrame([row], backtest.DIFFERENCES, orient="row")
 
     assert backtest.headline(table).startswith(says)

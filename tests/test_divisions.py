@@ -99,6 +99,29 @@ def test_quarters_keep_the_order_of_numbers_and_name_no_largest_one(values):
     assert not found["group"].drop_nulls().str.contains(f"up to {column.max()}$").any()
 
 
+@given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=60))
+def test_quarters_name_no_number_of_one_customer_and_divide_by_what_they_name(values):
+    column = pl.Series("x", values)
+
+    for value, group in zip(column, levels.quarters(column), strict=True):
+        place, where, bound = group.replace(",", "").split(" ", 2)
+        if where == "all":
+            continue
+        named = float(bound.removeprefix("to "))
+        assert named == float(f"{named:.3g}")
+        assert value <= named if where == "up" else value > named
+        assert place in ("1:", "2:", "3:", "4:")
+
+
+def test_quarters_round_and_leave_none_empty():
+    incomes = pl.Series("income", [41_000.7, 42_001.3, 58_333.1, 99_999.9])
+    assert levels.quarters(incomes).to_list() == [
+        "1: up to 42,000", "2: up to 58,300", "3: above 58,300", "3: above 58,300",
+    ]  # fmt: skip
+    near = pl.Series("x", [1_000_001, 1_000_002, 1_000_003])
+    assert levels.quarters(near).unique().to_list() == ["1: all alike to three figures"]
+
+
 def test_segments_are_those_of_the_previous_refresh_or_it_is_said_why_not(space):
     start = workspace.calendar.day_of(date(2024, 1, 1))
     table, spells = lives([(start, start + 60, False)] * 3 + [(start, start + 10, True)])

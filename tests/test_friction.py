@@ -157,6 +157,25 @@ def test_what_was_done_is_counted_day_by_day():
     ]
 
 
+def test_a_kind_may_have_any_name():
+    spells, activity = world(1)
+    names = {"use": "customer_id", "support": friction.ACTIVE, "award": "n"}
+    found = friction.friction(spells, activity.with_columns(pl.col("kind").replace(names)))
+
+    assert found.answer.ratios["term"][0] == f"{friction.ACTIVE}: any against none"
+    expected = friction.friction(spells, activity).answer.ratios
+    assert np.allclose(found.answer.ratios["hazard_ratio"], expected["hazard_ratio"])
+
+
+def test_a_cause_that_nobody_left_by_is_refused():
+    spells, activity = world(1, n=500)
+
+    with pytest.raises(Refused, match=r"'volontary'; there are others \(such as 'voluntary'\)"):
+        friction.friction(spells, activity, causes=["volontary"])
+    late = friction.friction(spells, activity, landmark_days=2_000, causes=["voluntary"])
+    assert "too few customers left" in late.why
+
+
 def test_kinds_of_too_few_are_said_and_so_is_what_follows_from_others():
     spells, activity = world(5)
     twice = pl.concat([activity, activity.filter(kind="use").with_columns(kind=pl.lit("view"))])
@@ -188,3 +207,4 @@ def test_the_definition_says_who_and_how():
 
     assert "stayed longer than 30 days" in said
     assert "fewer than 50% did" in said
+    assert "too few to tell" in said

@@ -141,9 +141,9 @@ def test_a_planted_turn_is_flagged_and_both_ratios_cover_the_truth():
         assert (early["term"], other["term"]) == ("x: one more", "y: one more")
         assert early["period"].startswith("to day ")
         assert late["period"] == early["period"].replace("to", "after")
-        assert [row["proportional"] for row in (early, late, other)] == [False, False, True]
+        assert [row["proportional"] for row in (early, late, other)] == [False, False, None]
         assert [row["remedy"] for row in (early, late, other)] == [
-            "reported by period", "reported by period", "none needed",
+            "reported by period", "reported by period", "too few to tell",
         ]  # fmt: skip
         assert early["n"] == other["n"] == 4_000 > late["n"]
         assert early["events"] + late["events"] == other["events"]
@@ -205,7 +205,48 @@ def test_too_few_ends_in_a_half_are_not_testable_and_said():
     row = hazards.hazard_ratios(early, ["x", "y"]).row(0, named=True)
 
     assert row["proportional"] is None
-    assert row["remedy"].startswith("not testable: fewer than 5 ends")
+    said = "not testable: early or late, fewer than {} ends, fewer than 5 on a side, or no fit"
+    assert row["remedy"] == said.format(10)
+    assert hazards.hazard_ratios(early, ["x", "y"], min_cell=7)["remedy"][0] == said.format(7)
+
+
+def test_of_few_customers_nothing_is_said_to_be_the_same_early_and_late():
+    tables = [
+        hazards.hazard_ratios_by_cause(drawn(seed, 200, 2.0, 0.8, 38), ["x", "y"], [])[0].ratios
+        for seed in range(20)
+    ]
+    found = pl.concat(tables)
+
+    assert not found["proportional"].fill_null(False).any()
+    unclear = found.filter(pl.col("proportional").is_null())
+    assert unclear.height >= 30
+    assert set(unclear["remedy"]) == {"too few to tell"}
+
+
+def test_who_entered_before_the_middle_counts_from_the_start_in_the_second_half():
+    frame = drawn(8, 3_000)
+    durations, left = (frame[name].to_numpy() for name in ("duration_days", "event_observed"))
+    early, late = np.minimum(durations - 1, 20), np.minimum(durations - 1, 90)
+    columns, middle = frame.select("x", "y"), 50.0
+
+    for entry, follows in ((early, False), (late, True)):
+        who, second = proportional._divided(proportional.Lives(durations, left, entry), middle)[1]
+        assert second.entry.any() == follows  # cox.fit is quick where nobody enters late
+        plain = second._replace(entry=np.maximum(entry, middle)[who])
+        part = columns.filter(pl.Series(who))
+        logs = [proportional._logs(part, lives, ["x", "y"])[0] for lives in (second, plain)]
+        assert np.allclose(*logs, atol=1e-6)
+
+
+def test_a_cause_that_nobody_left_by_is_refused_with_those_that_there_are():
+    data = drawn(2, 400).with_columns(cause=pl.Series(["moved", None, "price", None] * 100))
+
+    with pytest.raises(
+        Refused, match=r"cause 'prize'; there are others \(such as 'moved', 'price'"
+    ):
+        hazards.hazard_ratios_by_cause(data, ["y"], ["moved", "prize"])
+    nobody = data.with_columns(cause=pl.lit(None, pl.String))
+    assert "too few" in hazards.hazard_ratios_by_cause(nobody, ["y"], ["moved"])[1]
 
 
 # What cannot be estimated.
@@ -356,6 +397,17 @@ def test_late_entrants_alone_do_not_look_like_a_mark_of_those_who_left():
     assert hazards.gate(late, stretches, ["status", "cancel_reason"])[0] == []
 
 
+def test_an_attribute_may_have_any_name():
+    observed, stretches = leaky(1)
+    named = observed.rename({"score": "entry", "level": "longest", "region": "value"})
+
+    allowed, refused = hazards.gate(named, stretches, ["entry", "longest", "value", "status"])
+
+    assert (allowed, refused["covariate"].to_list()) == (["entry", "longest", "value"], ["status"])
+    told = observed.rename({"status": "entry", "total_charges": "longest"})
+    assert hazards.gate(told, stretches, ["entry", "longest"])[0] == []
+
+
 @pytest.mark.skipif(not TELCO.is_file(), reason="no ../shared/data/telco (IBM Telco, 7,043 rows)")
 def test_the_total_charges_of_telco_are_a_leak_and_its_monthly_charges_are_not():
     telco = pl.read_parquet(TELCO).filter(pl.col("tenure") > 0)
@@ -386,6 +438,7 @@ def test_the_headline_names_the_ratio_that_departs_most_and_only_a_clear_one():
             "hazard_ratio": [3.0, 0.5, 1.5, 2.5],
             "ci_lower": [0.9, 0.4, 1.2, 2.0],
             "ci_upper": [9.0, 0.6, 1.8, 3.0],
+            "p_value": [0.06, 0.001, 0.02, 0.001],
         }
     )
 
@@ -398,9 +451,27 @@ def test_the_headline_names_the_ratio_that_departs_most_and_only_a_clear_one():
     assert hazards.headline(ratios.head(1), "Nothing done").startswith("Nothing done clearly")
 
 
+def test_where_nothing_acts_a_headline_names_a_ratio_as_seldom_as_the_confidence_says():
+    z = np.random.default_rng(4).normal(size=(400, 12))
+    tables = [
+        pl.DataFrame({"term": [*"abcdefghijkl"], "hazard_ratio": np.exp(row / 10)}).with_columns(
+            cause=pl.lit("any"),
+            period=pl.lit("all"),
+            p_value=pl.Series(2 * proportional.norm.sf(abs(row))),
+        )
+        for row in z
+    ]
+    for confidence, most in ((0.95, 30), (0.8, 100)):
+        said = [hazards.headline(table, confidence=confidence) for table in tables]
+        named = sum("clearly" not in words for words in said)
+        assert most / 4 < named <= most  # of 400; uncorrected, 46 % and 93 %
+
+
 def test_the_definition_says_by_what_size_a_ratio_is_judged():
     said = hazards.definition(0.95, 10)
 
     assert "1.25 times" in said
+    assert "within 1/1.25 and 1.25; else there are too few to tell" in said
+    assert "corrected for all the ratios" in said
     assert "1% of fits" in said
     assert "fewer than 10 customers or 5 ends" in said

@@ -47,11 +47,12 @@ def test_both_errors_by_hand():
 
 
 @pytest.mark.parametrize(
-    ("next_day", "n", "wrong"), [(20, 1, 0), (21, 2, 1), (50, 2, 1), (51, 2, 0)]
+    ("next_day", "n", "wrong"), [(19, 1, 0), (20, 2, 1), (50, 2, 1), (51, 2, 0)]
 )
 def test_the_days_on_the_edge(next_day, n, wrong):
-    """Who comes on day 20 is not called gone after 20 silent days, and comes on later days so that
-    this never happens; the last day that counts as wrong is the 30th after the judgement."""
+    """Who comes on day 19 is not called gone after 20 days, and comes on later days so that this
+    never happens; who comes on day 20 is, as spells end; the last day that counts as wrong is the
+    30th after the judgement."""
     activity = planted.days(a=[0, next_day, *range(next_day, 95, 10)], b=[0])
 
     found = errors(activity, [20, 30], after_days=20, snapshot=95)
@@ -76,7 +77,7 @@ def test_planted_errors_are_found():
     table = judgements.errors(found, windows, churn, planted.LAST_DAY, confidence=0.999)
 
     truth = {
-        "wrongly_gone": {window: planted.returning(window, 100) for window in windows},
+        "wrongly_gone": {window: planted.returning(window - 1, 101) for window in windows},
         "wrongly_active": {window: planted.wrongly_active(window) for window in windows},
     }
     assert table.height == 8
@@ -91,26 +92,39 @@ logs = st.dictionaries(
 )
 
 
-@settings(max_examples=25)
-@given(logs, st.integers(1, 12), st.integers(25, 30))
-def test_gone_here_is_gone_by_the_spells_of_every_day(log, window, snapshot):
-    """A customer is first called gone on the first day on which a refresh would say so."""
+@settings(max_examples=200)
+@given(logs, st.lists(st.integers(1, 12), min_size=1, max_size=3), st.integers(25, 40))
+def test_gone_and_back_are_what_the_spells_say(log, windows, snapshot):
+    """First spells that have ended, and the days on which second ones begin, window by window."""
     activity = planted.days(**{name: sorted({*bought}) for name, bought in log.items()})
-    churn = planted.churn(window)
     customers = activity.select("customer_id", started_day=pl.lit(None, pl.Int64)).unique()
-    first = {}
-    for day in range(snapshot + 1):
-        seen = spells.from_activity(
-            activity, customers, kinds=["purchase"], snapshot_day=day, after_days=window
+    expected = {}
+    found = errors(activity, windows, after_days=windows[0], snapshot=snapshot)
+    reference = found["reference_days"].max() or 0
+    for window in found["after_days"].unique():
+        book = spells.from_activity(
+            activity, customers, kinds=["purchase"], snapshot_day=snapshot, after_days=window
         )
-        last = seen.group_by("customer_id").agg(pl.col("end_day").max())
-        for name in last.filter(pl.col("end_day") <= day - window)["customer_id"]:
-            first.setdefault(name, day)
+        away = spells.returns(book, snapshot_day=snapshot, after_days=window).filter(spell=1)
+        judged = away.filter(pl.col("gone_day") + reference <= snapshot)
+        back = judged.filter("returned", pl.col("duration_days") <= reference + 1)
+        if judged.height:
+            expected[window] = (judged.height, back.height)
 
-    found = silences.of(activity, churn, snapshot)
-    gone = found.filter(pl.col("silent_days") >= window).unique("customer_id", keep="first")
+    gone = found.filter(error="wrongly_gone").select("after_days", "n", "wrong")
 
-    assert dict(gone.select("customer_id", pl.col("day") + window).iter_rows()) == first
+    assert {window: counts for window, *counts in gone.rows()} == {
+        window: [*counts] for window, counts in expected.items()
+    }
+
+
+def test_weekly_buyers_are_gone_after_seven_days_as_spells_end_every_week():
+    weekly = planted.days(**{f"c{number}": [*range(number % 7, 300, 7)] for number in range(60)})
+
+    found = errors(weekly, [7, 8], after_days=7, snapshot=299)
+
+    gone = found.filter(error="wrongly_gone").select("after_days", "n", "wrong")
+    assert gone.rows() == [(7, 60, 60)]
 
 
 def test_the_table_of_windows_keeps_its_promise():
@@ -153,7 +167,7 @@ def test_what_is_said_of_the_books_own_window():
     gone, active, window = judgements.said(JUDGED, churn, 0.2)
 
     assert judgements.headline(JUDGED) == (
-        "After 30 silent days, 10% of those gone come back within 30 more"
+        "Of those gone after 30 days, 10% come back within 30 more"
     )
     assert (gone["name"], gone["value"], gone["ci"]) == ("wrongly_gone_30_days", 0.1, (0.06, 0.14))
     assert (active["name"], active["value"], active["n"]) == ("wrongly_active_30_days", 0.45, 90)

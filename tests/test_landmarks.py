@@ -10,6 +10,7 @@ from planted_truth import risk_world
 
 from retention.analysis import landmarks
 from retention.book import Churn
+from retention.errors import Failed
 from retention.tables import calendar, simulate, spells, task
 
 CONTRACT = Churn(kind="contract", after_days=30)
@@ -47,7 +48,7 @@ def past_of(activity: pl.DataFrame, day: int) -> tuple[landmarks.Past, pl.DataFr
 
 
 def test_days_go_back_from_the_last_whose_outcome_is_known():
-    stretches = pl.DataFrame({"start_day": [100, 250]})
+    stretches = pl.DataFrame({"entry_day": [100, 250]})
 
     assert landmarks.days(stretches, 400, 150, 60) == [250, 190, 130]
     assert landmarks.days(stretches, 200, 150, 60) == []
@@ -124,3 +125,20 @@ def test_the_risk_at_an_age_is_that_of_the_spells_seen_by_then_and_null_beyond_t
     hazards = np.array([1 / 4, 1 / 4, 1 / 3, 1 / 2])  # at 10, 10, 20, 30: of those still there
     assert found[:4] == pytest.approx(list(1 - np.exp(-hazards)))
     assert found[4] is None
+
+
+def test_a_sample_knows_the_first_day_of_all_the_data():
+    early = lines("z: " + " ".join(map(str, range(0, 400, 30))))
+    past, stretches = past_of(pl.concat([ACTIVITY, early]), 400)
+    some = landmarks.Past(past.customers.filter(customer_id="b"), past.activity, past.terms)
+
+    whole = landmarks.rows(past, stretches, PURCHASES, [140], 90).filter(customer_id="b")
+
+    assert landmarks.rows(some, stretches, PURCHASES, [140], 90).equals(whole)
+
+
+def test_spells_of_other_data_are_noticed():
+    past, stretches = past_of(ACTIVITY, 400)
+
+    with pytest.raises(Failed, match="1 customers at a landmark have no such spell"):
+        landmarks.rows(past, stretches.filter(pl.col("customer_id") != "b"), PURCHASES, [140], 90)

@@ -64,3 +64,15 @@ def test_without_a_model_nothing_is_said_but_that_nothing_is_known():
     unknown = pl.Series([None] * 3, dtype=pl.Float64)
 
     assert reasons.reasons(ROWS, SIGNALS, np.zeros((3, 0)), unknown).to_list() == ["not known"] * 3
+
+
+def test_names_with_braces_are_texts_like_others():
+    rows = pl.DataFrame({"plan {x}": ["{y}", "a", None]})
+
+    said = reasons.reasons(rows, ["plan {x}"], np.ones((3, 1)), RISK).to_list()
+
+    assert said == [
+        "raised by plan {x} {y}",
+        "raised by plan {x} a",
+        "raised by plan {x} not known",
+    ]

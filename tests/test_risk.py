@@ -74,14 +74,34 @@ def test_what_signals_add_makes_up_the_risk_and_the_planted_ones_add_most():
     assert risk.strongest(strengths).startswith("Risks differ most by days since last activity")
 
 
-def test_a_level_never_seen_before_counts_as_the_most_frequent_one():
+def test_rare_and_new_levels_count_together_and_say_nothing_of_single_customers():
     rows, _ = planted(5_000, 3)
-    model = risk.fit(rows, ["plan"])
-    usual = rows["plan"].value_counts().sort("count", "plan", descending=True)["plan"][0]
+    rare = rows.with_columns(
+        plan=pl.when(pl.int_range(pl.len()) < 250)
+        .then(pl.format("own {}", pl.int_range(pl.len())))
+        .otherwise("plan")
+    )
+    model = risk.fit(rare, ["plan"])
 
-    asked = pl.DataFrame({"plan": ["new", usual]})
+    asked = pl.DataFrame({"plan": ["new", "own 1", "own 2", "pro"]})
 
-    assert len(set(risk.risk(model, asked))) == 1
+    assert len(set(risk.risk(model, asked)[:3])) == 1
+    assert risk.risk(model, asked)[3] < risk.risk(model, asked)[0]
+    assert sorted(model.signals[0].levels) == ["basic", "plus", "pro"]
+
+
+def test_what_is_no_number_is_not_known_and_the_never_unknown_is_taken_for_the_middle():
+    rows, _ = planted(5_000, 9)
+    odd = rows.with_columns(
+        ratio=pl.when(pl.int_range(pl.len()) % 7 == 0).then(float("nan")).otherwise("ratio")
+    )
+    assert np.isfinite(risk.risk(risk.fit(odd, PLANTED), odd)).all()
+
+    days = risk.fit(rows, ["days_since_last_activity"])
+    middle = rows["days_since_last_activity"].median()
+    asked = pl.DataFrame({"days_since_last_activity": [None, round(middle)]})
+    unknown, known = risk.risk(days, asked)
+    assert unknown == pytest.approx(known, abs=0.01)
 
 
 @pytest.mark.parametrize("model", ["ours", "recency", "null", "boosting"])
@@ -108,8 +128,10 @@ def test_the_order_of_rows_does_not_matter():
 
 def test_unknown_signals_and_too_few_to_learn_from_are_refused_in_words():
     rows, _ = planted(500, 5)
-    with pytest.raises(Refused, match="no signal 'wind' is known at a landmark"):
+    with pytest.raises(Refused, match="signals: 'wind' is no feature"):
         risk.known(rows, ["wind"], [])
+    with pytest.raises(Refused, match="attributes are named under `covariates`"):
+        risk.known(rows, ["left"], [])
     with pytest.raises(Refused, match="too few to learn from"):
         risk.fit(rows.filter(~pl.col("left")), PLANTED)
     assert risk.learnt(rows.filter(~pl.col("left")), PLANTED) is None
@@ -118,10 +140,10 @@ def test_unknown_signals_and_too_few_to_learn_from_are_refused_in_words():
 def test_signals_that_never_vary_are_left_out():
     rows, _ = planted(500, 5)
 
-    assert risk.known(rows, ["ratio", "days_since_last_activity"], ["plan"]) == [
-        "ratio",
+    assert risk.known(rows, ["days_since_last_activity", "ended_days_ago"], ["plan", "ratio"]) == [
         "days_since_last_activity",
         "plan",
+        "ratio",
     ]
 
 

@@ -85,6 +85,15 @@ def test_a_curve_is_read_as_it_stands_and_never_beyond_its_end():
     assert read["at_risk"].to_list() == [4, 3, 2, 1, None]  # just before each of these days
 
 
+def test_read_at_no_day_a_curve_has_no_rows():
+    curve = survival.kaplan_meier(lives("2 3 5+ 8"))
+
+    read = survival.survival_at(curve, [])
+
+    assert read.is_empty()
+    assert read.schema == survival.survival_at(curve, [3]).schema
+
+
 def test_groups_are_in_order_and_the_unknown_is_a_group():
     data = lives("1 2 3 4", plan=["pro", None, "basic", "pro"])
 

@@ -142,7 +142,7 @@ def test_nobody_has_no_tenth():
     assert window_effects.riskiest(alone, planted.churn(30), []).rows() == [(30, 0, 0, 0, None)]
 
 
-def test_the_headline_says_the_last_day_under_all_windows():
+def test_the_headline_says_the_last_day_and_how_many_windows_are_read():
     lives = drawn("""
         | after_days | by_days | share |
         | 30         | 90      | 0.7   |
@@ -153,6 +153,8 @@ def test_the_headline_says_the_last_day_under_all_windows():
     """)
 
     assert window_effects.headline(lives, planted.churn(60)) == (
-        "By day 180, 60% have left, and 60% to 80% under all windows"
+        "By day 180, 60% have left, and 60% to 80% under the 2 readable of 3 windows"
     )
+    whole = lives.filter(pl.col("after_days") < 90)
+    assert window_effects.headline(whole, planted.churn(60)).endswith("80% under all 2 windows")
     assert "Too few" in window_effects.headline(lives, planted.churn(90))

@@ -98,7 +98,7 @@ def shares(changes: pl.DataFrame, confidence: float = 0.95) -> pl.DataFrame:
 def able(changes: pl.DataFrame) -> float:
     """What part of the customers was active often enough that a full stop would show as
     falling: in whole per cents, so that no few customers show."""
-    return round(changes["stop_would_show"].sum() / changes.height, 2)
+    return round(changes["stop_would_show"].sum() / max(changes.height, 1), 2)
 
 
 def headline(shares: pl.DataFrame) -> str:

@@ -45,13 +45,14 @@ def friction(
     they were counted from it.
 
     Raises:
-        Refused: ``landmark_days`` is less than 1.
+        Refused: ``landmark_days`` is less than 1, or nobody left by one of ``causes``.
 
     Source: landmarking, Anderson, Cain and Gelber (1983), J Clin Oncol 1:710; van Houwelingen
     (2007), Scand J Stat 34:70. Checked on planted friction in tests/test_friction.py.
     """
     if landmark_days < 1:
         raise Refused(f"landmark_days must be 1 or more, got {landmark_days}")
+    proportional.known_causes(spells, causes)
     usable = pl.col("excluded").is_null() & (pl.col("entry_day") == pl.col("start_day"))
     first = spells.filter(pl.col("spell") == 1, usable).sort("customer_id")
     there = first.filter(pl.col("duration_days") > landmark_days)
@@ -73,7 +74,9 @@ def done_by(there: pl.DataFrame, activity: pl.DataFrame, landmark_days: int) -> 
         since.is_between(0, landmark_days - 1)
     )
     kinds = window["kind"].unique().sort().to_list()
-    events = [pl.col("events").filter(pl.col("kind") == kind).sum().alias(kind) for kind in kinds]
+    events = [
+        pl.col("events").filter(pl.col("kind") == kind).sum().alias(f"{kind}:") for kind in kinds
+    ]
     active = pl.col("day").n_unique().alias(ACTIVE)
     counts = (
         there.select("customer_id")
@@ -85,14 +88,14 @@ def done_by(there: pl.DataFrame, activity: pl.DataFrame, landmark_days: int) -> 
         )
         .fill_null(0)
     )
-    return counts.select(*(_term(counts[kind]) for kind in kinds), ACTIVE)
+    return counts.select(*(_term(counts[f"{kind}:"]) for kind in kinds), ACTIVE)
 
 
 def _term(counts: pl.Series) -> pl.Series:
     """How often a kind was done, on a scale on which it is compared."""
     if (counts > 0).mean() >= USUAL:
-        return (counts + 1).log(2).alias(f"{counts.name}: each doubling")
-    return (counts > 0).cast(pl.Float64).alias(f"{counts.name}: any against none")
+        return (counts + 1).log(2).alias(f"{counts.name} each doubling")
+    return (counts > 0).cast(pl.Float64).alias(f"{counts.name} any against none")
 
 
 def definition(landmark_days: int) -> str:
@@ -101,5 +104,6 @@ def definition(landmark_days: int) -> str:
         f"Customers who were seen from their start and stayed longer than {landmark_days} days; "
         f"what they did on the first {landmark_days}. Each doubling: of one more than the number "
         f"of events; any against none: of kinds that fewer than {USUAL:.0%} did at all. A term "
-        f"with less than {OWN:.0%} of its variance beside those before it is left out."
+        f"with less than {OWN:.0%} of its variance beside those before it is left out. "
+        f"{proportional.JUDGED}"
     )

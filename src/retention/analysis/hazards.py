@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from retention.errors import Refused
-from retention.estimators import design, proportional, risk_sets
+from retention.estimators import design, proportional, rank_tests, risk_sets
 from retention.tables import promises
 
 FOLLOWS = 0.9  # rank correlation with the duration from which a covariate is a leak
@@ -54,9 +54,10 @@ def hazard_ratios_by_cause(
     on the page and does not stop the others' pages.
 
     Raises:
-        Refused: a covariate was not known at the start.
+        Refused: a covariate was not known at the start, or nobody left by one of ``causes``.
     """
     known_at_start(observed, covariates)
+    proportional.known_causes(observed, causes)
     columns = observed.select(*dict.fromkeys(covariates))
     answer = proportional.by_cause(columns, observed, causes, confidence, least=min_cell)
     none = "" if covariates else "There is no covariate known at the start to compare."
@@ -106,8 +107,8 @@ def gate(
     lives = observed.join(starts, on="customer_id", how="left", maintain_order="left")
     ends = lives["start_day"] + lives["duration_days"]
     lives = lives.with_columns(
-        longest=ends.max() - lives["start_day"],
-        entry=pl.col("entry_days") if "entry_days" in lives.columns else pl.lit(0),
+        _longest=ends.max() - lives["start_day"],
+        _entry=pl.col("entry_days") if "entry_days" in lives.columns else pl.lit(0),
     )
     found = {name: _leak(lives, name) for name in dict.fromkeys(covariates)}
     refused = [(name, why) for name, why in found.items() if why]
@@ -121,9 +122,13 @@ def refusals(refused: pl.DataFrame) -> str:
     return " ".join(said) or "No covariate is seen to tell how long customers stayed."
 
 
-def headline(ratios: pl.DataFrame, nothing: str = "Nothing known at the start") -> str:
-    """Which hazard ratio departs most from 1 among those whose interval excludes it."""
-    clear = ratios.filter((pl.col("ci_lower") > 1) | (pl.col("ci_upper") < 1))
+def headline(
+    ratios: pl.DataFrame, nothing: str = "Nothing known at the start", confidence: float = 0.95
+) -> str:
+    """Which hazard ratio departs most from 1 among those that do so beyond chance, all taken
+    together: where none does, one is named in 1 - ``confidence`` of tables at most."""
+    together = pl.Series(rank_tests.holm(ratios["p_value"].to_numpy()))
+    clear = ratios.filter(together < 1 - confidence)
     if clear.is_empty():
         return f"{nothing} clearly hastens or delays leaving"
     row = proportional.ranked(clear).row(0, named=True)
@@ -138,12 +143,9 @@ def definition(confidence: float, min_cell: int) -> str:
     return (
         "Cox regression, ties after Efron, each term with the others held fixed; for one cause, "
         f"other ends count as censored. Intervals: {confidence:.0%} (Wald). Of a number: for the "
-        "step in its name. Proportional: the ratio after the median end is not seen to be "
-        f"{proportional.LARGE} times that before it or more, or the inverse (of a number, over one "
-        "standard deviation). Seen means: by an interval so wide that chance makes it exclude 1, "
-        f"for any of the terms, in {proportional.CHANCE:.0%} of fits at most. What departs gets a "
-        "ratio for each period. All customers are used for it. "
-        f"Levels of fewer than {min_cell} customers or {design.LEAST_ENDS} ends are merged."
+        "step in its name. "
+        f"{proportional.JUDGED} Levels of fewer than {min_cell} customers or "
+        f"{design.LEAST_ENDS} ends are merged."
     )
 
 
@@ -161,7 +163,7 @@ def _leak(lives: pl.DataFrame, name: str) -> str:
     sizes = levels.drop_nulls().value_counts().sort(["count", "level"], descending=[True, False])
     large = sizes.filter(pl.col("count") >= ENOUGH)["level"].head(50)
     alike = ((levels == level).fill_null(False) for level in large)
-    followed = lives.select("duration_days", "event_observed", "entry", "longest")
+    followed = lives.select("duration_days", "event_observed", "_entry", "_longest")
     for mask in (levels.is_not_null(), levels.is_null(), *alike):
         stayed, expected = _stayed(followed.filter(mask))
         if expected >= EXPECTED and stayed <= expected / 10:
@@ -200,7 +202,7 @@ def _tenths(column: pl.Series) -> pl.Series:
 def _stayed(group: pl.DataFrame) -> tuple[int, float]:
     """How many of ``group`` stayed; how many would, had they been followed by chance until F."""
     durations, left, entry, longest = (
-        group[name].to_numpy() for name in ("duration_days", "event_observed", "entry", "longest")
+        group[name].to_numpy() for name in ("duration_days", "event_observed", "_entry", "_longest")
     )
     times = np.unique(durations[left])
     at_risk, ends = risk_sets.at(times, durations, left, entry)

@@ -1,7 +1,7 @@
 """When a silent customer is gone: how often windows of silence are wrong, and how to choose.
 
-A window of w days calls a customer gone at the end of the day on which w days have passed since
-the last active one, as a refresh of that day would (GLOSSARY: churn).
+A window of w days calls a customer gone on the day that lies w days after the last active one,
+unless active before that day: it does so exactly where spells end (GLOSSARY: churn).
 """
 
 from collections.abc import Sequence
@@ -51,20 +51,22 @@ def errors(
             (customers), wrong (customers), share, ci_lower, ci_upper (Wilson), chosen (the book's
             window); no row without customers
 
-    wrongly_gone: of customers when they are first called gone, those active again. wrongly_active:
-    of those called active on the day that lies the reference days before the snapshot, those not
-    active again. Each customer counts at most once in each. Checked by hand and on planted
-    customers in tests/test_judgements.py.
+    wrongly_gone: of customers when they are first called gone, those active again, on that day or
+    in the reference days after it. wrongly_active: of those called active on the day that lies the
+    reference days before the snapshot, those not active again. Each customer counts at most once
+    in each. Checked by hand, on planted customers and against the spells in
+    tests/test_judgements.py.
     """
     reference = max(grid, default=0)
     day, silent = pl.col("day"), pl.col("silent_days")
+    gap = silent + pl.col("ended")
     stand = snapshot_day - reference
     standing = silences.lazy().filter(day <= stand, day + silent >= stand)
     judged = []
     for window in grid:
-        gone = silences.lazy().filter(silent >= window)
+        gone = silences.lazy().filter(gap >= window)
         gone = gone.filter(pl.col("customer_id").is_first_distinct(), day + window <= stand)
-        back = pl.col("ended") & (silent < window + reference)
+        back = pl.col("ended") & (gap <= window + reference)
         active = standing.filter(stand - day < window)
         judged += [
             frame.select(
@@ -141,8 +143,9 @@ def definition(grid: Sequence[int], snapshot_date: date, confidence: float, min_
     """Both errors in words, for the page."""
     reference = max(grid, default=0)
     return (
-        "Gone: nothing done for as many days as the window has. Wrongly gone: of customers on the "
-        f"day they are first called gone, those active again in the {reference} days after it. "
+        "Gone: not active again before the day that lies as many days after the last active one as "
+        "the window has, as spells end. Wrongly gone: of customers first called gone on that day, "
+        f"those active again on it or in the {reference} days after it. "
         f"Wrongly active: of customers called active on {snapshot_date - timedelta(reference)}, "
         f"those not active in the {reference} days after it, up to the snapshot date. "
         f"{reference} days are the longest window. A customer counts at most once in each, and "
@@ -157,7 +160,7 @@ def headline(errors: pl.DataFrame) -> str:
     if row is None or row["share"] is None:
         return "The book's own window cannot be judged with these data"
     return (
-        f"After {row['after_days']} silent days, {row['share']:.0%} of those gone come back within "
+        f"Of those gone after {row['after_days']} days, {row['share']:.0%} come back within "
         f"{row['reference_days']} more"
     )
 
@@ -168,10 +171,10 @@ def said(errors: pl.DataFrame, churn: Churn, tolerated: float) -> list[dict]:
         return []
     reference, best = errors["reference_days"][0], criterion(errors, tolerated)
     sentences = {
-        "wrongly_gone": "{value} of customers are active again in the {reference} days after they "
-        "were first called gone, at {days} silent days ({ci}; n {n}).",
+        "wrongly_gone": "{value} of customers who are first called gone {days} days after their "
+        "last active one are active again within {reference} more ({ci}; n {n}).",
         "wrongly_active": "{value} of customers called active do nothing in the next {reference} "
-        "days, where {days} silent days make them gone ({ci}; n {n}).",
+        "days, where those {days} days after the last active one are gone ({ci}; n {n}).",
     }
     rows = errors.filter("chosen").iter_rows(named=True)
     shortest = "{value} days are the shortest" if best["tolerated"] else "none is a"

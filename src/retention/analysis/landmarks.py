@@ -9,11 +9,12 @@ import numpy as np
 import polars as pl
 
 from retention.book import Churn
+from retention.errors import Failed
 from retention.estimators import cox, risk_sets
 from retention.tables import promises, task
 
 LEAST_AT_RISK = 20  # spells still at risk, or the risk at an age is not known
-OUTCOMES = ("landmark_day", "customer_id", "left", "left_in_days")
+OUTCOMES = ("landmark_day", "customer_id", "left", "left_in_days", "end_known")
 
 
 class Past(NamedTuple):
@@ -26,14 +27,14 @@ class Past(NamedTuple):
 
 def days(spells: pl.DataFrame, snapshot_day: int, known_after: int, step_days: int) -> list[int]:
     """Days to learn from, the newest first: every ``step_days`` back from ``known_after`` days
-    before the snapshot, of which the outcome is known, as long as somebody had started by then."""
-    return list(range(snapshot_day - known_after, spells["start_day"].min(), -step_days))
+    before the snapshot, of which the outcome is known, as long as somebody was seen by then."""
+    return list(range(snapshot_day - known_after, spells["entry_day"].min(), -step_days))
 
 
 def ripe(spells: pl.DataFrame, churn: Churn) -> int:
     """The first day on which a silence may have lasted as long as silences do later: earlier
     landmarks, alone, teach nothing about those."""
-    return spells["start_day"].min() + churn.after_days
+    return spells["entry_day"].min() + churn.after_days
 
 
 def sampled(customers: pl.DataFrame, most: int, seed: int) -> pl.DataFrame:
@@ -52,31 +53,46 @@ def rows(
     Returns one row per landmark and customer, sorted: landmark_day, customer_id, left (last active
             day at most ``horizon_days`` later), left_in_days (1 = on the landmark or before it;
             ``horizon_days`` + 1 for who stays), the features of customers_at as of that day,
-            attributes and plan, age_risk (see `at_their_age`). In a contract book those are left
-            out who were beyond the data then. No rows where there are no ``days``
+            attributes and plan, age_risk (see `at_their_age`), end_known (out of contract, or an
+            end booked). In a contract book those are left out who were beyond the data then. No
+            rows where there are no ``days``
+
+    Raises:
+        Failed: a spell of a landmark is none of ``spells``: they were not made from what happened.
 
     Checked in tests/test_landmarks.py against refreshes at the landmarks themselves.
     """
     chosen = past.customers.lazy().select("customer_id")
-    acts, terms = (
-        table.join(chosen, on="customer_id", how="semi").collect().lazy()
-        for table in (past.activity, past.terms)
-    )
-    own = Past(past.customers, acts, terms)
-    ends = spells.select("customer_id", "start_day", ends_on="end_day")
+    acts = past.activity.join(_first(past.activity, churn, chosen), on="customer_id", how="semi")
+    terms = past.terms.join(chosen, on="customer_id", how="semi")
+    own = Past(past.customers, acts.collect().lazy(), terms.collect().lazy())
+    ends = spells.select("customer_id", "start_day", ends_on="end_day", found=pl.lit(True))
+    end_known = pl.col("ended_days_ago").is_not_null() | pl.col("booked_end_in_days").is_not_null()
     frames = []
-    for day in sorted(days) or [spells["start_day"].min() - 1]:  # then nobody is in the risk set
+    for day in sorted(days) or [spells["entry_day"].min() - 1]:  # then nobody is in the risk set
         then = _known(own, churn, day, horizon_days)
         there = then.join(ends, on=["customer_id", "start_day"], how="left", validate="1:1")
+        if lost := there["found"].null_count():
+            raise Failed(f"{lost} customers at a landmark have no such spell in the table spells")
         in_days = (pl.col("ends_on") - day).clip(0) + 1
         left = (pl.col("ends_on") <= day + horizon_days).fill_null(False)
         there = there.with_columns(
             landmark_day=pl.lit(day, pl.Int64),
             left=left,
             left_in_days=pl.when(left).then(in_days).otherwise(horizon_days + 1),
+            end_known=end_known,
         )
-        frames.append(there.select(*OUTCOMES, pl.exclude(*OUTCOMES, "ends_on")))
+        frames.append(there.select(*OUTCOMES, pl.exclude(*OUTCOMES, "ends_on", "found")))
     return pl.concat(frames).sort("landmark_day", "customer_id")
+
+
+def _first(activity: pl.LazyFrame, churn: Churn, chosen: pl.LazyFrame) -> pl.LazyFrame:
+    """``chosen``, and one customer of the first data day: it is the first day of all the data, not
+    of a sample, that says whose start is not known."""
+    counting = pl.col("kind").is_in(churn.activity) if churn.activity else pl.lit(True)
+    days = activity.filter(counting)
+    first = days.filter(pl.col("day") == pl.col("day").min()).select(pl.col("customer_id").min())
+    return pl.concat([chosen, first])
 
 
 def at_their_age(

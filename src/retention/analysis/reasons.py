@@ -10,6 +10,7 @@ SAID = {  # a signal: how it is said, and by how much its value is multiplied fo
     "active_days_28d": ("active on {} of the last 28 days", 1),
     "active_days_90d": ("active on {} of the last 90 days", 1),
     "active_days_total": ("{} active days in all", 1),
+    "amount_cents_90d": ("paid {} in the last 90 days", 0.01),
     "amount_cents_365d": ("paid {} in a year", 0.01),
     "booked_end_in_days": ("end booked in {} days", 1),
     "days_since_last_activity": ("last active {} days ago", 1),
@@ -64,14 +65,14 @@ def _said(rows: pl.DataFrame, signals: list[str], column: np.ndarray) -> pl.Seri
     parts = []
     for number, name in enumerate(signals):
         there = rows.select(pl.col(name), _row=pl.int_range(pl.len())).filter(place == number)
-        form, scale = SAID.get(name, (f"{name.replace('_', ' ')} {{}}", 1))
+        form, scale = SAID.get(name, (name.replace("_", " ") + " {}", 1))
         value = pl.col(name)
         if there[name].dtype.is_numeric():
             value = (value * scale).round_sig_figs(2).cast(pl.Float64)
             whole = value.cast(pl.Int64, strict=False).cast(pl.String)
             value = pl.when(value == value.round()).then(whole).otherwise(value.cast(pl.String))
-        text = pl.format(form, value.cast(pl.String)).fill_null(
-            f"{name.replace('_', ' ')} not known"
-        )
+        before, _, after = form.partition("{}")
+        text = pl.concat_str(pl.lit(before), value.cast(pl.String), pl.lit(after))
+        text = text.fill_null(f"{name.replace('_', ' ')} not known")
         parts.append(there.select("_row", text=text))
     return pl.concat(parts).sort("_row")["text"]

@@ -17,15 +17,16 @@ from sklearn.linear_model import LogisticRegression
 from retention.book import Churn
 from retention.errors import Refused
 from retention.estimators import splines
+from retention.tables import promises
 
 RECENCY = "days_since_last_activity"
-SIGNALS = (
+SIGNALS = (  # none that only grows with the age of the data
     RECENCY,
     "silence_ratio",
     "usage_trend",
     "active_days_28d",
-    "active_days_total",
-    "amount_cents_365d",
+    "active_days_90d",
+    "amount_cents_90d",
     "cents_per_order_90d",
     "order_share_90d",
 )
@@ -35,7 +36,8 @@ SPREAD = (
     "Spread: standard deviation, over current customers, of what a signal adds to the log odds of "
     "leaving, the others held fixed. It tells who leaves, not why."
 )
-MOST_LEVELS = 12  # of a text; the rarest count as the most frequent
+LEAST_SHARE = 0.02  # of rows, for a level of a text to count by itself; the others go together
+NEWTON = {"solver": "newton-cholesky", "tol": 1e-8, "max_iter": 100, "random_state": 0}
 TREES = {"learning_rate": 0.05, "max_iter": 150, "max_leaf_nodes": 15, "min_samples_leaf": 50}
 Judge = Callable[[pl.DataFrame], np.ndarray]
 Learn = Callable[[pl.DataFrame], Judge]
@@ -46,6 +48,7 @@ class Signal(NamedTuple):
 
     name: str
     knots: np.ndarray
+    middle: float
     levels: list[str]
     unknown: bool
 
@@ -65,12 +68,16 @@ def known(rows: pl.DataFrame, signals: list[str], covariates: list[str]) -> list
     knows of ends and age: those of them that vary.
 
     Raises:
-        Refused: one is no column of the landmarks.
+        Refused: a signal is no feature, or a covariate no attribute of the landmarks.
     """
+    features = promises.PROMISES["customers_at"].columns
+    for name in signals:
+        if name not in features or name == "customer_id":
+            raise Refused(
+                f"signals: {name!r} is no feature (there are: {', '.join(features)}); attributes "
+                "are named under `covariates`"
+            )
     names = list(dict.fromkeys([*(signals or SIGNALS), *covariates, *CONTRACT]))
-    if missing := [name for name in names if name not in rows.columns]:
-        there = ", ".join(name for name in rows.columns if name not in names)
-        raise Refused(f"no signal {missing[0]!r} is known at a landmark (there are: {there})")
     return [name for name in names if rows[name].n_unique() > 1]
 
 
@@ -96,7 +103,7 @@ def fit(rows: pl.DataFrame, signals: list[str]) -> Model:
     columns = np.hstack(blocks)
     means, spreads = columns.mean(axis=0), columns.std(axis=0)
     spreads[spreads == 0] = np.inf
-    model = LogisticRegression(max_iter=500, random_state=0).fit((columns - means) / spreads, left)
+    model = LogisticRegression(**NEWTON).fit((columns - means) / spreads, left)
     weights = model.coef_[0] / spreads
     by_signal = np.split(weights, np.cumsum([block.shape[1] for block in blocks])[:-1])
     added = [block @ weight for block, weight in zip(blocks, by_signal, strict=True)]
@@ -176,6 +183,11 @@ def beyond(judged: pl.DataFrame) -> str:
     return f"For {n:,} more no risk is given: {older}." if n else ""
 
 
+def expected(judged: pl.DataFrame, verdict: str) -> float | None:
+    """The sum of the risks, where it was tested whether such risks come true."""
+    return None if verdict == "not testable" else judged["risk"].sum()
+
+
 def strengths(effects: np.ndarray, signals: list[str]) -> pl.DataFrame:
     """How far each signal moves risks apart, the strongest first: signal, spread (standard
     deviation of what it adds to the log odds of customers)."""
@@ -213,8 +225,10 @@ def learners(signals: list[str], seed: int = 1) -> dict[str, Learn]:
         return lambda others: np.full(others.height, rows["left"].mean())
 
     def boosting(rows: pl.DataFrame) -> Judge:
-        levels = {name: rows[name].drop_nulls().unique().sort().to_list() for name in signals}
-        levels = {name: known for name, known in levels.items() if len(known) > 1}
+        varying = [name for name in signals if rows[name].drop_nulls().n_unique() > 1]
+        levels = {
+            n: rows[n].unique().sort().to_list() if _is_text(rows[n]) else [] for n in varying
+        }
         trees = HistGradientBoostingClassifier(**TREES, random_state=seed)
         trees.fit(_plain(rows, levels), rows["left"].to_numpy())
         return lambda others: trees.predict_proba(_plain(others, levels))[:, 1]
@@ -228,14 +242,16 @@ def learners(signals: list[str], seed: int = 1) -> dict[str, Learn]:
 
 
 def _signal(values: pl.Series) -> Signal:
-    known = values.drop_nulls()
+    known = values.filter(_is_known(values))
     unknown = len(known) < len(values)
-    if not _is_text(values):
-        return Signal(values.name, splines.knots(_logs(known)), [], unknown)
-    counts = (
-        known.cast(pl.String).value_counts().sort("count", values.name, descending=[True, False])
-    )
-    return Signal(values.name, np.array([]), counts[values.name][1:MOST_LEVELS].to_list(), unknown)
+    if _is_text(values):
+        counts = known.cast(pl.String).value_counts()
+        counts = counts.sort("count", values.name, descending=[True, False])
+        levels = counts.filter(pl.col("count") >= LEAST_SHARE * len(values))[values.name].to_list()
+        return Signal(values.name, np.array([]), 0.0, levels, unknown)
+    logs = _logs(known)
+    middle = float(np.median(logs)) if len(logs) else 0.0
+    return Signal(values.name, splines.knots(logs), middle, [], unknown)
 
 
 def _added(model: Model, rows: pl.DataFrame) -> np.ndarray:
@@ -245,14 +261,22 @@ def _added(model: Model, rows: pl.DataFrame) -> np.ndarray:
 
 
 def _columns(values: pl.Series, signal: Signal) -> np.ndarray:
-    known = values.is_not_null().to_numpy()
+    """Levels against the most frequent one, rare and new ones together; or a spline, at the middle
+    where a number is not known."""
+    known = _is_known(values).to_numpy()
     if _is_text(values):
-        texts = values.cast(pl.String).fill_null("")
-        levels = [(texts == level).to_numpy() & known for level in signal.levels]
-        columns = np.array(levels, dtype=float).reshape(-1, len(known)).T
+        texts = values.cast(pl.String)
+        levels = [(texts == level).fill_null(False).to_numpy() for level in signal.levels]
+        other = known & ~np.any(levels, axis=0) if levels else known
+        columns = np.array([*levels[1:], other], dtype=float).T
     else:
-        columns = splines.natural(_logs(values.fill_null(0)), signal.knots) * known[:, None]
+        logs = _logs(values)
+        columns = splines.natural(np.where(known, logs, signal.middle), signal.knots)
     return np.column_stack([columns, ~known]) if signal.unknown else columns
+
+
+def _is_known(values: pl.Series) -> pl.Series:
+    return values.is_not_null() & (values.is_finite() if values.dtype.is_float() else True)
 
 
 def _is_text(values: pl.Series) -> bool:
@@ -267,20 +291,14 @@ def _logs(values: pl.Series) -> np.ndarray:
 
 def _plain(rows: pl.DataFrame, levels: dict[str, list]) -> np.ndarray:
     """Numbers as they are, NaN where not known; texts by the rank of their name."""
-    return np.column_stack(
-        [
-            rows[name]
-            .cast(pl.String)
-            .replace_strict(
-                {level: rank for rank, level in enumerate(known)},
-                default=None,
-                return_dtype=pl.Float64,
-            )
-            if _is_text(rows[name])
-            else rows[name].cast(pl.Float64)
-            for name, known in levels.items()
-        ]
-    )
+
+    def number(name: str) -> pl.Series:
+        if not levels[name]:
+            return rows[name].cast(pl.Float64)
+        ranks = {level: rank for rank, level in enumerate(levels[name])}
+        return rows[name].replace_strict(ranks, default=None, return_dtype=pl.Float64)
+
+    return np.column_stack([number(name) for name in levels])
 
 
 def _risk_or_nan(model: Model | None, customers: pl.DataFrame) -> pl.Series:

@@ -49,8 +49,9 @@ def returns(
             after_days, within_days, n (silences), customers, returned (silences), share, ci_lower,
             ci_upper
 
-    A silence is in if it has lasted ``after_days`` and the further days end by the snapshot. A
-    customer may have several: limits are Wilson's, at as many independent silences as have the
+    A silence is in if ``after_days`` whole days of it are over (who is back on the last of them is
+    out, though spells end there) and the further days end by the snapshot. A customer may have
+    several: limits are Wilson's, at as many independent silences as have the
     variance that the share has with customers drawn whole.
 
     Source: Cochran (1977), Sampling Techniques, section 6.3 (variance of a ratio); Korn and

@@ -108,10 +108,15 @@ def headline(lives: pl.DataFrame, churn: Churn) -> str:
     """What `lives` say of the last day that can be shown, in a sentence."""
     last = lives.filter(pl.col("by_days") == pl.col("by_days").max()).drop_nulls("share")
     for row in last.filter(after_days=churn.after_days).iter_rows(named=True):
-        least, most = last["share"].min(), last["share"].max()
+        least, most, windows = (
+            last["share"].min(),
+            last["share"].max(),
+            lives["after_days"].n_unique(),
+        )
+        meant = "all" if last.height == windows else f"the {last.height} readable of"
         return (
             f"By day {row['by_days']}, {row['share']:.0%} have left, and {least:.0%} to {most:.0%} "
-            "under all windows"
+            f"under {meant} {windows} windows"
         )
     return "Too few first spells to say how many leave"
 

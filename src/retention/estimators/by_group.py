@@ -46,7 +46,8 @@ def read(
     """
     table = table.sort("duration_days")
     last = table.group_by(keys, maintain_order=True).agg(_last=pl.col("duration_days").max())
-    grid = last.sort(keys).join(pl.DataFrame({"duration_days": sorted(days)}), how="cross")
+    asked = pl.DataFrame({"duration_days": sorted(days)}, {"duration_days": pl.Int64})
+    grid = last.sort(keys).join(asked, how="cross")
     how = {"on": "duration_days", "by": list(keys), "check_sortedness": False}
     found = grid.sort("duration_days").join_asof(
         table.select(*keys, "duration_days", *values), **how

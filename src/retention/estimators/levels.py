@@ -26,12 +26,15 @@ def collapsed(column: pl.Series, min_cell: int, most: int = 12) -> pl.Series:
 def quarters(column: pl.Series) -> pl.Series:
     """The numbers of ``column`` as text: in which quarter of them each lies, lowest first.
 
-    The last says above what it lies, never how far up: that would be one row's value.
+    The last says above what it lies, never how far up: that would be one row's value. Nor are the
+    others': they end at three significant figures, by which the quarters are then divided.
     """
     bounds = [column.quantile(share, "lower") for share in (0.25, 0.5, 0.75)]
-    bounds = sorted({bound for bound in bounds if bound is not None and bound < column.max()})
+    bounds = {float(f"{bound:.3g}") for bound in bounds if bound is not None}
+    bounds = sorted(bound for bound in bounds if column.min() <= bound < column.max())
     labels = [f"{n}: up to {bound:,.6g}" for n, bound in enumerate(bounds, 1)]
-    labels.append(f"{len(bounds) + 1}: above {bounds[-1]:,.6g}" if bounds else "1: all alike")
+    last = f"above {bounds[-1]:,.6g}" if bounds else "all alike to three figures"
+    labels.append(f"{len(bounds) + 1}: {last}")
     place = np.searchsorted(bounds, column.fill_null(0).to_numpy())
     named = pl.Series(column.name, np.array(labels)[place], pl.String)
     return named.set(column.is_null(), None)

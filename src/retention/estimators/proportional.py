@@ -16,9 +16,19 @@ LARGE = 1.25  # times as large late as early, or as small: less than that is not
 CHANCE = 0.01  # that of a fit with proportional hazards any term is called departing, at most
 WIDEST = 20.0  # standard error of a log ratio beyond which nothing is known of it
 SAME, SPLIT = "none needed", "reported by period"
-UNTESTED = f"not testable: fewer than {LEAST_ENDS} ends early or late"
+UNCLEAR = "too few to tell"
+UNTESTED = "not testable: early or late, fewer than {} ends, fewer than {} on a side, or no fit"
 HELPLESS = "none: cannot be estimated by period"
 UNFITTED = "cannot be fitted: nearly separates those who left, or nearly follows from others"
+JUDGED = (
+    "Proportional is false where the ratio after the median end is at least "
+    f"{LARGE} times that before it, or the inverse (of a number, over one standard deviation), and "
+    "the interval of that change excludes 1: such a term gets a ratio for each period. It is true "
+    f"where that interval lies within 1/{LARGE} and {LARGE}; else there are too few to tell. The "
+    "interval is so wide that chance makes it exclude 1, for any of the terms, in "
+    f"{CHANCE:.0%} of fits at most. All customers are used for it. The title names only what is "
+    "clear with p-values corrected for all the ratios shown together (Holm)."
+)
 PARTS = dict.fromkeys(("hazard_ratio", "ci_lower", "ci_upper", "p_value"), pl.Float64)
 RATIOS = {
     **dict.fromkeys(("term", "period"), pl.String),
@@ -77,6 +87,15 @@ def by_cause(
     return Answer(*(pl.concat(tables) for tables in zip(*found, strict=True)))
 
 
+def known_causes(ends: pl.DataFrame, causes: Sequence[str | None]) -> None:
+    """Refuse a cause that none of ``ends`` (cause) has, where any has one: it may be misspelt."""
+    there = ends["cause"].drop_nulls().unique().sort().to_list() if any(causes) else []
+    for cause in causes:
+        if there and cause not in (None, *there):
+            some = ", ".join(repr(name) for name in there[:10])
+            raise Refused(f"nobody left by the cause {cause!r}; there are others (such as {some})")
+
+
 def why_none(answer: Answer) -> str:
     """Why there are no ratios, or nothing where there are."""
     said = answer.done.select("term", "why").unique(maintain_order=True)
@@ -97,7 +116,7 @@ def ratios(
 
     Takes   covariates and ``checks`` as `design.checked`; lives in the same order
     Returns ratios: term, period ("all", or "to day" and "after day" the median end), n, events,
-            hazard_ratio, ci_lower, ci_upper, p_value (Wald), proportional (null: not testable),
+            hazard_ratio, ci_lower, ci_upper, p_value (Wald), proportional (null: not known),
             remedy; halves as `halves` gives them; done: term, done, why, n
 
     A term that departs from proportional hazards by as much as `halves` says gets a ratio for
@@ -118,14 +137,17 @@ def ratios(
         return _nothing(said)
     whole = _table(fitter, confidence)
     judged = halves(columns, lives, least).insert_column(2, whole["hazard_ratio"].alias("whole"))
+    untested = pl.when(pl.col("change").is_null()).then(pl.lit(UNTESTED.format(least, LEAST_ENDS)))
     remedy = pl.col("proportional").replace_strict(
-        {True: SAME, False: HELPLESS}, default=UNTESTED, return_dtype=pl.String
+        {True: SAME, False: HELPLESS},
+        default=untested.otherwise(pl.lit(UNCLEAR)),
+        return_dtype=pl.String,
     )
     table = (
         whole.with_columns(
             period=pl.lit("all"), n=pl.lit(n, pl.Int64), events=pl.lit(ends, pl.Int64)
         )
-        .join(judged.select("term", "proportional"), on="term", maintain_order="left")
+        .join(judged.select("term", "proportional", "change"), on="term", maintain_order="left")
         .with_columns(remedy=remedy)
     )
     if not judged["proportional"].all():
@@ -141,8 +163,9 @@ def halves(columns: pl.DataFrame, lives: Lives, least: int = 10) -> pl.DataFrame
     Returns one row per column: term, middle (the median end, days), earlier and later (ratios, all
             of a half estimated together), change (later / earlier) with ci_lower and ci_upper,
             proportional: false where the change, of a number over one standard deviation, is
-            LARGE or more, or 1 / LARGE or less, and its interval excludes 1; null where a half
-            has fewer than ``least`` ends, or too few on one side of the column, to tell
+            LARGE or more, or 1 / LARGE or less, and its interval excludes 1; true where that
+            interval lies within 1 / LARGE and LARGE; null where neither is known, for one since a
+            half has fewer than ``least`` ends, or too few on one side of the column (no change)
 
     The interval is wide enough that of all columns together any is called departing by chance in
     at most CHANCE of fits. Everybody is used: it costs no more than the fit itself.
@@ -163,7 +186,8 @@ def halves(columns: pl.DataFrame, lives: Lives, least: int = 10) -> pl.DataFrame
     change = late - early
     spread = [1.0 if c.n_unique() == 2 else c.std() for c in columns.get_columns()]
     departs = (np.abs(change * spread) >= np.log(LARGE)) & (np.abs(change) > error)
-    kept = [None if np.isnan(c) else not d for c, d in zip(change, departs, strict=True)]
+    same = (np.abs(change) + error) * spread <= np.log(LARGE)
+    kept = [bool(s) if s or d else None for s, d in zip(same, departs, strict=True)]
     names = ("earlier", "later", "change", "ci_lower", "ci_upper")
     figures = np.exp([early, late, change, change - error, change + error])
     return pl.DataFrame(
@@ -177,12 +201,16 @@ def halves(columns: pl.DataFrame, lives: Lives, least: int = 10) -> pl.DataFrame
 
 
 def _divided(lives: Lives, middle: float) -> list[tuple[np.ndarray, Lives]]:
-    """Who is there in each half, and their lives in it."""
+    """Who is there in each half, and their lives in it.
+
+    Nobody ends in the second half before its begin, so that who entered before it may count from
+    0: the ratios are the same, and where that is everybody, no entry has to be followed.
+    """
     durations, events, entry = lives
     late = durations > middle
     early = np.ones(len(durations), bool) if entry is None else entry < middle
     first = (np.minimum(durations, middle), events & ~late, entry)
-    second = (durations, events, None if entry is None else np.maximum(entry, middle))
+    second = (durations, events, None if entry is None else np.where(entry > middle, entry, 0))
     return [
         (who, Lives(*(None if part is None else part[who] for part in parts)))
         for who, parts in ((early, first), (late, second))

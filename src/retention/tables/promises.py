@@ -261,8 +261,8 @@ PROMISES = {
         "50_risk",
         "aggregate",
         "model* text, landmarks whole, n whole, auc real, auc_of_ours real, difference real, "
-        "ci_lower real, ci_upper real",
-        *rate("auc", "auc_of_ours"),
+        "ci_lower real, ci_upper real, ours_lower real, ours_upper real",
+        *rate("auc", "auc_of_ours", "ours_lower", "ours_upper"),
     ),
     "risk_calibration": promise(
         "50_risk",
