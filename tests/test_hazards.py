@@ -141,10 +141,10 @@ def test_a_planted_turn_is_flagged_and_both_ratios_cover_the_truth():
         assert (early["term"], other["term"]) == ("x: one more", "y: one more")
         assert early["period"].startswith("to day ")
         assert late["period"] == early["period"].replace("to", "after")
-        assert [row["proportional"] for row in (early, late, other)] == [False, False, None]
-        assert [row["remedy"] for row in (early, late, other)] == [
-            "reported by period", "reported by period", "too few to tell",
-        ]  # fmt: skip
+        assert early["proportional"] is late["proportional"] is False
+        assert early["remedy"] == late["remedy"] == "reported by period"
+        known = {True: "none needed", None: "too few to tell"}
+        assert other["remedy"] == known[other["proportional"]]
         assert early["n"] == other["n"] == 4_000 > late["n"]
         assert early["events"] + late["events"] == other["events"]
     # the median end lies at the turn, so that the truth is 2 and 0.5
