@@ -37,7 +37,7 @@ SPREAD = (
     "leaving, the others held fixed. It tells who leaves, not why."
 )
 LEAST_SHARE = 0.02  # of rows, for a level of a text to count by itself; the others go together
-NEWTON = {"solver": "newton-cholesky", "tol": 1e-8, "max_iter": 100, "random_state": 0}
+NEWTON = {"solver": "newton-cholesky", "tol": 1e-8, "max_iter": 100}
 TREES = {"learning_rate": 0.05, "max_iter": 150, "max_leaf_nodes": 15, "min_samples_leaf": 50}
 Judge = Callable[[pl.DataFrame], np.ndarray]
 Learn = Callable[[pl.DataFrame], Judge]
@@ -103,7 +103,7 @@ def fit(rows: pl.DataFrame, signals: list[str]) -> Model:
     columns = np.hstack(blocks)
     means, spreads = columns.mean(axis=0), columns.std(axis=0)
     spreads[spreads == 0] = np.inf
-    model = LogisticRegression(**NEWTON).fit((columns - means) / spreads, left)
+    model = LogisticRegression(**NEWTON, random_state=0).fit((columns - means) / spreads, left)
     weights = model.coef_[0] / spreads
     by_signal = np.split(weights, np.cumsum([block.shape[1] for block in blocks])[:-1])
     added = [block @ weight for block, weight in zip(blocks, by_signal, strict=True)]
@@ -245,8 +245,8 @@ def _signal(values: pl.Series) -> Signal:
     known = values.filter(_is_known(values))
     unknown = len(known) < len(values)
     if _is_text(values):
-        counts = known.cast(pl.String).value_counts()
-        counts = counts.sort("count", values.name, descending=[True, False])
+        order = {"by": ["count", values.name], "descending": [True, False]}
+        counts = known.cast(pl.String).value_counts().sort(**order)
         levels = counts.filter(pl.col("count") >= LEAST_SHARE * len(values))[values.name].to_list()
         return Signal(values.name, np.array([]), 0.0, levels, unknown)
     logs = _logs(known)
