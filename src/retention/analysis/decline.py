@@ -139,9 +139,12 @@ def left_by_usage(rows: pl.DataFrame, confidence: float = 0.95) -> pl.DataFrame:
             pl.col("left", "n").sum(),
             share.first(),
             customers=pl.len().cast(pl.Int64),
-            spread=((pl.col("left") - n * share) ** 2).sum(),
+            # Whole numbers, whose order does not matter: the sum of (left - n * share) ** 2.
+            spread=pl.col("left").pow(2).sum()
+            - 2 * share.first() * (pl.col("left") * n).sum()
+            + share.first() ** 2 * n.pow(2).sum(),
         )
-        .with_columns(rows=n / (pl.col("spread") / noise).fill_nan(1).clip(1))
+        .with_columns(rows=n / (pl.col("spread").clip(0) / noise).fill_nan(1).clip(1))
         .with_columns(hits=share * pl.col("rows"))
         .with_columns(*wilson("hits", "rows", confidence))
         .sort(pl.col("usage").replace_strict(order))

@@ -10,7 +10,7 @@ import polars as pl
 
 from retention.book import Churn
 from retention.errors import Failed
-from retention.estimators import cox, risk_sets
+from retention.estimators import by_group, cox, risk_sets
 from retention.tables import promises, task
 
 LEAST_AT_RISK = 20  # spells still at risk, or the risk at an age is not known
@@ -108,7 +108,9 @@ def at_their_age(
     """
     if churn.kind == "activity":
         return customers.with_columns(age_risk=pl.lit(None, pl.Float64))
-    durations, events, entry = _judged(spells)
+    seen = spells.filter(pl.col("excluded").is_null())
+    late = pl.col("entry_day") - pl.col("start_day")
+    durations, events, entry = by_group.lives(seen.with_columns(entry_days=late))
     times = np.unique(durations[events])
     at_risk, ends = risk_sets.at(times, durations, events, entry)
     days = np.unique(durations)
@@ -117,13 +119,6 @@ def at_their_age(
     tenure = customers["tenure_days"].to_numpy()
     risk = cox.conditional_risk(base, np.ones(len(tenure)), tenure, horizon_days)
     return customers.with_columns(age_risk=pl.Series(risk).fill_nan(None))
-
-
-def _judged(spells: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Durations, events and entries of the spells that duration tables may use."""
-    seen = spells.filter(pl.col("excluded").is_null())
-    late = seen["entry_day"] - seen["start_day"]
-    return seen["duration_days"].to_numpy(), seen["event_observed"].to_numpy(), late.to_numpy()
 
 
 def _known(past: Past, churn: Churn, day: int, horizon_days: int) -> pl.DataFrame:

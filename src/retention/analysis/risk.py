@@ -37,6 +37,8 @@ SPREAD = (
     "leaving, the others held fixed. It tells who leaves, not why."
 )
 LEAST_SHARE = 0.02  # of rows, for a level of a text to count by itself; the others go together
+BANDS = {"band": pl.String, "n": pl.Int64}
+BANDS |= dict.fromkeys(("share", "mean_risk", "expected_to_leave"), pl.Float64)
 NEWTON = {"solver": "newton-cholesky", "tol": 1e-8, "max_iter": 100}
 TREES = {"learning_rate": 0.05, "max_iter": 150, "max_leaf_nodes": 15, "min_samples_leaf": 50}
 Judge = Callable[[pl.DataFrame], np.ndarray]
@@ -142,12 +144,10 @@ def judged(
 
     Equal risks are in one band, the higher one.
     """
-    beyond = (pl.col("age_risk").is_null() if churn.kind == "contract" else pl.lit(False)).alias(
-        "beyond_data"
-    )
-    table = customers.select(
-        "customer_id", beyond, risk=_risk_or_nan(model, customers)
-    ).with_columns(risk=pl.when(~pl.col("beyond_data")).then(pl.col("risk").fill_nan(None)))
+    risks = np.full(customers.height, np.nan) if model is None else risk(model, customers)
+    beyond = pl.col("age_risk").is_null() if churn.kind == "contract" else pl.lit(False)
+    table = customers.select("customer_id", beyond.alias("beyond_data"), risk=pl.Series(risks))
+    table = table.with_columns(pl.when(~pl.col("beyond_data")).then(pl.col("risk").fill_nan(None)))
     band = pl.when(pl.col("risk").is_null()).then(pl.lit("not known"))
     place = pl.col("risk").rank("min", descending=True) - 1
     until = 0.0
@@ -163,17 +163,20 @@ def bands(judged: pl.DataFrame) -> pl.DataFrame:
     """How many customers are in each band, the highest first, and how many of them may leave.
 
     Takes   what `judged` gives
-    Returns one row per band: band, n, share, lowest_risk, mean_risk, expected_to_leave (customers)
+    Returns one row per band: band, n, share, mean_risk, expected_to_leave (customers)
     """
-    risk = pl.col("risk")
-    table = judged.group_by("band", maintain_order=True).agg(
-        n=pl.len().cast(pl.Int64),
-        share=pl.len() / judged.height,
-        lowest_risk=risk.min(),
-        mean_risk=risk.mean(),
-        expected_to_leave=pl.when(risk.is_not_null().any()).then(risk.sum()),
-    )
-    return table.sort("mean_risk", "band", descending=True, nulls_last=True)
+    parts = judged.sort("band", "customer_id").partition_by("band", maintain_order=True)
+    rows = [
+        {
+            "band": part["band"][0],
+            "n": part.height,
+            "share": part.height / judged.height,
+            "mean_risk": part["risk"].mean(),
+            "expected_to_leave": part["risk"].sum() if part["risk"].count() else None,
+        }
+        for part in parts
+    ]
+    return pl.DataFrame(rows, BANDS).sort("mean_risk", "band", descending=True, nulls_last=True)
 
 
 def beyond(judged: pl.DataFrame) -> str:
@@ -299,7 +302,3 @@ def _plain(rows: pl.DataFrame, levels: dict[str, list]) -> np.ndarray:
         return rows[name].replace_strict(ranks, default=None, return_dtype=pl.Float64)
 
     return np.column_stack([number(name) for name in levels])
-
-
-def _risk_or_nan(model: Model | None, customers: pl.DataFrame) -> pl.Series:
-    return pl.Series(np.full(customers.height, np.nan) if model is None else risk(model, customers))

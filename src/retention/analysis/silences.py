@@ -66,7 +66,9 @@ def returns(
     )
     of, hits = pl.col("of"), pl.col("hits")
     share = hits.sum() / of.sum()
-    variance = ((hits - share * of) ** 2).sum() / of.sum() ** 2
+    # Sums of whole numbers, whose order does not matter, make up the sum of (hits - share * of)**2.
+    squares = hits.pow(2).sum() - 2 * share * (hits * of).sum() + share**2 * of.pow(2).sum()
+    variance = squares.clip(0) / of.sum().cast(pl.Float64) ** 2
     alike = (share * (1 - share) / variance).fill_nan(pl.len())
     return (
         every.group_by("after_days", "within_days", maintain_order=True)

@@ -33,7 +33,6 @@ def fit(
     *,
     entry: np.ndarray | None = None,
     strata: list[str] | None = None,
-    cluster: np.ndarray | None = None,
     penalizer: float = 0.0,
     confidence: float = 0.95,
 ) -> CoxPHFitter:
@@ -41,7 +40,7 @@ def fit(
 
     Takes   design: numbers, one row per customer, and the columns named in ``strata``, which each
             have a baseline of their own; durations (> 0); events (bool); entry (durations already
-            lived on entering observation); cluster (rows of one customer, for robust errors)
+            lived on entering observation)
 
     Raises:
         Refused: no end was seen, or the fit does not converge.
@@ -52,20 +51,18 @@ def fit(
     if not events.any():
         raise Refused("no customer left: nothing to fit")
     frame = pandas.DataFrame({name: design[name].to_numpy() for name in design.columns})
-    further = {"_duration": durations, "_event": events, "_entry": entry, "_cluster": cluster}
-    frame = frame.assign(**{name: column for name, column in further.items() if column is not None})
     late = entry is not None and bool((entry > 0).any())
-    frame = frame if late else frame.drop(columns="_entry", errors="ignore")
-    named = {"duration_col": "_duration", "event_col": "_event", "strata": strata}
-    named |= {"entry_col": "_entry"} if late else {}
-    named |= {"cluster_col": "_cluster"} if cluster is not None else {}
+    frame = frame.assign(_duration=durations, _event=events, **({"_entry": entry} if late else {}))
+    named = {"entry_col": "_entry" if late else None, "strata": strata}
     fitter = CoxPHFitter(alpha=1 - confidence, penalizer=penalizer)
     for step in STEPS:
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("error", ConvergenceWarning)
                 warnings.filterwarnings("ignore", ".*may harm convergence", ConvergenceWarning)
-                return fitter.fit(frame, **named, fit_options={"step_size": step})
+                return fitter.fit(
+                    frame, "_duration", "_event", **named, fit_options={"step_size": step}
+                )
         except (ConvergenceError, ConvergenceWarning) as error:
             why = str(error).splitlines()[0]
     raise Refused(

@@ -246,9 +246,8 @@ PROMISES = {
     "risk_bands": promise(
         "50_risk",
         "aggregate",
-        "band* text, n whole?, share real?, lowest_risk real?, mean_risk real?, "
-        "expected_to_leave real?",
-        *rate("share", "lowest_risk", "mean_risk"),
+        "band* text, n whole?, share real?, mean_risk real?, expected_to_leave real?",
+        *rate("share", "mean_risk"),
     ),
     "risk_backtest": promise(
         "50_risk",
