@@ -424,6 +424,29 @@ def test_books_side_by_side_leave_a_table_each_above_what_is_said(restless, term
         assert all("✓ done" in line for line in lines[table + 1 : table + 13])
 
 
+def test_an_end_that_is_told_late_leaves_no_second_table(terminal):
+    screen, tasks = terminal(), runs(Run("tables", "done"), Run("00_data", "running"))
+    with progress.watching(screen.stream) as watch:
+        watch.seen(TITLE, tasks)
+        tasks["00_data"].state = "done"
+        watch.say("another book: published")
+        watch.seen(TITLE, tasks)
+        watch.say(f"{TITLE}: published")
+
+    lines = screen.at_the_end()
+    assert [line for line in lines if "done" in line and TITLE in line] == [f"{TITLE}: 2 of 2 done"]
+
+
+def test_a_refresh_of_the_same_title_gets_a_table_of_its_own(terminal):
+    screen = terminal()
+    with progress.watching(screen.stream) as watch:
+        for state in ("running", "done", "waiting", "running", "done"):
+            watch.seen(TITLE, runs(Run("tables", state)))
+            watch.say("said")
+
+    assert screen.at_the_end().count(f"{TITLE}: 1 of 1 done") == 2
+
+
 def test_books_that_end_at_once_each_stand_above_their_own_line(restless, terminal):
     screen, together = terminal(), Barrier(8)
     titles = [f"book{number:02} 2025-01-31" for number in range(80)]

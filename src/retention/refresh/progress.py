@@ -124,7 +124,7 @@ def _reason(run: Run) -> str:
 @contextmanager
 def _live(console: Console) -> Iterator[Watch]:
     """Tables that are drawn four times a second; above them what was said, and what has ended."""
-    shown, began, lock = {}, {}, RLock()
+    shown, began, settled, lock = {}, {}, {}, RLock()
 
     def seen(title: str, runs: dict[str, Run]) -> None:
         for run in list(runs.values()):
@@ -132,7 +132,10 @@ def _live(console: Console) -> Iterator[Watch]:
                 began.setdefault((title, run.task), time.perf_counter())
             else:
                 began.pop((title, run.task), None)
-        shown[title] = runs
+        with lock:  # a thread may tell of an end only after the table was settled with it
+            if settled.get(title) != [(run.task, run.state) for run in list(runs.values())]:
+                settled.pop(title, None)
+                shown[title] = runs
 
     def seconds(title: str, run: Run) -> float | None:
         start = began.get((title, run.task))
@@ -150,6 +153,7 @@ def _live(console: Console) -> Iterator[Watch]:
         with lock, console:
             over = {title: runs for title, runs in so_far().items() if all(map(ended, runs))}
             for title, runs in over.items():
+                settled[title] = [(run.task, run.state) for run in runs]
                 del shown[title]
                 live.refresh()
                 console.print(Group(*table(title, runs)))
