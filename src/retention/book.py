@@ -18,6 +18,8 @@ from retention.errors import Refused
 
 NAME = re.compile(r"(?!(lab|failed)$)[a-z0-9][a-z0-9_-]*")  # work/ has folders of these names
 
+CLUSTER = re.compile(r"s[1-9]\d*")  # ids of segments that are clusters
+
 # What a table of the user's holds: required and optional columns, in our words.
 COLUMNS = {
     "events": (
@@ -36,8 +38,10 @@ EXPECTED = {  # keys of a source, for the message
     "url": "env:NAME, postgresql://user@host:port/database, sc://host:port or local[2]",
     "date_format": "a format with a year, such as %d.%m.%Y",
 }
+CONDITION = "expected a value, a list of values, {at_least: x, below: y} or {known: true}"
 ONE_OF = {  # where a value may have several forms: how deep it stands, and all forms at once
-    ("only",): (2, "expected a value, a list of values, {at_least: x, below: y} or {known: true}"),
+    ("only",): (2, CONDITION),
+    ("segments",): (4, CONDITION),
     ("columns",): (3, "expected the name of a column, or for an amount the names of two in [ ]"),
 }
 PAIR = Field(min_length=2, max_length=2)  # amount: [quantity, unit_price] are multiplied
@@ -125,6 +129,15 @@ class Churn(Part):
     after_days: int = Field(ge=1, le=3650)
 
 
+class Rule(Part):
+    """A segment by rule: everybody current who meets all conditions, under a name."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    conditions: Conditions = Field(alias="for", min_length=1)
+    name: str = Field(min_length=1)
+
+
 Day = date | Literal[WORDS]
 
 
@@ -144,6 +157,8 @@ class Book(Part):
     currency: str = Field("EUR", pattern="^[A-Z]{3}$")
     snapshot_date: Day | Annotated[list[Day], Field(min_length=1)]
     churn: Churn
+    segments: dict[str, Rule] = {}
+    names: dict[str, Annotated[str, Field(min_length=1)]] = {}  # of clusters' segments
     keep: int | None = Field(None, ge=1)
     on_done: str = ""  # a command that is told how a refresh ended
     parameters: dict[str, dict[str, object]] = {}
@@ -232,7 +247,8 @@ def load(name: str, root: Path) -> Book:
     except ValidationError as error:
         faults = dict(map(_fault, error.errors())).items()
     else:
-        faults = [*_column_faults(book), *_parameter_faults(book, root), *_table_faults(book, root)]
+        faults = [*_column_faults(book), *_parameter_faults(book, root)]
+        faults += [*_segment_faults(book), *_table_faults(book, root)]
     if faults:
         raise Refused(
             "\n".join(
@@ -268,9 +284,10 @@ def _fault(fault) -> tuple[tuple[str, ...], str]:
     depth, words = ONE_OF.get(fault["loc"][:1], (len(place) + 1, ""))
     if len(place) >= depth:
         return place[:depth], words
-    known = {(): Book, ("churn",): Churn, ("source",): source}.get(place[:-1])
+    known = {(): Book, ("churn",): Churn, ("source",): source}.get(place[:-1], Rule)
     if kind == "extra_forbidden" or (kind == "literal_error" and "[key]" in fault["loc"]):
-        names = known.model_fields if kind == "extra_forbidden" else COLUMNS
+        fields = {field.alias or name for name, field in known.model_fields.items()}
+        names = fields if kind == "extra_forbidden" else COLUMNS
         return place, f"unknown key{notebooks.nearest(place[-1], names)}"
     if kind in ("missing", "union_tag_not_found"):
         place = place if kind == "missing" else (*place, "kind")
@@ -317,6 +334,18 @@ def _parameter_faults(book: Book, root: Path):
         for name, value in given.items():
             if what := notebooks.expect(name, value, defaults):
                 yield ("parameters", stem, name), what
+
+
+def _segment_faults(book: Book):
+    """Ids that segments by rule cannot have, and names for what is no segment of clusters."""
+    for key in book.segments:
+        if CLUSTER.fullmatch(key) or not NAME.fullmatch(key):
+            what = "no id for a rule: small letters, digits, - and _; s1, s2, ... are of clusters"
+            yield ("segments", key), what
+    for key in book.names:
+        if not CLUSTER.fullmatch(key):
+            hint = ": a rule has its name beside it" if key in book.segments else ""
+            yield ("names", key), f"names are for segments of clusters, s1, s2, ...{hint}"
 
 
 def _table_faults(book: Book, root: Path):

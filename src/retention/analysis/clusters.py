@@ -1,15 +1,37 @@
 """Customers who behave alike: HDBSCAN on scaled behaviour, with noise shown as noise."""
 
-import hashlib
-import warnings
+from dataclasses import dataclass
 
-import hdbscan
 import numpy as np
 import polars as pl
 
 from retention.errors import Refused
+from retention.estimators import density, scaling
+from retention.estimators.scaling import LOG
+from retention.estimators.stability import shrunk
 
-JITTER = 1e-3  # in units of a feature's interquartile range
+MODEL = ("customer_id", "segment", "min_samples", "core_distance", "born_at")
+NEIGHBOURS = 25  # members of segments that say which one is nearest
+# What one event more would make of a feature that is no count itself.
+ONE_MORE = {
+    "events_per_30d": 30 / pl.min_horizontal("tenure_days", 90),
+    "weekend_share_90d": 1 / pl.col("events_90d"),
+    "order_share_90d": 1 / pl.col("events_90d"),
+    "usage_ratio": pl.col("days_before") / (28 * pl.col("active_days_before")),
+}
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """Compared customers as points, in order of customer_id, and their clusters."""
+
+    points: np.ndarray
+    rows: np.ndarray  # of the customers that were fitted; the others are assigned
+    fit: density.Fit
+    min_cluster_size: int  # among the fitted
+    labels: np.ndarray  # 0 = the largest cluster, -1 = noise
+    membership: np.ndarray  # 0 (edge) to 1 (core)
+    outlier_scores: np.ndarray  # 0 to 1
 
 
 def behaviour(customers: pl.DataFrame, features: list[str], min_events: int) -> pl.DataFrame:
@@ -25,153 +47,153 @@ def behaviour(customers: pl.DataFrame, features: list[str], min_events: int) -> 
     for name in features:
         if name not in customers.columns or not customers[name].dtype.is_numeric():
             raise Refused(f"clusters need numeric features; customers_at has no number {name!r}")
-    chosen = (
+    return (
         customers.filter(pl.col("in_risk_set"), pl.col("events_90d") >= min_events)
         .select("customer_id", pl.col(features).cast(pl.Float64))
         .drop_nulls()
         .sort("customer_id")
     )
-    return chosen
 
 
-def scale(behaviour: pl.DataFrame, logged: list[str]) -> np.ndarray:
-    """Features on one scale: log1p of ``logged``, then distance from the median in IQRs.
+def units(customers: pl.DataFrame, behaviour: pl.DataFrame) -> pl.DataFrame:
+    """What one event, day or order more would make of each feature: 1 of a count, 0 of no count.
 
-    Rows in order of ``behaviour``. A feature that never varies is all 0. Ties are broken by a tiny
-    jitter keyed to the customer's id: without it HDBSCAN's labels depend on the order of rows
-    (DECISIONS: jitter).
+    Takes   customers_at; ``behaviour`` of some of them (see `behaviour`)
+    Returns customer_id and the features, in the same order
     """
-    columns = []
-    for name in behaviour.columns[1:]:
-        values = behaviour[name].to_numpy()
-        values = np.log1p(values) if name in logged else values
-        low, middle, high = np.percentile(values, [25, 50, 75])
-        spread = high - low or values.std() or 1.0
-        columns.append((values - middle) / spread)
-    return np.column_stack(columns) + _jitter(behaviour["customer_id"], len(columns))
+    names = behaviour.columns[1:]
+    one = {name: float(customers[name].dtype.is_integer()) for name in names}
+    chosen = [ONE_MORE.get(name, pl.lit(one[name])).alias(name) for name in names]
+    return behaviour.select("customer_id").join(
+        customers.select("customer_id", *chosen), on="customer_id", maintain_order="left"
+    )
 
 
 def fit(
-    behaviour: pl.DataFrame, logged: list[str], min_cluster_size: int, min_samples: int
-) -> pl.DataFrame:
-    """Cluster customers by density.
+    behaviour: pl.DataFrame,
+    logged: list[str],
+    min_cluster_size: int,
+    min_samples: int,
+    fit_at_most: int,
+) -> Clustering:
+    """Cluster customers by density, ``logged`` features on a log scale.
 
-    Takes   behaviour (see `behaviour`); ``logged`` features are compared on a log scale
-    Returns the table "clusters": customer_id, cluster (0 = the largest; -1 = noise), membership
-            and outlier_score (0 to 1). Fewer customers than two groups need are all noise.
+    More than ``fit_at_most`` customers are not all looked at: a seeded sample is clustered, by a
+    smallest size that shrinks with it, and each other customer joins the cluster it would join
+    if it were added to the sample, or none. Fewer than two groups need are all noise.
 
-    Source: Campello, Moulavi, Sander (2013); McInnes, Healy, Astels (2017), package hdbscan.
-    Checked on planted groups in tests/test_clusters.py.
+    Takes   behaviour (see `behaviour`)
+
+    Source: see `density.fit`. Checked on planted groups in tests/test_clusters.py.
     """
-    if behaviour.height < 2 * min_cluster_size:
-        return behaviour.select(
-            "customer_id", cluster=pl.lit(-1, pl.Int64), membership=0.0, outlier_score=0.0
-        )
-    fitter = hdbscan.HDBSCAN(
-        min_cluster_size=min_cluster_size,
-        min_samples=min_samples,
-        approx_min_span_tree=False,
-        core_dist_n_jobs=1,
-    )
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=FutureWarning, module="sklearn|hdbscan")
-        fitter.fit(scale(behaviour, logged))
-    labels = pl.DataFrame({"customer_id": behaviour["customer_id"], "label": fitter.labels_})
-    ranks = (
-        labels.filter(pl.col("label") >= 0)
-        .group_by("label", maintain_order=True)
-        .agg(pl.len().alias("n"), pl.col("customer_id").min().alias("first"))
-        .sort(["n", "first"], descending=[True, False])
-        .with_row_index("cluster")
-        .select("label", pl.col("cluster").cast(pl.Int64))
-    )
-    return labels.join(ranks, on="label", how="left", maintain_order="left").select(
+    compared, n = scaling.compared(behaviour, logged), behaviour.height
+    rows, size = np.arange(n), min_cluster_size
+    if n > fit_at_most:
+        rows = np.sort(np.random.default_rng(n).choice(n, fit_at_most, replace=False))
+        size = shrunk(min_cluster_size, fit_at_most, n)
+    points = scaling.points(compared, compared[rows])
+    fitted = density.fit(points[rows], size, min_samples)
+    scores = density.outlier_scores(fitted)
+    if len(rows) == n:
+        return Clustering(points, rows, fitted, size, fitted.labels, fitted.membership, scores)
+    labels, membership, nearest = density.assign(density.model(fitted), points)
+    membership[rows] = fitted.membership
+    scores = np.append(scores, 1.0)[nearest]
+    return Clustering(points, rows, fitted, size, labels, membership, scores)
+
+
+def table(behaviour: pl.DataFrame, clustering: Clustering, ids: pl.DataFrame) -> pl.DataFrame:
+    """Where every compared customer stands.
+
+    Takes   ids: cluster, segment: which segment each trusted cluster is
+    Returns the table "clusters": customer_id, cluster, membership, outlier_score; of who is in no
+            segment nearest_segment and nearest_probability: the commonest segment among the
+            nearest `NEIGHBOURS` customers in one, and its share of them; null without segments
+    """
+    found = behaviour.select(
         "customer_id",
-        pl.col("cluster").fill_null(-1),
-        pl.Series("membership", fitter.probabilities_).clip(0, 1),
-        pl.Series("outlier_score", np.nan_to_num(fitter.outlier_scores_)).clip(0, 1),
+        cluster=pl.Series(clustering.labels, dtype=pl.Int64),
+        membership=pl.Series(clustering.membership, dtype=pl.Float64),
+        outlier_score=pl.Series(clustering.outlier_scores, dtype=pl.Float64),
     )
+    known = ids["cluster"].sort().to_list()
+    within = np.isin(clustering.labels, known)
+    outside = found.filter(~pl.Series(within)).select("customer_id")
+    near = outside.clear().with_columns(
+        cluster=pl.lit(None, pl.Int64), share=pl.lit(None, pl.Float64)
+    )
+    if known and outside.height:
+        number = np.searchsorted(known, clustering.labels[within])
+        lent, share = density.nearest(
+            clustering.points[within], number, clustering.points[~within], NEIGHBOURS
+        )
+        near = outside.with_columns(cluster=pl.Series(known).gather(lent), share=pl.Series(share))
+    near = near.join(ids, on="cluster", how="left").select(
+        "customer_id", nearest_segment="segment", nearest_probability="share"
+    )
+    return found.join(near, on="customer_id", how="left", maintain_order="left")
 
 
-def segments(clusters: pl.DataFrame, customers: pl.DataFrame, features: list[str]) -> pl.DataFrame:
-    """The clusters as segments: size, share of customers and amount, and typical behaviour.
+def model(
+    behaviour: pl.DataFrame, logged: list[str], clustering: Clustering, ids: pl.DataFrame
+) -> pl.DataFrame:
+    """What the next refresh needs to place its customers as this one would.
 
-    Takes   clusters (one row per clustered customer); customers_at
-    Returns the table "segments": segment (s1 = the largest), name, kind, n, share_of_customers (of
-            those in the risk set), share_of_amount (of their last 365 days), and the median of
-            every feature. Where nobody spent, share_of_amount is null. Noise is no segment.
+    Takes   ids: cluster, segment
+    Returns the table "cluster_model": customer_id (of those that were fitted), segment (null =
+            none), min_samples, core_distance (to that many neighbours), born_at (the density from
+            which on the segment stands by itself), and the features as compared ("x (log)")
     """
-    current = customers.filter(pl.col("in_risk_set"))
-    total = current["amount_cents_365d"].sum()
-    spent = pl.col("amount_cents_365d").sum() / total if total else pl.lit(None, pl.Float64)
+    kept = density.model(clustering.fit)
+    births = pl.DataFrame({"cluster": range(len(kept.births)), "born_at": kept.births})
+    segments = ids.join(births.cast({"cluster": pl.Int64}), on="cluster", how="left")
+    facts = {
+        "cluster": pl.Series(clustering.fit.labels, dtype=pl.Int64),
+        "min_samples": pl.lit(kept.min_samples, pl.Int64),
+        "core_distance": pl.Series(kept.core, dtype=pl.Float64),
+    }
     return (
-        clusters.filter(pl.col("cluster") >= 0)
-        .join(customers, on="customer_id", how="inner", validate="1:1")
-        .group_by("cluster")
-        .agg(
-            pl.len().cast(pl.Int64).alias("n"),
-            (pl.len() / current.height).alias("share_of_customers"),
-            spent.alias("share_of_amount"),
-            pl.col(features).cast(pl.Float64).median(),
-        )
-        .sort("cluster")
-        .select(
-            _segment(),
-            pl.concat_str(pl.lit("Cluster "), pl.col("cluster") + 1).alias("name"),
-            pl.lit("cluster").alias("kind"),
-            pl.exclude("cluster"),
-        )
+        scaling.compared(behaviour[clustering.rows], logged)
+        .with_columns(**facts)
+        .join(segments, on="cluster", how="left", maintain_order="left")
+        .select(*MODEL, pl.exclude("cluster", *MODEL))
     )
 
 
-def profile(behaviour: pl.DataFrame, logged: list[str], clusters: pl.DataFrame) -> pl.DataFrame:
-    """What sets segments apart: segment, trait, difference.
+def placed(model: pl.DataFrame, customers: pl.DataFrame, ids: pl.DataFrame) -> pl.DataFrame:
+    """The segment in which an earlier ``model`` would place customers as they are now.
 
-    ``difference`` is the segment's median minus that of all compared customers, in interquartile
-    ranges of the trait on the scale on which it was compared. No rows where all are noise.
+    Takes   the table "cluster_model" of the previous refresh; customers_at of this one; ``ids``:
+            the customer_id of whom to place
+    Returns customer_id, segment (null = none), sorted; who lacks a feature is in none
+
+    Raises:
+        Refused: customers_at has a feature of the model no more.
     """
-    traits = behaviour.columns[1:]
-    if (clusters["cluster"] < 0).all():
-        return pl.DataFrame(
-            schema={"segment": pl.String, "trait": pl.String, "difference": pl.Float64}
-        )
-    points = pl.DataFrame(scale(behaviour, logged), schema=traits)
-    return (
-        points.with_columns(clusters["cluster"])
-        .filter(pl.col("cluster") >= 0)
-        .group_by("cluster")
-        .agg(pl.col(traits).median())
-        .sort("cluster")
-        .select(_segment(), *traits)
-        .unpivot(index="segment", variable_name="trait", value_name="difference")
-        .sort("segment", "trait", maintain_order=True)
+    compared = model.select("customer_id", pl.exclude(MODEL))
+    features = [name.removesuffix(LOG) for name in compared.columns[1:]]
+    logged = [name.removesuffix(LOG) for name in compared.columns if name.endswith(LOG)]
+    known = customers.join(ids, on="customer_id", how="semi")
+    now = scaling.compared(behaviour(known, features, 0), logged)
+    groups = model.select("segment", "born_at").drop_nulls().unique("segment").sort("segment")
+    groups = groups.with_row_index("number").cast({"number": pl.Int64})
+    lent = model.join(groups, on="segment", how="left", maintain_order="left")
+    births = groups["born_at"].to_numpy()
+    kept = density.Model(
+        points=scaling.points(compared),
+        labels=lent["number"].fill_null(-1).to_numpy(),
+        core=model["core_distance"].to_numpy(),
+        births=births,
+        deaths=births,
+        min_samples=model["min_samples"][0],
     )
-
-
-def headline(profile: pl.DataFrame) -> str:
-    """The segment and trait that lie farthest from the middle of all, in a sentence."""
-    if profile.is_empty():
-        return "No group to describe"
-    row = profile.sort(pl.col("difference").abs(), "segment", "trait", descending=True).row(
-        0, named=True
-    )
-    side = "high" if row["difference"] > 0 else "low"
-    return f"{row['segment']} stands out most: {row['trait']} is {side}"
-
-
-def certainty(clusters: pl.DataFrame) -> pl.DataFrame:
-    """Quartiles of membership by segment: segment, n, lower, median, upper."""
+    found = now.select("customer_id", number=density.assign(kept, scaling.points(now, compared))[0])
+    found = found.join(groups, on="number", how="left")
     return (
-        clusters.filter(pl.col("cluster") >= 0)
-        .group_by("cluster")
-        .agg(
-            pl.len().cast(pl.Int64).alias("n"),
-            pl.col("membership").quantile(0.25, "linear").alias("lower"),
-            pl.col("membership").median().alias("median"),
-            pl.col("membership").quantile(0.75, "linear").alias("upper"),
-        )
-        .sort("cluster")
-        .select(_segment(), pl.exclude("cluster"))
+        ids.select("customer_id")
+        .join(found, on="customer_id", how="left")
+        .select("customer_id", "segment")
+        .sort("customer_id")
     )
 
 
@@ -184,34 +206,3 @@ def definition(
         f"HDBSCAN on {', '.join(names)}, each scaled by median and interquartile range; "
         f"groups of at least {min_cluster_size} customers, min_samples {min_samples}."
     )
-
-
-def members(clusters: pl.DataFrame) -> pl.DataFrame:
-    """Who belongs to which segment: customer_id, segment. Noise belongs to none."""
-    return clusters.filter(pl.col("cluster") >= 0).select("customer_id", _segment())
-
-
-def picture(behaviour: pl.DataFrame, logged: list[str], clusters: pl.DataFrame) -> pl.DataFrame:
-    """Customers in two dimensions, for a chart: x, y (principal components), cluster, name."""
-    if behaviour.is_empty():
-        return pl.DataFrame(schema={"x": pl.Float64, "y": pl.Float64, "cluster": pl.Int64})
-    points = scale(behaviour, logged)
-    centred = points - points.mean(axis=0)
-    _, _, axes = np.linalg.svd(centred, full_matrices=False)
-    axes = axes[:2]
-    largest = np.abs(axes).argmax(axis=1)
-    flat = centred @ (axes * np.sign(axes[range(len(axes)), largest])[:, None]).T
-    return pl.DataFrame(
-        {"x": flat[:, 0], "y": flat[:, -1], "cluster": clusters["cluster"].to_numpy()}
-    ).with_columns(_segment().alias("name"))
-
-
-def _segment() -> pl.Expr:
-    return pl.concat_str(pl.lit("s"), pl.col("cluster") + 1).alias("segment")
-
-
-def _jitter(ids: pl.Series, width: int) -> np.ndarray:
-    """Uniform noise of width JITTER, the same for a customer in any order of rows."""
-    digests = b"".join(hashlib.shake_128(name.encode()).digest(8 * width) for name in ids)
-    numbers = np.frombuffer(digests, dtype="<u8").reshape(-1, width)
-    return JITTER * (numbers / 2**64 - 0.5)

@@ -1,0 +1,204 @@
+"""What segments are like: size, behaviour in its own units, what sets each apart, and a name."""
+
+import numpy as np
+import polars as pl
+
+from retention.intervals import wilson
+
+POINTS = 4_000  # customers drawn on the map
+# How a segment is called whose customers have much or little of a feature.
+TRAITS = {
+    "tenure_days": ("long with us", "with us for a short time"),
+    "days_since_last_activity": ("long silent", "active lately"),
+    "active_days_total": ("often here", "seldom here"),
+    "active_days_90d": ("often here", "seldom here"),
+    "active_days_28d": ("often here", "seldom here"),
+    "events_90d": ("much use", "little use"),
+    "events_per_30d": ("much use", "little use"),
+    "orders_total": ("many orders", "few orders"),
+    "orders_90d": ("many orders", "few orders"),
+    "amount_cents_total": ("high spending", "low spending"),
+    "amount_cents_90d": ("high spending", "low spending"),
+    "amount_cents_365d": ("high spending", "low spending"),
+    "cents_per_order_90d": ("large orders", "small orders"),
+    "weekend_share_90d": ("at weekends", "on weekdays"),
+    "order_share_90d": ("quick to buy", "much browsing"),
+    "usage_ratio": ("rising use", "falling use"),
+    "usage_trend": ("rising use", "falling use"),
+    "silence_ratio": ("silent beyond habit", "within habit"),
+}
+
+
+def profile(points: np.ndarray, features: list[str], segments: pl.Series) -> pl.DataFrame:
+    """What sets segments apart: segment, trait, difference.
+
+    Takes   ``points`` on the scale on which customers were compared, a column for each of the
+            ``features``; of the same rows ``segments``, null = in none
+    Returns difference: the segment's median minus that of all compared customers, in interquartile
+            ranges of all. No rows where nobody is in a segment
+    """
+    return (
+        pl.DataFrame(points, schema=features)
+        .with_columns(segments.cast(pl.String).alias("segment"))
+        .drop_nulls("segment")
+        .group_by("segment", maintain_order=True)
+        .agg(pl.col(features).median())
+        .unpivot(index="segment", variable_name="trait", value_name="difference")
+        .sort(*_natural(), "trait")
+    )
+
+
+def proposed(profile: pl.DataFrame, taken: list[str]) -> dict[str, str]:
+    """A plain name for every segment: the words for its two strongest traits.
+
+    Takes   profile; ``taken``: names that are in use, which none gets again: it is told apart by
+            its third trait, or else by its id
+    """
+    names = {}
+    strength = pl.col("difference").abs()
+    ordered = profile.sort(*_natural(), strength, "trait", descending=[False, False, True, False])
+    for (segment,), traits in ordered.group_by("segment", maintain_order=True):
+        words = list(dict.fromkeys(map(_words, traits["trait"], traits["difference"])))
+        sayings = [", ".join(words[:many]).capitalize() for many in (2, 3)]
+        used = {*taken, *names.values()}
+        free = [saying for saying in sayings if saying not in used]
+        names[segment] = free[0] if free else f"{sayings[0]} ({segment})"
+    return names
+
+
+def _words(trait: str, difference: float) -> str:
+    plain = trait.replace("_", " ")
+    high, low = TRAITS.get(trait, (f"high {plain}", f"low {plain}"))
+    return high if difference > 0 else low
+
+
+def headline(profile: pl.DataFrame, names: dict[str, str]) -> str:
+    """The segment and trait that lie farthest from the middle of all, in a sentence."""
+    if profile.is_empty():
+        return "No segment to describe"
+    segment, trait, difference = profile.sort(
+        pl.col("difference").abs(), "segment", "trait", descending=True
+    ).row(0)
+    return f"{names[segment]} ({segment}) stands out most: {_words(trait, difference)}"
+
+
+def segments(
+    members: pl.DataFrame,
+    customers: pl.DataFrame,
+    features: list[str],
+    names: dict[str, str],
+    rules: list[str],
+) -> pl.DataFrame:
+    """Size and typical behaviour of every segment.
+
+    Takes   members: customer_id, segment; customers_at; the ``names`` of segments; which of them
+            are ``rules`` of the book
+    Returns the table "segments": segment, name, kind (cluster or rule), n, share_of_customers (of
+            the current ones), share_of_amount (of their last 365 days; null where nobody paid),
+            and the median of every feature
+    """
+    current = customers.filter(pl.col("in_risk_set"))
+    total = current["amount_cents_365d"].sum()
+    spent = pl.col("amount_cents_365d").sum() / total if total else pl.lit(None, pl.Float64)
+    kind = pl.when(pl.col("segment").is_in(rules)).then(pl.lit("rule")).otherwise(pl.lit("cluster"))
+    return (
+        members.join(current, on="customer_id", how="inner")
+        .group_by("segment")
+        .agg(
+            n=pl.len().cast(pl.Int64),
+            share_of_customers=pl.len() / current.height,
+            share_of_amount=spent,
+            **{name: pl.col(name).cast(pl.Float64).median() for name in features},
+        )
+        .sort(*_natural())
+        .select(
+            "segment",
+            pl.col("segment").replace_strict(names, return_dtype=pl.String).alias("name"),
+            kind.alias("kind"),
+            pl.exclude("segment"),
+        )
+    )
+
+
+def favourites(
+    done: pl.LazyFrame, label: str, members: pl.DataFrame, confidence: float = 0.95
+) -> pl.DataFrame:
+    """What the most customers of each segment chose: of their categories, or of their channels.
+
+    Takes   baskets or habits: customer_id and the column ``label``; members
+    Returns segment, what (= ``label``), favourite, n (customers of whom any is known), share (of
+            them who ever chose it), ci_lower, ci_upper, share_of_all (of all in any segment).
+            No rows where nothing is known
+    """
+    chosen = done.select("customer_id", label).drop_nulls().unique().collect()
+    chosen = members.join(chosen, on="customer_id")
+    people = pl.col("customer_id").n_unique()
+    sizes = chosen.group_by("segment").agg(n=people).sort("segment")
+    everyone = chosen.group_by(label).agg(all=people).sort(label)
+    return (
+        chosen.group_by("segment", label)
+        .agg(count=people)
+        .sort("segment", "count", label, descending=[False, True, False])
+        .group_by("segment", maintain_order=True)
+        .first()
+        .join(sizes, on="segment")
+        .join(everyone, on=label)
+        .with_columns(share=pl.col("count") / pl.col("n"))
+        .with_columns(*wilson("count", "n", confidence))
+        .sort(*_natural())
+        .select(
+            "segment",
+            pl.lit(label).alias("what"),
+            pl.col(label).alias("favourite"),
+            "n",
+            "share",
+            "ci_lower",
+            "ci_upper",
+            share_of_all=pl.col("all") / chosen["customer_id"].n_unique(),
+        )
+    )
+
+
+def certainty(clusters: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
+    """Quartiles of membership by segment: segment, n, lower, median, upper."""
+    membership = pl.col("membership")
+    return (
+        members.join(clusters, on="customer_id")
+        .group_by("segment")
+        .agg(
+            n=pl.len().cast(pl.Int64),
+            lower=membership.quantile(0.25, "linear"),
+            median=membership.median(),
+            upper=membership.quantile(0.75, "linear"),
+        )
+        .sort(*_natural())
+    )
+
+
+def picture(points: np.ndarray, segments: pl.Series, names: dict[str, str]) -> pl.DataFrame:
+    """Customers in two dimensions, for a chart: x, y (principal components), segment, name, n.
+
+    Takes   ``points`` on the scale on which customers were compared; of the same rows
+            ``segments``, null = in none
+    Returns at most `POINTS` customers, a seeded sample of more; n counts all of the segment
+    """
+    if not len(points):
+        return pl.DataFrame(schema={"x": pl.Float64, "y": pl.Float64, "segment": pl.String})
+    centred = points - points.mean(axis=0)
+    _, axes = np.linalg.eigh(centred.T @ centred)
+    axes = axes[:, ::-1][:, :2].T
+    largest = np.abs(axes).argmax(axis=1)
+    flat = centred @ (axes * np.sign(axes[range(len(axes)), largest])[:, None]).T
+    table = pl.DataFrame(
+        {"x": flat[:, 0], "y": flat[:, -1], "segment": segments.cast(pl.String)}
+    ).with_columns(
+        pl.col("segment").replace_strict(names, default=None, return_dtype=pl.String).alias("name"),
+        n=pl.len().over("segment"),
+    )
+    few = np.sort(np.random.default_rng(0).permutation(len(points))[:POINTS])
+    return table[few]
+
+
+def _natural() -> tuple[pl.Expr, pl.Expr]:
+    """Sorts s2 before s10."""
+    return pl.col("segment").str.len_chars(), pl.col("segment")
