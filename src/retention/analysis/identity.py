@@ -39,13 +39,13 @@ def match(
             and cluster, segment: one row per trusted cluster
 
     The heirs are the pairs of largest total Jaccard index (Hungarian method) among those above
-    1/3: more than half of the two groups' mean size is shared. A pair above 1/2, of which no
-    group has two, is never given up for two weaker ones. Heirs keep the id. A cluster without a
-    forebear that is made mostly of one segment, and holds a tenth of it, is a part of a split;
-    a segment without an heir of which most is in one cluster, and makes a tenth of it, is a part
-    of a merger; the parts together must be most of the whole. All other clusters are new, all
-    other segments gone. An heir in a split and a merger at once is called split. New ids count
-    on from the highest of the ledger, the largest cluster first.
+    1/3: more than half of the two groups' mean size is shared. A pair above 1/2 is always one
+    of them: two others of its groups cannot both be above 1/3. Heirs keep the id. A cluster
+    without a forebear that is made mostly of one segment, and holds a tenth of it, is a part of a
+    split; a segment without an heir of which most is in one cluster, and makes a tenth of it, is
+    a part of a merger; the parts, with the heir, must be most of the whole. All other clusters
+    are new, all other segments gone. A pair in a split and a merger at once is called split. New
+    ids count on from the highest of the ledger, the largest cluster first.
 
     Raises:
         Failed: a customer is in two previous segments, or one of these is not in the ledger.
@@ -108,6 +108,8 @@ def headline(changes: pl.DataFrame, since: str) -> str:
     ]
     if not before and not now:
         return f"There are no segments, as on {since}"
+    if not told and now == 1:
+        return f"The one segment is the same as on {since}"
     if not told:
         return f"All {now} segments are the same as on {since}"
     return f"{same} of {now} segments are the same as on {since}: {'; '.join(told)}"
@@ -173,8 +175,7 @@ def _with_heirs(pairs: pl.DataFrame) -> pl.DataFrame:
     either = n_then + n_now - shared
     size = (rows.max(initial=-1) + 1, columns.max(initial=-1) + 1)
     weights = np.zeros(size)
-    sure = min(size) * (2 * shared > either)
-    weights[rows, columns] = np.where(3 * shared > either, shared / either + sure, 0)
+    weights[rows, columns] = np.where(3 * shared > either, shared / either, 0)
     chosen = np.zeros(size, dtype=bool)
     chosen[linear_sum_assignment(weights, maximize=True)] = True
     return pairs.with_columns(is_heir=pl.Series((chosen & (weights > 0))[rows, columns]))
@@ -183,23 +184,24 @@ def _with_heirs(pairs: pl.DataFrame) -> pl.DataFrame:
 def _named(pairs: pl.DataFrame) -> pl.DataFrame:
     """The pairs of which something is to be told, with the kind."""
     n, n_then, n_now, heir = (pl.col(name) for name in ("n", "n_then", "n_now", "is_heir"))
-    segment, cluster = "previous_segment", "cluster"
-    child = (2 * n > n_now) & (PART * n >= n_then) & ~heir.any().over(cluster)
-    parent = (2 * n > n_then) & (PART * n >= n_now) & ~heir.any().over(segment)
+    forebear, carried_on = heir.any().over("cluster"), heir.any().over("previous_segment")
+    child = (2 * n > n_now) & (PART * n >= n_then) & ~forebear
+    parent = (2 * n > n_then) & (PART * n >= n_now) & ~carried_on
 
-    def parts(part: pl.Expr, whole: str, size: pl.Expr) -> pl.Expr:
-        several = part.sum().over(whole) > 1
-        return part & several & (2 * n.filter(part).sum().over(whole) > size)
+    def together(part: str, whole: str, size: pl.Expr) -> pl.Expr:
+        several = pl.col(part).sum().over(whole) > 1
+        return pl.col(part) & several & (2 * n.filter(part).sum().over(whole) > size)
 
     kind = (
-        pl.when(parts(heir | child, segment, n_then))
+        pl.when(together("is_child", "previous_segment", n_then))
         .then(pl.lit("split"))
-        .when(parts(heir | parent, cluster, n_now))
+        .when(together("is_parent", "cluster", n_now))
         .then(pl.lit("merged"))
         .when(heir)
         .then(pl.lit("same"))
     )
-    return pairs.with_columns(kind=kind).drop_nulls("kind")
+    parts = pairs.with_columns(is_child=heir | child, is_parent=heir | parent)
+    return parts.with_columns(kind=kind).drop_nulls("kind")
 
 
 def _ids(groups: pl.DataFrame, pairs: pl.DataFrame, ledger: pl.DataFrame) -> pl.DataFrame:
