@@ -26,7 +26,7 @@ def migrations(
     Takes   members, previous_members: customer_id, segment (of clusters; now and then)
             compared, previous_compared: customer_id (everybody compared, now and then)
             under_old_model: customer_id, segment (null: none): where the groups of then would
-            place what is known now, at least of everybody compared at both dates
+            place what is known now, at least of everybody whose segment is another now
     Returns the table "migrations": previous_segment (null: not compared then), segment (null: not
             compared now), n (customers), moved_by (one of MOVED_BY); NONE where in no segment
 
@@ -34,8 +34,8 @@ def migrations(
     would place them elsewhere too, else by "definition". No rows at the first refresh.
 
     Raises:
-        Failed: a customer stands twice in a table, is a member but not compared, or was compared
-            at both dates and is not placed under the old model.
+        Failed: a customer stands twice in a table, is a member but not compared, or changed
+            segment and is not placed under the old model.
 
     Checked on planted moves and moved definitions in tests/test_planted_identity.py.
     """
