@@ -69,7 +69,7 @@ def test_what_contradicts_itself_fails():
     with pytest.raises(Failed, match="1 members were not compared"):
         migrations.migrations(members, compared.tail(-1), before, compared_before, placed)
     twice = pl.concat([compared, compared.head(1)])
-    with pytest.raises(Failed, match="compared twice"):
+    with pytest.raises(Failed, match="compared: 2 rows of customers who stand there twice"):
         migrations.migrations(members, twice, before, compared_before, placed)
 
 

@@ -44,16 +44,21 @@ def migrations(
             schema=dict.fromkeys(("previous_segment", "segment"), pl.String)
             | {"n": pl.Int64, "moved_by": pl.String}
         )
+    _refuse_twice(
+        members=members,
+        compared=compared,
+        previous_members=previous_members,
+        previous_compared=previous_compared,
+        under_old_model=under_old_model,
+    )
     then = _placed(previous_compared, previous_members, "previous_segment")
     now = _placed(compared, members, "segment")
     placed = under_old_model.select("customer_id", placed=pl.col("segment").fill_null(NONE))
-    both = then.join(now, on="customer_id", how="full", coalesce=True, validate="1:1")
-    whole = both.join(placed, on="customer_id", how="left", validate="1:1")
+    both = then.join(now, on="customer_id", how="full", coalesce=True)
+    whole = both.join(placed, on="customer_id", how="left")
     moved = whole.with_columns(_moved_by())
     if unknown := moved["moved_by"].null_count():
-        raise Failed(
-            f"under the old model: {unknown} customers compared at both dates lack a place"
-        )
+        raise Failed(f"under the old model {unknown} customers who changed segment lack a place")
     columns = ["previous_segment", "segment", "moved_by"]
     counted = moved.group_by(columns, maintain_order=True).agg(n=pl.len().cast(pl.Int64))
     return counted.sort(columns, nulls_last=True).select(*columns[:2], "n", columns[2])
@@ -102,14 +107,19 @@ def headline(moved: pl.DataFrame) -> str:
     )
 
 
+def _refuse_twice(**tables: pl.DataFrame) -> None:
+    for name, table in tables.items():
+        if twice := table["customer_id"].is_duplicated().sum():
+            raise Failed(f"{name}: {twice} rows of customers who stand there twice; keep one each")
+
+
 def _placed(compared: pl.DataFrame, members: pl.DataFrame, name: str) -> pl.DataFrame:
     """Everybody compared: customer_id, and the segment (or NONE) as ``name``."""
-    lost = members.join(compared, on="customer_id", how="anti").height
-    if lost or compared["customer_id"].is_duplicated().any():
-        raise Failed(f"{name}: {lost} members were not compared, or a customer was compared twice")
+    if lost := members.join(compared, on="customer_id", how="anti").height:
+        raise Failed(f"{name}: {lost} members were not compared; hand over everybody who was")
     segment = members.select("customer_id", pl.col("segment").alias(name))
     joined = compared.select("customer_id").join(
-        segment, on="customer_id", how="left", validate="1:1", maintain_order="left"
+        segment, on="customer_id", how="left", maintain_order="left"
     )
     return joined.with_columns(pl.col(name).fill_null(NONE))
 
