@@ -204,19 +204,21 @@ def headline(counts, known=("s1", "s2", "s3"), since="2025-03-31"):
 
 
 def test_a_headline_says_what_happened_to_whom():
-    assert headline({(None, 0): 5, (None, 1): 5}, (), "").startswith("This is the first refresh")
+    first = headline({(None, 0): 5, (None, 1): 5}, (), "")
+    assert first == "This is the first refresh: s1 and s2 are new"
+    assert headline({(None, -1): 5}, (), "") == "There are no segments"
     assert headline({(None, -1): 5}, ()) == "There are no segments, as on 2025-03-31"
     same = {("s1", 0): 50, ("s2", 1): 50}
     assert headline(same) == "All 2 segments are the same as on 2025-03-31"
     assert headline({("s1", 0): 50}) == "The one segment is the same as on 2025-03-31"
-    more = {("s3", 2): 55, ("s3", 3): 45, ("s4", -1): 9, (None, 4): 9}
+    more = {("s3", 2): 55, ("s3", 3): 45, ("s4", -1): 9, (None, 4): 9, (None, 5): 8}
     assert headline(same | more, ("s1", "s2", "s3", "s4")) == (
-        "2 of 5 segments are the same as on 2025-03-31: s3 split into s3 and s5; s6 is new; "
-        "s4 is gone"
+        "2 of 6 segments are the same as on 2025-03-31: s3 split into s3 and s5; "
+        "s6 and s7 are new; s4 is gone"
     )
     merged = {("s1", 0): 30, ("s2", 0): 30, ("s3", 0): 30}
     assert headline(merged) == (
-        "0 of 1 segments are the same as on 2025-03-31: s1, s2 and s3 merged into s4"
+        "None of 1 segments are the same as on 2025-03-31: s1, s2 and s3 merged into s4"
     )
 
 

@@ -91,28 +91,25 @@ def headline(changes: pl.DataFrame, since: str) -> str:
 
     Takes   changes: the table "segment_changes"; ``since`` is "" at the first refresh
     """
+    before, now = (_names(changes, name) for name in ("previous_segment", "segment"))
     if not since:
-        now = changes["segment"].n_unique()
-        return (
-            f"This is the first refresh: all {now} segments are new" if now else "No segments yet"
-        )
-    before, now = (_count(changes, name) for name in ("previous_segment", "segment"))
-    same = changes.filter(kind="same").height
+        return f"This is the first refresh: {_are(now, 'new')}" if now else "There are no segments"
+    if not before and not now:
+        return f"There are no segments, as on {since}"
     parted = _parts(changes, "split", "previous_segment", "segment")
     joined = _parts(changes, "merged", "segment", "previous_segment")
     told = [
-        *(f"{whole} split into {parts}" for whole, parts in parted),
-        *(f"{parts} merged into {whole}" for whole, parts in joined),
-        *(f"{name} is new" for name in changes.filter(kind="new")["segment"]),
-        *(f"{name} is gone" for name in changes.filter(kind="gone")["previous_segment"]),
+        *(f"{whole} split into {_listed(parts)}" for whole, parts in parted),
+        *(f"{_listed(parts)} merged into {whole}" for whole, parts in joined),
+        _are(_names(changes.filter(kind="new"), "segment"), "new"),
+        _are(_names(changes.filter(kind="gone"), "previous_segment"), "gone"),
     ]
-    if not before and not now:
-        return f"There are no segments, as on {since}"
-    if not told and now == 1:
-        return f"The one segment is the same as on {since}"
-    if not told:
-        return f"All {now} segments are the same as on {since}"
-    return f"{same} of {now} segments are the same as on {since}: {'; '.join(told)}"
+    what = "; ".join(filter(None, told))
+    if not what:
+        all_of = f"All {len(now)} segments are" if len(now) > 1 else "The one segment is"
+        return f"{all_of} the same as on {since}"
+    same = changes.filter(kind="same").height
+    return f"{same or 'None'} of {len(now)} segments are the same as on {since}: {what}"
 
 
 def _check(previous_members: pl.DataFrame, ledger: pl.DataFrame) -> None:
@@ -214,12 +211,19 @@ def _ids(groups: pl.DataFrame, pairs: pl.DataFrame, ledger: pl.DataFrame) -> pl.
     return joined.with_columns(segment=pl.coalesce("heir_of", fresh))
 
 
-def _count(changes: pl.DataFrame, column: str) -> int:
-    return changes[column].drop_nulls().n_unique()
+def _names(changes: pl.DataFrame, column: str) -> list[str]:
+    return changes[column].drop_nulls().unique(maintain_order=True).to_list()
 
 
-def _parts(changes: pl.DataFrame, kind: str, whole: str, part: str) -> list[tuple[str, str]]:
-    """Every ``whole`` that something of this kind happened to, with its parts in words."""
+def _parts(changes: pl.DataFrame, kind: str, whole: str, part: str) -> list[tuple[str, list[str]]]:
+    """Every ``whole`` that something of this kind happened to, with its parts."""
     concerned = changes.filter((pl.col("kind") == kind).any().over(whole)).drop_nulls(whole)
-    groups = concerned.group_by(whole, maintain_order=True).agg(pl.col(part))
-    return [(name, f"{', '.join(of[:-1])} and {of[-1]}") for name, of in groups.iter_rows()]
+    return concerned.group_by(whole, maintain_order=True).agg(pl.col(part)).rows()
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def _are(names: list[str], what: str) -> str:
+    return f"{_listed(names)} {'is' if len(names) == 1 else 'are'} {what}" if names else ""
