@@ -16,6 +16,7 @@ from bs4 import BeautifulSoup
 from matplotlib.figure import Figure
 
 from retention.pages import charts, layout, show
+from retention.pages.charts import drawing
 
 EVIL = "<script>alert(1)</script>"
 
@@ -150,6 +151,21 @@ TENTHS = pl.DataFrame(
 )
 SIGNALS = pl.DataFrame({"signal": ["usage_ratio", EVIL], "spread": [0.9, 0.2]})
 
+MOVES = pl.DataFrame(
+    [
+        ("s1", "s1", 900, "stayed"),
+        ("s1", "s12", 120, "definition"),
+        ("s1", "none", None, "customer"),
+        ("none", "s12", 40, "customer"),
+        ("none", "none", 80, "stayed"),
+        (EVIL, EVIL, 77, "stayed"),
+        (None, "s12", 30, "entered"),
+        ("s1", None, 60, "left"),
+    ],
+    schema=["previous_segment", "segment", "n", "moved_by"],
+    orient="row",
+)
+
 
 def figures():
     return {
@@ -170,6 +186,7 @@ def figures():
         "backtest": charts.backtest(BACKTEST),
         "calibration": charts.calibration(TENTHS),
         "signals": charts.signals(SIGNALS),
+        "migrations": charts.migrations(MOVES),
     }
 
 
@@ -449,3 +466,25 @@ def test_colours_stand_out_from_light_and_dark_pages():
     assert len(papers) == 2
     for paper, colour in itertools.product(papers, (*charts.drawing.PALETTE, charts.drawing.GREY)):
         assert contrast(paper, colour) >= 3, (paper, colour)
+
+
+def test_moves_say_how_many_each_place_holds_in_order_of_their_numbers():
+    said = words(charts.migrations(MOVES))
+
+    places = [text for text in said if text[-1].isdigit() or text.endswith("+")]
+    escaped = "&lt;script&gt;ale… 77"
+    left, right = ["s1 1,080+", escaped, "none 120", "entered 30"], ["s1 900", "s12 190"]
+    assert places == [*left, *right, escaped, "none 80+", "left 60"]
+    assert any("too few to be shown" in text for text in said)
+    whole = words(charts.migrations(MOVES.drop_nulls("n")))
+    assert not any("+" in text or "too few" in text for text in whole)
+
+
+def test_a_segment_looks_the_same_whatever_others_there_are():
+    looks = [drawing.of_segment(f"s{number}") for number in range(1, 13)]
+
+    assert len({tuple(look.items()) for look in looks}) == 12
+    assert looks[2]["color"] == looks[8]["color"] == drawing.PALETTE[2]
+    assert looks[2]["linestyle"] != looks[8]["linestyle"]
+    for other in ("none", "vip", "s0", "s1x", "", None):
+        assert drawing.of_segment(other)["color"] == drawing.GREY

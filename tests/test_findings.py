@@ -5,6 +5,7 @@ import json
 import polars as pl
 import pytest
 from bs4 import BeautifulSoup
+from drawing import drawn
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -109,6 +110,32 @@ def test_a_segment_has_findings_of_its_own_and_none_before(workbook):
     runs = findings.recorded(space)["notebook"].to_list()
     assert runs == ["20_survival-s1", "20_survival-s2"]
     assert findings.recorded(space)["previous"].to_list() == [None, None]
+
+
+CHANGES = drawn("""
+    | previous_segment | segment | kind   | n   | jaccard |
+    | s1               | s1      | same   | 900 | 0.9     |
+    | s2               | s2      | split  | 300 | 0.5     |
+    | s2               | s5      | split  | 200 | 0.4     |
+    | s3               | s3      | merged | 300 | 0.5     |
+    | s4               | s3      | merged | 300 | 0.5     |
+    |                  | s6      | new    |     |         |
+""")
+
+
+@pytest.mark.parametrize(
+    ("segment", "quoted"),
+    [("s1", True), ("s2", False), ("s3", False), ("s5", False), ("s6", False), ("vip", True)],
+)
+def test_a_segment_is_compared_where_it_is_the_same_as_before(workbook, segment, quoted):
+    for day in ("2025-03-31", "2025-06-30"):
+        space = refreshed(workbook, day, segment=segment)
+        (space.folder / "tables").mkdir(exist_ok=True)
+        workspace.save(CHANGES, space.folder / "tables" / "segment_changes.parquet")
+        said = findings.say(space, "n", "{value} customers.", value=int(day[6]) * 100)
+
+    now = "600 (300 at 2025-03-31) customers." if quoted else "600 customers."
+    assert said.data == f'<p class="finding">{now}</p>'
 
 
 def test_pages_of_segments_are_one_short_list_at_the_end():

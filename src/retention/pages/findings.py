@@ -190,9 +190,9 @@ def _record(space: workspace.Workspace, row: dict) -> None:
 def _previous(space: workspace.Workspace, name: str) -> dict | None:
     """The finding of this name in the previous refresh, with whether it can be compared.
 
-    None for a segment: until segments keep their identity, its number may have meant another group.
+    None for a segment that was not the same then: of another group it would say nothing.
     """
-    folder = None if space.segment else workspace.previous(space)
+    folder = workspace.previous(space) if _lasts(space) else None
     file = folder and folder / "findings" / f"{space.run}.json"
     if not file or not file.is_file():
         return None
@@ -202,6 +202,17 @@ def _previous(space: workspace.Workspace, name: str) -> dict | None:
     now, then = (_method(place, space.run) for place in (space.folder, folder))
     comparable = now is not None and now == then
     return rows[0] | {"snapshot_date": folder.name[:10], "comparable": comparable}
+
+
+def _lasts(space: workspace.Workspace) -> bool:
+    """Whether what the page is about was there before: a segment by "segment_changes", in which
+    all of clusters stand; one by a rule of the book is what its rule says."""
+    if not space.segment:
+        return True
+    if workspace.path(space, "segment_changes") is None:
+        return False
+    own = workspace.read_table(space, "segment_changes").filter(segment=space.segment)
+    return own.is_empty() or own["kind"].to_list() == ["same"]
 
 
 def _method(folder: Path, run: str) -> list | None:

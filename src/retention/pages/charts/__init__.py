@@ -9,6 +9,7 @@ from retention.pages.charts.cohorts import retention_curves, retention_triangle
 from retention.pages.charts.data import events_per_day
 from retention.pages.charts.decline import left_by_usage, usage_changes
 from retention.pages.charts.hazards import hazard_ratios
+from retention.pages.charts.migrations import migrations
 from retention.pages.charts.risk import backtest, calibration, signals
 from retention.pages.charts.segments import cluster_map, profile_heatmap, traits
 from retention.pages.charts.survival import incidence, returns, survival_curves
@@ -24,6 +25,7 @@ __all__ = [
     "hazard_ratios",
     "incidence",
     "left_by_usage",
+    "migrations",
     "profile_heatmap",
     "retention_curves",
     "retention_triangle",

@@ -1,5 +1,7 @@
 """What charts are drawn with: colours, axes of rows, lines with intervals, heat maps."""
 
+import re
+
 import numpy as np
 import polars as pl
 import seaborn as sns
@@ -21,6 +23,16 @@ DASHES = ("-", "--")
 def look(number: int) -> dict[str, str]:
     """Six colours, then the same dashed."""
     return {"color": PALETTE[number % 6], "linestyle": DASHES[number // 6 % 2]}
+
+
+def of_segment(segment: str | None) -> dict[str, str]:
+    """Colour, dashes and marker of a segment, by the number in its id alone: s3 looks the same at
+    every refresh. Grey points for what is no segment of clusters."""
+    numbered = re.fullmatch(r"s([1-9]\d*)", segment or "")
+    if not numbered:
+        return {"color": GREY, "linestyle": "-", "marker": "."}
+    number = int(numbered[1]) - 1
+    return look(number) | {"marker": MARKERS[(number + number // 6) % 6]}
 
 
 def refuse_empty(table: pl.DataFrame) -> None:

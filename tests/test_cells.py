@@ -1,0 +1,102 @@
+"""What is hidden in a table of moves cannot be worked out from what is shown and its totals."""
+
+import numpy as np
+import polars as pl
+from drawing import drawn
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import linprog
+
+from retention.pages import cells
+
+TOTALS = ["then", "now", "by"]
+
+
+def hidden(table: pl.DataFrame, min_cell: int) -> pl.DataFrame:
+    return cells.hide_crossed(table, "n", ["n"], min_cell, TOTALS)
+
+
+def test_a_small_cell_takes_along_what_would_tell_it_and_no_more():
+    table = drawn("""
+        | then | now | by     | n   |
+        | s1   | s1  | stayed | 900 |
+        | s1   | s2  | moved  | 4   |
+        | s1   | s3  | moved  | 30  |
+        | s2   | s1  | moved  | 20  |
+        | s2   | s2  | stayed | 800 |
+        | s2   | s3  | moved  | 25  |
+        | s3   | s1  | moved  | 40  |
+        | s3   | s2  | moved  | 50  |
+        | s3   | s3  | stayed | 700 |
+    """)
+
+    shown = hidden(table, 10)["n"].to_list()
+
+    assert shown == [900, None, None, None, 800, None, None, None, 700]
+
+
+def test_nothing_is_hidden_where_all_are_large_or_nobody():
+    table = drawn("""
+        | then | now | by     | n  |
+        | s1   | s1  | stayed | 10 |
+        | s1   |     | left   | 0  |
+        |      | s1  | came   | 99 |
+    """)
+
+    assert hidden(table, 10).equals(table)
+    assert hidden(table.clear(), 10).equals(table.clear())
+
+
+def test_where_totals_leave_no_doubt_all_is_hidden():
+    table = drawn("""
+        | then | now | by     | n  |
+        | s1   | s1  | stayed | 9  |
+        | s2   | s2  | stayed | 90 |
+    """)
+
+    assert hidden(table, 10)["n"].to_list() == [None, None]
+
+
+TABLES = st.dictionaries(
+    st.tuples(*(st.sampled_from(names) for names in (["a", "b", "c", None],) * 2)),
+    st.tuples(st.integers(0, 40), st.integers(0, 40)),
+    min_size=1,
+)
+
+
+@settings(max_examples=60)
+@given(TABLES, st.integers(2, 12))
+def test_no_hidden_cell_follows_from_what_is_shown(moves, min_cell):
+    rows = [
+        (*pair, by, n) for pair, both in moves.items() for by, n in zip("cd", both, strict=True)
+    ]
+    schema = {"then": pl.String, "now": pl.String, "by": pl.String, "n": pl.Int64}
+    table = pl.DataFrame(rows, schema=schema, orient="row")
+
+    shown = hidden(table, min_cell)
+
+    assert shown.drop("n").equals(table.drop("n"))
+    seen, true = shown["n"], table["n"].to_numpy()
+    assert all(n == 0 or n >= min_cell for n in seen.drop_nulls())
+    assert bool(seen.null_count()) == any(0 < n < min_cell for n in true)
+    if (seen.drop_nulls() > 0).any():
+        low, high = _bounds(table, seen.is_null().to_numpy(), true)
+        assert (high - low > 1e-6).all()
+
+
+def _bounds(table, gone, true):
+    """The least and most that each hidden cell can be, for all that a reader knows."""
+    places = np.flatnonzero(gone)
+    lines = [
+        table.select(pl.col(name).eq_missing(value)).to_series().to_numpy()[places]
+        for name in TOTALS
+        for value in table[name].unique(maintain_order=True)
+    ]
+    sums = [line @ true[places] for line in lines]
+    found = []
+    for place in range(len(places)):
+        for sign in (1, -1):
+            cost = np.zeros(len(places))
+            cost[place] = sign
+            found.append(linprog(cost, A_eq=np.array(lines), b_eq=sums).fun * sign)
+    return np.array(found[::2]), np.array(found[1::2])
