@@ -9,8 +9,10 @@ from retention.errors import Refused
 from retention.estimators import density, scaling
 from retention.estimators.scaling import LOG
 from retention.estimators.stability import shrunk
+from retention.intervals import wilson
 
 MODEL = ("customer_id", "segment", "min_samples", "core_distance", "born_at")
+LENT = {"cluster": pl.Int64, "nearest_probability": pl.Float64}
 NEIGHBOURS = 25  # members of segments that say which one is nearest
 # What one event more would make of a feature that is no count itself.
 ONE_MORE = {
@@ -102,36 +104,46 @@ def fit(
     return Clustering(points, rows, fitted, size, labels, membership, scores)
 
 
-def table(behaviour: pl.DataFrame, clustering: Clustering, ids: pl.DataFrame) -> pl.DataFrame:
-    """Where every compared customer stands.
-
-    Takes   ids: cluster, segment: which segment each trusted cluster is
-    Returns the table "clusters": customer_id, cluster, membership, outlier_score; of who is in no
-            segment nearest_segment and nearest_probability: the commonest segment among the
-            nearest `NEIGHBOURS` customers in one, and its share of them; null without segments
-    """
-    found = behaviour.select(
+def labelled(behaviour: pl.DataFrame, clustering: Clustering) -> pl.DataFrame:
+    """Every compared customer: customer_id, cluster, membership, outlier_score."""
+    return behaviour.select(
         "customer_id",
         cluster=pl.Series(clustering.labels, dtype=pl.Int64),
         membership=pl.Series(clustering.membership, dtype=pl.Float64),
         outlier_score=pl.Series(clustering.outlier_scores, dtype=pl.Float64),
     )
+
+
+def noise(clustering: Clustering, confidence: float = 0.95) -> dict:
+    """The share of the compared customers that is noise, as value and ci; unknown of nobody."""
+    counts = pl.DataFrame({"noise": (clustering.labels < 0).sum(), "n": len(clustering.labels)})
+    row = counts.select(pl.col("noise") / pl.col("n"), *wilson("noise", "n", confidence)).row(0)
+    return {"value": row[0], "ci": row[1:]} if row[1] is not None else {"value": None, "ci": None}
+
+
+def with_nearest(labelled: pl.DataFrame, clustering: Clustering, ids: pl.DataFrame) -> pl.DataFrame:
+    """The table "clusters": ``labelled``, and where those belong that are in no segment.
+
+    Takes   labelled; ids: cluster, segment: which segment each trusted cluster is
+    Returns also nearest_segment, the commonest segment among the nearest `NEIGHBOURS` customers in
+            one, and nearest_probability, its share of them; null of who is in a segment, and
+            where there is none
+    """
     known = ids["cluster"].sort().to_list()
     within = np.isin(clustering.labels, known)
-    outside = found.filter(~pl.Series(within)).select("customer_id")
-    near = outside.clear().with_columns(
-        cluster=pl.lit(None, pl.Int64), share=pl.lit(None, pl.Float64)
-    )
-    if known and outside.height:
+    near = labelled.filter(~pl.Series(within)).select("customer_id")
+    cluster, share = pl.Series([], dtype=pl.Int64), []
+    if known and near.height:
         number = np.searchsorted(known, clustering.labels[within])
         lent, share = density.nearest(
             clustering.points[within], number, clustering.points[~within], NEIGHBOURS
         )
-        near = outside.with_columns(cluster=pl.Series(known).gather(lent), share=pl.Series(share))
-    near = near.join(ids, on="cluster", how="left").select(
-        "customer_id", nearest_segment="segment", nearest_probability="share"
-    )
-    return found.join(near, on="customer_id", how="left", maintain_order="left")
+        cluster = pl.Series(known).gather(lent)
+    lent = pl.DataFrame({"cluster": cluster, "nearest_probability": share}).cast(LENT)
+    near = pl.concat([near[: lent.height], lent], how="horizontal")
+    near = near.join(ids, on="cluster", how="left").rename({"segment": "nearest_segment"})
+    found = labelled.join(near.drop("cluster"), on="customer_id", how="left", maintain_order="left")
+    return found.select(*labelled.columns, "nearest_segment", "nearest_probability")
 
 
 def model(
@@ -165,11 +177,14 @@ def placed(model: pl.DataFrame, customers: pl.DataFrame, ids: pl.DataFrame) -> p
 
     Takes   the table "cluster_model" of the previous refresh; customers_at of this one; ``ids``:
             the customer_id of whom to place
-    Returns customer_id, segment (null = none), sorted; who lacks a feature is in none
+    Returns customer_id, segment (null = none), sorted; who lacks a feature is in none, and
+            everybody if there is no model
 
     Raises:
         Refused: customers_at has a feature of the model no more.
     """
+    if model.is_empty():
+        return ids.select("customer_id", segment=pl.lit(None, pl.String)).sort("customer_id")
     compared = model.select("customer_id", pl.exclude(MODEL))
     features = [name.removesuffix(LOG) for name in compared.columns[1:]]
     logged = [name.removesuffix(LOG) for name in compared.columns if name.endswith(LOG)]
@@ -198,11 +213,25 @@ def placed(model: pl.DataFrame, customers: pl.DataFrame, ids: pl.DataFrame) -> p
 
 
 def definition(
-    features: list[str], logged: list[str], min_cluster_size: int, min_samples: int
+    features: list[str], logged: list[str], min_cluster_size: int, clustering: Clustering
 ) -> str:
     """How the customers were compared, for the page."""
     names = [f"{name} (log)" if name in logged else name for name in features]
-    return (
-        f"HDBSCAN on {', '.join(names)}, each scaled by median and interquartile range; "
-        f"groups of at least {min_cluster_size} customers, min_samples {min_samples}."
+    fitted, n = len(clustering.rows), len(clustering.points)
+    sample = (
+        f" Found among {fitted:,} customers drawn at random; the other {n - fitted:,} were assigned"
+        " to where they would join them."
     )
+    return (
+        f"HDBSCAN on {', '.join(names)}, each scaled by median and interquartile range; groups of "
+        f"at least {min_cluster_size} customers, min_samples {clustering.fit.min_samples}."
+    ) + (sample if fitted < n else "")
+
+
+def headline(clustering: Clustering) -> str:
+    """How many clusters there are and how many customers are in none, in a sentence."""
+    k, noise = clustering.labels.max(initial=-1) + 1, (clustering.labels < 0).mean()
+    if not k:
+        return "No cluster stands out: everybody compared is noise"
+    clusters = "One cluster stands" if k == 1 else f"{k} clusters stand"
+    return f"{clusters} out, and {noise:.0%} of those compared are in none"

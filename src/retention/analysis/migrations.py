@@ -107,6 +107,19 @@ def headline(moved: pl.DataFrame) -> str:
     )
 
 
+def largest(migrations: pl.DataFrame) -> pl.DataFrame:
+    """The moves between places that are shown, the largest first: move ("s1 to s2"), n."""
+    then, now = (pl.col(name).fill_null("-") for name in ("previous_segment", "segment"))
+    moves = migrations.filter(pl.col("moved_by").is_in(["customer", "definition"]))
+    return (
+        moves.with_columns(move=pl.concat_str(then, pl.lit(" to "), now))
+        .group_by("move")
+        .agg(pl.col("n").sum())
+        .sort("n", "move", descending=[True, False])
+        .filter(pl.col("n") > 0)
+    )
+
+
 def _refuse_twice(**tables: pl.DataFrame) -> None:
     for name, table in tables.items():
         if twice := table["customer_id"].is_duplicated().sum():

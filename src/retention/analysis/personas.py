@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 
+from retention.book import Rule
 from retention.intervals import wilson
 
 POINTS = 4_000  # customers drawn on the map
@@ -82,6 +83,25 @@ def headline(profile: pl.DataFrame, names: dict[str, str]) -> str:
     return f"{names[segment]} ({segment}) stands out most: {_words(trait, difference)}"
 
 
+def to_name(ids: pl.DataFrame, proposed: dict[str, str]) -> pl.DataFrame:
+    """The segments of today with their ``proposed`` names: segment, name.
+
+    Takes   ids: cluster, segment
+    """
+    return ids.select(
+        "segment", name=pl.Series([proposed[one] for one in ids["segment"]], dtype=pl.String)
+    )
+
+
+def names(known: pl.DataFrame, rules: dict[str, Rule]) -> dict[str, str]:
+    """The name of every segment, of clusters and of ``rules``.
+
+    Takes   the table "known_segments"; the book's ``segments:``
+    """
+    own = {segment: rule.name for segment, rule in rules.items()}
+    return dict(known.select("segment", "name").iter_rows()) | own
+
+
 def segments(
     members: pl.DataFrame,
     customers: pl.DataFrame,
@@ -121,42 +141,67 @@ def segments(
 
 
 def favourites(
-    done: pl.LazyFrame, label: str, members: pl.DataFrame, confidence: float = 0.95
+    baskets: pl.LazyFrame, habits: pl.LazyFrame, members: pl.DataFrame, confidence: float = 0.95
 ) -> pl.DataFrame:
-    """What the most customers of each segment chose: of their categories, or of their channels.
+    """The category and the channel that the most customers of each segment chose.
 
-    Takes   baskets or habits: customer_id and the column ``label``; members
-    Returns segment, what (= ``label``), favourite, n (customers of whom any is known), share (of
-            them who ever chose it), ci_lower, ci_upper, share_of_all (of all in any segment).
-            No rows where nothing is known
+    Takes   the tables baskets and habits; members
+    Returns segment, what (category or channel), favourite, count (customers who ever chose it), n
+            (customers of whom any is known), share, ci_lower, ci_upper, share_of_all (of all who
+            are in a segment). No rows where nothing is known
     """
-    chosen = done.select("customer_id", label).drop_nulls().unique().collect()
-    chosen = members.join(chosen, on="customer_id")
-    people = pl.col("customer_id").n_unique()
+    both = [
+        _favourite(baskets, "category", members, confidence),
+        _favourite(habits, "channel", members, confidence),
+    ]
+    return pl.concat(both).sort(*_natural(), "what")
+
+
+def _favourite(
+    done: pl.LazyFrame, label: str, members: pl.DataFrame, confidence: float
+) -> pl.DataFrame:
+    known = done.select("customer_id", favourite=label).drop_nulls()
+    chosen = members.join(known.unique(maintain_order=True).collect(), on="customer_id")
+    people = pl.col("customer_id").n_unique().cast(pl.Int64)
     sizes = chosen.group_by("segment").agg(n=people).sort("segment")
-    everyone = chosen.group_by(label).agg(all=people).sort(label)
+    everyone = chosen.group_by("favourite").agg(all=people).sort("favourite")
     return (
-        chosen.group_by("segment", label)
+        chosen.group_by("segment", "favourite")
         .agg(count=people)
-        .sort("segment", "count", label, descending=[False, True, False])
-        .group_by("segment", maintain_order=True)
-        .first()
-        .join(sizes, on="segment")
-        .join(everyone, on=label)
+        .sort("segment", "count", "favourite", descending=[False, True, False])
+        .unique("segment", keep="first", maintain_order=True)
+        .join(sizes, on="segment", maintain_order="left")
+        .join(everyone, on="favourite", maintain_order="left")
         .with_columns(share=pl.col("count") / pl.col("n"))
         .with_columns(*wilson("count", "n", confidence))
-        .sort(*_natural())
         .select(
             "segment",
             pl.lit(label).alias("what"),
-            pl.col(label).alias("favourite"),
-            "n",
-            "share",
-            "ci_lower",
-            "ci_upper",
+            *("favourite", "count", "n", "share", "ci_lower", "ci_upper"),
             share_of_all=pl.col("all") / chosen["customer_id"].n_unique(),
         )
     )
+
+
+def sizes_headline(segments: pl.DataFrame) -> str:
+    """How many segments there are and which is the largest, in a sentence."""
+    if segments.is_empty():
+        return "No cluster is a segment, and the book has no rules"
+    largest = segments.sort("n", "segment", descending=[True, False]).row(0, named=True)
+    many = f"{segments.height} segments" if segments.height > 1 else "One segment"
+    return (
+        f"{many}; the largest: {largest['name']}, {largest['share_of_customers']:.0%} of customers"
+    )
+
+
+def definition(currency: str, rules: str) -> str:
+    """What the table of segments holds, for the page."""
+    said = (
+        "Shares are of the current customers and of what they paid in the last 365 days; further "
+        f"columns are medians in the feature's own unit, amounts in cents of {currency}. A cluster "
+        "that cannot be trusted, and noise, is no segment."
+    )
+    return said + (f" By rule, overlapping others: {rules}" if rules else "")
 
 
 def certainty(clusters: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:

@@ -32,7 +32,7 @@ def members(customers: pl.DataFrame, rules: dict[str, Rule]) -> pl.DataFrame:
 
 
 def large(members: pl.DataFrame, min_cell: int) -> pl.DataFrame:
-    """``members`` of the segments with at least ``min_cell`` customers: of fewer nothing is shown."""
+    """``members`` of the segments with at least ``min_cell`` customers; fewer are not shown."""
     return members.filter(pl.len().over("segment") >= min_cell)
 
 
@@ -62,7 +62,8 @@ def _words(rule: Rule) -> str:
             parts.append(f"{plain} is {' or '.join(map(str, condition))}")
         elif hasattr(condition, "model_fields_set"):
             given = condition.model_dump(exclude_none=True, exclude={"known"}).items()
-            said = [f"{key.replace('_', ' ')} {value:g}" for key, value in given]
+            shown = ((key, f"{v:g}" if isinstance(v, float) else v) for key, v in given)
+            said = [f"{key.replace('_', ' ')} {value}" for key, value in shown]
             parts.append(f"{plain} {' and '.join(said) or 'is known'}")
         else:
             parts.append(f"{plain} is {condition}")

@@ -69,3 +69,15 @@ def headline(table: pl.DataFrame) -> str:
     if best[0] == chosen:
         return f"At least {chosen} customers, as chosen, is also what is recommended"
     return f"Chosen: at least {chosen} customers; recommended: at least {best[0]}"
+
+
+def definition() -> str:
+    """The criteria and the rule of recommendation in words, for the page."""
+    return (
+        "Persistence: how long clusters last as density rises, on average. Validity: density within"
+        " against between clusters, to compare rows of this table alone. Found again: part of a "
+        "cluster that comes back in other samples, on average over its customers. Stable: "
+        f"{STABLE:.2f} or more. Recommended: the most stable clusters, among sizes with at least "
+        f"{NEARLY:.0%} of the most customers in stable clusters; of equal ones the nearest to the "
+        "chosen. Whole numbers and copies are not looked at here."
+    )

@@ -15,17 +15,19 @@ from retention.estimators.stability import AT_MOST, Sample, shrunk, stability
 
 SAMPLES, ORDER, IDS, SPREAD = "other samples", "other order", "other ids", "counts spread"
 DISTINCT, SIZES, VERDICT = "distinct rows", "other sizes", "verdict"
+ALL = "all clusters"
 BANDS = {0.85: "highly stable", 0.75: "stable", 0.6: "doubtful", 0.0: "unstable"}
 LEAST = 0.6  # of a cluster that has to be found again in every check but that of sizes
 COPIES = 0.5  # distinct rows for each customer, below which a cluster is mostly copies
+AGAIN = (SAMPLES, ORDER, IDS, SPREAD)
 NEARBY = (0.75, 1.25)  # other smallest sizes, in parts of the one asked for
 WHY = {
-    SAMPLES: "it is not found again in other samples of customers",
-    ORDER: "it changes with the order of rows",
-    IDS: "it changes with the customers' ids",
-    SPREAD: "it falls apart when counts are spread over one unit: whole numbers made it",
+    SAMPLES: "not found again in other samples of customers",
+    ORDER: "different in another order of rows",
+    IDS: "different under other ids",
+    SPREAD: "gone when counts are spread over one unit: whole numbers made it",
     DISTINCT: "most of its customers are copies of one another",
-    VERDICT: "it is the only one that stands, and a division needs two sides",
+    VERDICT: "the only one that stands, and a division needs two sides",
 }
 SCHEMA = {"cluster": pl.Int64, "n": pl.Int64, "check": pl.String, "value": pl.Float64}
 
@@ -124,7 +126,7 @@ def judged(checks: pl.DataFrame) -> pl.DataFrame:
         band = pl.when(share >= limit).then(pl.lit(words)).otherwise(band)
     kept = pl.when(share >= COPIES).then(pl.lit("distinct")).otherwise(pl.lit("mostly copies"))
     bands = checks.with_columns(verdict=pl.when(copies).then(kept).otherwise(band))
-    decides = pl.col("check").is_in([SAMPLES, ORDER, IDS, SPREAD])
+    decides = pl.col("check").is_in(AGAIN)
     stands = (share.filter(decides).min() >= LEAST) & (share.filter(copies).min() >= COPIES)
     last = (
         bands.filter(pl.col("cluster").is_not_null())
@@ -146,14 +148,82 @@ def trusted(judged: pl.DataFrame) -> list[int]:
     return judged.filter(check=VERDICT, verdict="trusted")["cluster"].sort().to_list()
 
 
-def reasons(judged: pl.DataFrame) -> list[tuple[int, str]]:
-    """Of every refused cluster, why, in words."""
+def named(judged: pl.DataFrame, ids: pl.DataFrame) -> pl.DataFrame:
+    """The table "cluster_trust": segment, check, n, value, verdict.
+
+    Takes   judged; ids: cluster, segment: which segment each trusted cluster is. A cluster that is
+            none is "cluster 3", as in the table "clusters"; the whole division is "all clusters"
+    """
+    number = pl.concat_str(pl.lit("cluster "), "cluster")
+    return judged.join(ids, on="cluster", how="left", maintain_order="left").select(
+        pl.coalesce("segment", number, pl.lit(ALL)).alias("segment"),
+        *("check", "n", "value", "verdict"),
+    )
+
+
+def parts(named: pl.DataFrame) -> pl.DataFrame:
+    """What was found again of every segment or refused cluster: segment, check, value.
+
+    Takes   the table "cluster_trust"
+    """
+    return named.filter(pl.col("check") != VERDICT, pl.col("segment") != ALL)
+
+
+def verdicts(named: pl.DataFrame) -> pl.DataFrame:
+    """The verdict on every segment or refused cluster, with the least part that decided."""
+    return named.filter(check=VERDICT)
+
+
+def side_by_side(named: pl.DataFrame) -> pl.DataFrame:
+    """One row per segment or refused cluster and for all: segment, n, verdict, and every check."""
+    checks = named.filter(pl.col("check") != VERDICT)
+    wide = checks.pivot(on="check", index=["segment", "n"], values="value", maintain_order=True)
+    last = verdicts(named).select("segment", "verdict")
+    return wide.join(last, on="segment", how="left", maintain_order="left").select(
+        "segment", "n", "verdict", pl.exclude("segment", "n", "verdict")
+    )
+
+
+def definition() -> str:
+    """The checks and their limits in words, for the page."""
+    bands = sorted(BANDS.items(), reverse=True)
+    said = ", ".join(f"{words} from {limit:.2f}" for limit, words in bands[:-1])
+    return (
+        "Of each cluster, customers found in it and in its best match again, over those in either "
+        "(1 = the same). Other samples: mean of eight, of four in five customers (20,000 at most). "
+        "Other order, other ids: rows shuffled, and ids changed as well. Counts spread: whole "
+        "numbers, and shares of whole numbers, spread evenly over one unit; the worse of two. "
+        "Other sizes: the worse of a smallest size a quarter less and more; it does not decide. "
+        f"Distinct rows: rows of features over customers. {said.capitalize()}. Refused: below "
+        f"{LEAST:.2f} in any other check, below {COPIES:.2f} distinct rows, or if only one would "
+        "be left."
+    )
+
+
+def headline(judged: pl.DataFrame) -> str:
+    """How many clusters are trusted, in a sentence."""
+    verdicts = judged.filter(check=VERDICT)["verdict"]
+    good, k = (verdicts == "trusted").sum(), verdicts.len()
+    if not k:
+        return "There is no cluster to trust"
+    if good in (0, k):
+        whole = "The one cluster" if k == 1 else f"All {k} clusters"
+        return f"{whole} can be trusted" if good else f"{whole} found: none can be trusted"
+    return f"{good} of {k} clusters can be trusted"
+
+
+def refusals(judged: pl.DataFrame) -> str:
+    """Which clusters are refused and why, in sentences; "" where none is."""
     refused = judged.filter(check=VERDICT, verdict="refused")["cluster"].to_list()
     bad = judged.filter(
-        pl.col("verdict").is_in(["unstable", "mostly copies"]), pl.col("check") != SIZES
+        pl.col("verdict").is_in(["unstable", "mostly copies"]),
+        pl.col("check").is_in([*AGAIN, DISTINCT]),
     )
-    why = {
-        cluster: [WHY[check] for check in bad.filter(cluster=cluster)["check"]] or [WHY[VERDICT]]
-        for cluster in refused
-    }
-    return [(cluster, "; ".join(words)) for cluster, words in why.items()]
+    by_why: dict[tuple[str, ...], list[str]] = {}
+    for cluster in refused:
+        why = tuple(bad.filter(cluster=cluster)["check"]) or (VERDICT,)
+        by_why.setdefault(why, []).append(str(cluster))
+    return " ".join(
+        f"Refused: {', '.join(of)}. " + "; ".join(WHY[check] for check in why).capitalize() + "."
+        for why, of in by_why.items()
+    )

@@ -11,7 +11,7 @@ from hdbscan.hdbscan_ import _tree_to_labels
 from scipy.spatial import cKDTree
 
 CHUNK = 100_000  # points whose neighbours are held in memory at a time
-NODES = {"node": pl.Int64, "parent": pl.Int64, "n": pl.Int64}
+NODES = dict.fromkeys(("node", "parent", "n", "n_at_death"), pl.Int64)
 NODES |= {"birth": pl.Float64, "death": pl.Float64, "group": pl.Int64}
 
 
@@ -120,9 +120,10 @@ def validity(fit: Fit) -> float | None:
 def nodes(fit: Fit) -> pl.DataFrame:
     """The condensed tree: what splits into what as density rises.
 
-    Returns one row per node: node (0 = all points), parent, n (points at its birth), birth and
-            death (densities, 1 / distance: where it splits off, and where it splits or its last
-            points part), group (the node's and those beneath it; -1 = of none)
+    Returns one row per node: node (0 = all points), parent, n and n_at_death (points at its birth
+            and when it splits; 0 where it does not), birth and death (densities, 1 / distance: of
+            splitting off, and of splitting or the last points' parting), group (the node's and
+            those beneath it; -1 = of none)
     """
     if not len(fit.condensed):
         return pl.DataFrame(schema=NODES)
@@ -131,7 +132,8 @@ def nodes(fit: Fit) -> pl.DataFrame:
     split, single = rows.filter(pl.col("child_size") > 1), rows.filter(pl.col("child_size") == 1)
     labelled = single.with_columns(group=pl.Series(fit.labels).gather(single["child"]))
     whole = pl.DataFrame({"parent": None, "child": root, "lambda_val": 0.0, "child_size": root})
-    death = rows.group_by(child="parent").agg(death=pl.col("lambda_val").max())
+    inner = pl.col("child_size").filter(pl.col("child_size") > 1).sum()
+    death = rows.group_by(child="parent").agg(death=pl.col("lambda_val").max(), left=inner)
     group = labelled.group_by(child="parent").agg(group=pl.col("group").max())
     table = (
         pl.concat([whole.cast(split.schema), split])
@@ -147,10 +149,17 @@ def nodes(fit: Fit) -> pl.DataFrame:
         pl.col("child").alias("node") - root,
         pl.col("parent") - root,
         pl.col("child_size").alias("n"),
+        pl.col("left").alias("n_at_death"),
         pl.col("lambda_val").alias("birth"),
         "death",
         pl.col("child").replace_strict(groups).alias("group"),
     ).cast(NODES)
+
+
+def branches(nodes: pl.DataFrame) -> pl.DataFrame:
+    """The node at which each group begins: the rows of `nodes`, one per group, in its order."""
+    grouped = nodes.filter(pl.col("group") >= 0).sort("group", "node")
+    return grouped.unique("group", keep="first", maintain_order=True)
 
 
 @dataclass(frozen=True)
@@ -167,8 +176,7 @@ class Model:
 
 def model(fit: Fit) -> Model:
     """``fit`` as others may be compared with it."""
-    tops = nodes(fit).filter(pl.col("group") >= 0).sort("group", "node")
-    tops = tops.unique("group", keep="first", maintain_order=True)
+    tops = branches(nodes(fit))
     k = min(fit.min_samples + 1, len(fit.points))
     core = cKDTree(fit.points).query(fit.points, [k], workers=-1)[0][:, 0] if k else np.empty(0)
     ranges = tops["birth"].to_numpy(), tops["death"].to_numpy()
@@ -191,7 +199,7 @@ def assign(model: Model, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np
     births, deaths = np.append(model.births, np.inf), np.append(model.deaths, np.inf)
     labels, core = np.append(model.labels, -1), np.append(model.core, np.inf)
     tree = cKDTree(model.points)
-    for start in range(0, len(points), CHUNK):
+    for start in range(0, max(len(points), 1), CHUNK):
         part = points[start : start + CHUNK]
         distance, near = tree.query(part, range(1, k + 1), distance_upper_bound=far, workers=-1)
         own = distance[:, min(model.min_samples, k - 1), None]
@@ -215,7 +223,7 @@ def nearest(
     number = labels.max() + 1
     tree, found = cKDTree(model), []
     k = min(k, len(model))
-    for start in range(0, len(points), CHUNK):
+    for start in range(0, max(len(points), 1), CHUNK):
         near = tree.query(points[start : start + CHUNK], range(1, k + 1), workers=-1)[1]
         cells = number * np.arange(len(near))[:, None] + labels[near]
         votes = np.bincount(cells.ravel(), minlength=number * len(near)).reshape(-1, number)

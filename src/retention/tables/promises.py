@@ -217,11 +217,31 @@ PROMISES = {
     "clusters": promise(
         "30_clusters",
         "customer",
-        "customer_id* text, cluster whole, membership real, outlier_score real",
+        "customer_id* text, cluster whole, membership real, outlier_score real, nearest_segment "
+        "text?, nearest_probability real?",
         at_least("cluster", -1),
-        *rate("membership", "outlier_score"),
+        *rate("membership", "outlier_score", "nearest_probability"),
     ),
     "members": promise("30_clusters", "customer", "customer_id* text, segment* text"),
+    "cluster_model": promise(
+        "30_clusters",
+        "customer",
+        "customer_id* text, segment text?, min_samples whole, core_distance real, born_at real?",
+        at_least("core_distance", 0),
+        at_least("born_at", 0),
+        further=True,
+    ),
+    "cluster_trust": promise(
+        "30_clusters", "aggregate", "segment* text, check* text, n whole, value real, verdict text"
+    ),
+    "cluster_sizes": promise(
+        "30_clusters",
+        "aggregate",
+        "min_cluster_size* whole, clusters whole, noise_share real?, persistence real?, validity "
+        "real?, found_again real?, stable_clusters whole, share_in_stable real?, chosen truth, "
+        "recommended truth",
+        *rate("noise_share", "persistence", "found_again", "share_in_stable"),
+    ),
     "segments": promise(
         "30_clusters",
         "aggregate",
@@ -229,6 +249,31 @@ PROMISES = {
         "share_of_amount real?",
         *rate("share_of_customers", "share_of_amount"),
         further=True,
+    ),
+    "favourites": promise(
+        "30_clusters",
+        "aggregate",
+        "segment* text, what* text, favourite text?, n whole, share real?, ci_lower real?, "
+        "ci_upper real?, share_of_all real?",
+        *rate("share", "ci_lower", "ci_upper", "share_of_all"),
+    ),
+    "known_segments": promise(
+        "30_clusters",
+        "aggregate",
+        "segment* text, name text, first_seen_day whole, last_seen_day whole",
+        ordered("first_seen_day", "last_seen_day"),
+    ),
+    "segment_changes": promise(
+        "30_clusters",
+        "aggregate",
+        "previous_segment* text?, segment* text?, kind text, n whole?, jaccard real?",
+        *rate("jaccard"),
+    ),
+    "migrations": promise(
+        "30_clusters",
+        "aggregate",
+        "previous_segment* text?, segment* text?, moved_by* text, n whole?",
+        at_least("n", 0),
     ),
     "retention": promise(
         "40_cohorts",

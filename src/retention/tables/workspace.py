@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import narwhals as nw
 import polars as pl
 
 from retention.book import NAME, Book
@@ -130,14 +131,36 @@ def scan_table(space: Workspace, table: str) -> pl.LazyFrame:
     if (file := path(space, table)) is None:
         known = promises.PROMISES.get(table)
         if known and known.level == "customer" and (space.folder / PRUNED).is_file():
-            again = f"refresh {space.book} --snapshot-date {space.snapshot_date} --again"
-            raise Refused(
-                f"{space.book}/{space.refresh}: customer tables were pruned; "
-                f"new ones of that day: .venv/bin/retention {again}"
-            )
+            raise Refused(_pruned(space.book, space.refresh))
         writer = known.writer if known else "no task"
         raise Refused(f"{space.book}/{space.refresh} has no table {table!r}; {writer} writes it")
     return pl.scan_parquet(file)
+
+
+def read_previous(space: Workspace, table: str) -> pl.DataFrame:
+    """The ``table`` of the previous refresh, without rows where there is none or it has none.
+
+    Raises:
+        Refused: the previous refresh was pruned; the message holds the command that mends it.
+        Failed: the file is spoilt.
+    """
+    promise, before = promises.PROMISES[table], previous(space)
+    file = before / "tables" / f"{table}.parquet" if before else None
+    if file and file.is_file():
+        return read_file(file)
+    if before and promise.level == "customer" and (before / PRUNED).is_file():
+        raise Refused(_pruned(space.book, before.name))
+    return nw.from_dict(
+        {name: [] for name in promise.columns}, promise.columns, backend="polars"
+    ).to_native()
+
+
+def _pruned(book: str, refresh: str) -> str:
+    again = f"refresh {book} --snapshot-date {refresh[:10]} --again"
+    return (
+        f"{book}/{refresh}: customer tables were pruned; "
+        f"new ones of that day: .venv/bin/retention {again}"
+    )
 
 
 def read_file(file: Path) -> pl.DataFrame:

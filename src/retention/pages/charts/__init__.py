@@ -11,7 +11,13 @@ from retention.pages.charts.decline import left_by_usage, usage_changes
 from retention.pages.charts.hazards import hazard_ratios
 from retention.pages.charts.migrations import migrations
 from retention.pages.charts.risk import backtest, calibration, signals
-from retention.pages.charts.segments import cluster_map, profile_heatmap, traits
+from retention.pages.charts.segments import (
+    cluster_map,
+    condensed_tree,
+    profile_heatmap,
+    traits,
+    trust,
+)
 from retention.pages.charts.survival import incidence, returns, survival_curves
 from retention.pages.charts.windows import silence_curves, window_shares
 
@@ -21,6 +27,7 @@ __all__ = [
     "calibration",
     "cluster_map",
     "comparison",
+    "condensed_tree",
     "events_per_day",
     "hazard_ratios",
     "incidence",
@@ -34,6 +41,7 @@ __all__ = [
     "silence_curves",
     "survival_curves",
     "traits",
+    "trust",
     "usage_changes",
     "window_shares",
 ]

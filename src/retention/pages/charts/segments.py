@@ -1,5 +1,6 @@
 """Charts of segments: the map of clusters, and what sets a segment apart."""
 
+import numpy as np
 import polars as pl
 import seaborn as sns
 from matplotlib import rc_context
@@ -13,9 +14,10 @@ from retention.pages.show import LOOK
 
 @rc_context(LOOK)
 def cluster_map(points: pl.DataFrame) -> Figure:
-    """Draw customers as points on a map, a colour, a marker and a name for each cluster.
+    """Draw customers as points on a map, a colour, a marker and a name for each segment.
 
-    Takes   one row per customer: x, y (any unit), cluster (-1 = noise, grey) [, name]
+    Takes   one row per customer drawn: x, y (any unit), segment (null = in none, grey), name, n (of
+            the whole segment)
     Returns a rasterised scatter; names with n at the right, a line from the middle of each
 
     Refuses an empty table.
@@ -23,29 +25,82 @@ def cluster_map(points: pl.DataFrame) -> Figure:
     drawing.refuse_empty(points)
     axes = drawing.canvas(5)
     marks = {"s": 20, "alpha": 0.45, "linewidth": 0, "rasterized": True}
-    middles = []
-    for (cluster,), members in points.sort("cluster").group_by("cluster", maintain_order=True):
-        noise = cluster == -1
+    order, middles = [pl.col("segment").str.len_chars(), "segment"], []
+    groups = points.sort(order, nulls_last=False).group_by("segment", maintain_order=True)
+    for (segment,), members in groups:
+        look = drawing.of_segment(segment)
         sns.scatterplot(
             x=members["x"].to_numpy(),
             y=members["y"].to_numpy(),
-            color=drawing.GREY if noise else drawing.look(cluster)["color"],
-            marker="." if noise else drawing.MARKERS[(cluster + cluster // 6) % 6],
+            color=look["color"],
+            marker=look["marker"],
             ax=axes,
             **marks,
         )
-        size = f"n {members.height:,}"
-        if noise:
-            axes.set_title(f"Grey: noise, {size}")
+        size = f"n {members['n'][0]:,}"
+        if segment is None:
+            axes.set_title(f"Grey: in no segment, {size}")
             continue
-        name = members["name"][0] if "name" in members.columns else f"cluster {cluster}"
-        middles.append(
-            (members["y"].median(), members["x"].median(), f"{words.short(name)}, {size}")
-        )
+        name = f"{segment} {words.short(members['name'][0], 18)}\n{size}"
+        middles.append((members["y"].median(), members["x"].median(), name))
     drawing.name_points(axes, sorted(middles))
     axes.set(xlabel="", ylabel="")
     axes.set_axis_off()
     return axes.figure
+
+
+@rc_context(LOOK)
+def condensed_tree(nodes: pl.DataFrame) -> Figure:
+    """Draw how customers part into ever denser groups, from all at the top.
+
+    Takes   one row per node: node, parent (null for the first), n and n_at_death (customers at its
+            birth and when it ends), birth, death (densities), group (-1 = none)
+    Returns a bar per node from birth down to death, as wide as it has customers; those that became
+            a group, and what lies beneath them, in colour, with the group's number and n
+
+    Refuses an empty table.
+    """
+    drawing.refuse_empty(nodes)
+    axes = drawing.canvas(5)
+    places, told = _places(nodes), set()
+    for row in nodes.sort("node").iter_rows(named=True):
+        x, group = places[row["node"]], row["group"]
+        ends = np.array([-1, 1, 1, -1]) * np.repeat([row["n"], row["n_at_death"]], 2) / 2
+        heights = [row["birth"], row["birth"], row["death"], row["death"]]
+        colour = drawing.look(group)["color"] if group >= 0 else drawing.GREY
+        axes.fill(x + ends, heights, color=colour, alpha=0.75, linewidth=0)
+        if row["parent"] is not None:
+            level = [places[row["parent"]], x], [row["birth"]] * 2
+            axes.plot(*level, color=drawing.GREY, linewidth=0.8, zorder=0)
+        if group >= 0 and group not in told:
+            told.add(group)
+            label = f"{group}\nn {row['n']:,}"
+            axes.text(x, row["birth"], label, ha="center", va="bottom", size=12)
+    axes.set(xticks=[], yscale="log", ylabel="density", title="Width: customers")
+    axes.set_ylim(nodes["death"].max() * 1.1, nodes["birth"].filter(nodes["birth"] > 0).min() / 2)
+    axes.spines["bottom"].set_visible(False)
+    return axes.figure
+
+
+def _places(nodes: pl.DataFrame) -> dict[int, float]:
+    """The middle of every node: leaves side by side, a parent between its children."""
+    children: dict[int, list[int]] = {}
+    for node, parent in nodes.sort("node").select("node", "parent").iter_rows():
+        children.setdefault(parent, []).append(node)
+    width, places, right = dict(nodes.select("node", "n").iter_rows()), {}, 0.0
+    ahead = [*children[None]]
+    order = []
+    while ahead:
+        order.append(node := ahead.pop())
+        ahead += children.get(node, [])
+    for node in order:
+        if node not in children:
+            places[node] = right + width[node] / 2
+            right += width[node] * 1.25
+    for node in reversed(order):
+        if node in children:
+            places[node] = float(np.mean([places[child] for child in children[node]]))
+    return places
 
 
 @rc_context(LOOK)
@@ -64,6 +119,22 @@ def profile_heatmap(table: pl.DataFrame) -> Figure:
     for label in axes.get_xticklabels():
         label.set(ha="right" if label.get_rotation() else "center", rotation_mode="anchor")
     axes.set_title("Interquartile ranges from the median")
+    return axes.figure
+
+
+@rc_context(LOOK)
+def trust(table: pl.DataFrame) -> Figure:
+    """Draw how much of each cluster comes back in every check.
+
+    Takes   one row per segment and check: segment, check, value (0 to 1)
+    Returns a heat map, clusters in rows, checks in columns
+
+    Refuses an empty table, and a segment and check given twice.
+    """
+    values, segments, checks = drawing.grid(table, "segment", "check", "value")
+    axes = drawing.heat(values, segments, checks, "{:.2f}", cmap="viridis", vmin=0, vmax=1)
+    axes.set_xticklabels([name.replace(" ", "\n") for name in checks])
+    axes.set_title("Part that is found again")
     return axes.figure
 
 
