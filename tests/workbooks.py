@@ -17,7 +17,12 @@ snapshot_date: 2025-06-30
 churn: {kind: contract, after_days: 30}
 parameters:
   20_survival: {by: plan, covariates: [onboarding], causes: [voluntary]}
-  30_clusters: {min_cluster_size: 40, min_samples: 10}
+  30_clusters:
+    features: [events_per_30d, cents_per_order_90d, weekend_share_90d, order_share_90d]
+    logged: [events_per_30d, cents_per_order_90d]
+    min_events_90d: 10
+    min_cluster_size: 40
+    min_samples: 10
 """
 
 

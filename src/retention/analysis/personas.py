@@ -143,16 +143,19 @@ def segments(
 def favourites(
     baskets: pl.LazyFrame, habits: pl.LazyFrame, members: pl.DataFrame, confidence: float = 0.95
 ) -> pl.DataFrame:
-    """The category and the channel that the most customers of each segment chose.
+    """The category and the channel that are the favourite of the most customers of each segment.
 
     Takes   the tables baskets and habits; members
-    Returns segment, what (category or channel), favourite, count (customers who ever chose it), n
-            (customers of whom any is known), share, ci_lower, ci_upper, share_of_all (of all who
-            are in a segment). No rows where nothing is known
+    Returns segment, what (category or channel), favourite, count (customers whose own favourite it
+            is: bought or used most often, of several the first in the alphabet), n (customers of
+            whom any is known), share, ci_lower, ci_upper, share_of_all (of all who are in a
+            segment). No rows where nothing is known
     """
+    bought = baskets.select("customer_id", favourite="category", times=1)
+    used = habits.select("customer_id", favourite="channel", times="events")
     both = [
-        _favourite(baskets, "category", members, confidence),
-        _favourite(habits, "channel", members, confidence),
+        _favourite(done.drop_nulls(), label, members, confidence)
+        for label, done in {"category": bought, "channel": used}.items()
     ]
     return pl.concat(both).sort(*_natural(), "what")
 
@@ -160,17 +163,23 @@ def favourites(
 def _favourite(
     done: pl.LazyFrame, label: str, members: pl.DataFrame, confidence: float
 ) -> pl.DataFrame:
-    known = done.select("customer_id", favourite=label).drop_nulls()
-    chosen = members.join(known.unique(maintain_order=True).collect(), on="customer_id")
-    people = pl.col("customer_id").n_unique().cast(pl.Int64)
-    sizes = chosen.group_by("segment").agg(n=people).sort("segment")
-    everyone = chosen.group_by("favourite").agg(all=people).sort("favourite")
+    own = (
+        done.group_by("customer_id", "favourite")
+        .agg(pl.col("times").sum())
+        .sort("customer_id", "times", "favourite", descending=[False, True, False])
+        .unique("customer_id", keep="first", maintain_order=True)
+        .collect()
+    )
+    chosen = members.join(own, on="customer_id", maintain_order="left")
+    people = pl.len().cast(pl.Int64)
+    alone = chosen.unique("customer_id", keep="first", maintain_order=True)
+    everyone = alone.group_by("favourite").agg(all=people).sort("favourite")
     return (
         chosen.group_by("segment", "favourite")
         .agg(count=people)
+        .with_columns(n=pl.col("count").sum().over("segment"))
         .sort("segment", "count", "favourite", descending=[False, True, False])
         .unique("segment", keep="first", maintain_order=True)
-        .join(sizes, on="segment", maintain_order="left")
         .join(everyone, on="favourite", maintain_order="left")
         .with_columns(share=pl.col("count") / pl.col("n"))
         .with_columns(*wilson("count", "n", confidence))
@@ -178,7 +187,7 @@ def _favourite(
             "segment",
             pl.lit(label).alias("what"),
             *("favourite", "count", "n", "share", "ci_lower", "ci_upper"),
-            share_of_all=pl.col("all") / chosen["customer_id"].n_unique(),
+            share_of_all=pl.col("all") / alone.height,
         )
     )
 

@@ -5,6 +5,7 @@ import polars as pl
 import seaborn as sns
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 from retention.pages import words
 from retention.pages.charts import drawing
@@ -41,7 +42,7 @@ def cluster_map(points: pl.DataFrame) -> Figure:
         if segment is None:
             axes.set_title(f"Grey: in no segment, {size}")
             continue
-        name = f"{segment} {words.short(members['name'][0], 18)}\n{size}"
+        name = f"{segment} {words.short(members['name'][0], 16)}, {size}"
         middles.append((members["y"].median(), members["x"].median(), name))
     drawing.name_points(axes, sorted(middles))
     axes.set(xlabel="", ylabel="")
@@ -62,7 +63,7 @@ def condensed_tree(nodes: pl.DataFrame) -> Figure:
     """
     drawing.refuse_empty(nodes)
     axes = drawing.canvas(5)
-    places, told = _places(nodes), set()
+    places, deepest = _places(nodes), {}
     for row in nodes.sort("node").iter_rows(named=True):
         x, group = places[row["node"]], row["group"]
         ends = np.array([-1, 1, 1, -1]) * np.repeat([row["n"], row["n_at_death"]], 2) / 2
@@ -72,12 +73,17 @@ def condensed_tree(nodes: pl.DataFrame) -> Figure:
         if row["parent"] is not None:
             level = [places[row["parent"]], x], [row["birth"]] * 2
             axes.plot(*level, color=drawing.GREY, linewidth=0.8, zorder=0)
-        if group >= 0 and group not in told:
-            told.add(group)
-            label = f"{group}\nn {row['n']:,}"
-            axes.text(x, row["birth"], label, ha="center", va="bottom", size=12)
+        if group >= 0:
+            place, n, depth = deepest.get(group, (x, row["n"], 0))
+            deepest[group] = place, n, max(depth, row["death"])
+    for group, (x, n, depth) in deepest.items():
+        axes.text(x, depth * 1.03, f"{group}\nn {n:,}", ha="center", va="top", size=12)
+    first = nodes["birth"].filter(nodes["birth"] > 0).min()
     axes.set(xticks=[], yscale="log", ylabel="density", title="Width: customers")
-    axes.set_ylim(nodes["death"].max() * 1.1, nodes["birth"].filter(nodes["birth"] > 0).min() / 2)
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.set_ylim(nodes["death"].max() * 1.35, first / 1.5)
     axes.spines["bottom"].set_visible(False)
     return axes.figure
 
