@@ -57,6 +57,44 @@ def test_where_totals_leave_no_doubt_all_is_hidden():
     assert hidden(table, 10)["n"].to_list() == [None, None]
 
 
+MOVES = drawn("""
+    | previous_segment | segment | n   | moved_by   |
+    | s1               | s1      | 900 | stayed     |
+    | s1               | s2      | 40  | customer   |
+    | s1               | s2      | 7   | definition |
+    | s2               | s1      | 30  | customer   |
+    | s2               | s2      | 800 | stayed     |
+    |                  | s1      | 90  | entered    |
+    |                  | s2      | 80  | entered    |
+    | s1               |         | 70  | left       |
+    | s2               |         | 60  | left       |
+""")
+
+
+def test_moves_of_a_cause_that_is_not_told_hide_little():
+    shown = cells.hide_moves(MOVES, 10)
+
+    gone = shown.filter(pl.col("n").is_null())
+    assert gone.select("previous_segment", "segment", "moved_by").rows() == [
+        ("s1", "s2", "customer"),
+        ("s1", "s2", "definition"),
+    ]
+    assert shown.drop("n").equals(MOVES.drop("n"))
+
+
+def test_moves_of_a_cause_that_is_told_are_hidden_with_others():
+    more = pl.concat(
+        [MOVES, MOVES[3].with_columns(moved_by=pl.lit("definition"), n=pl.lit(20, pl.Int64))]
+    )
+
+    shown = cells.hide_moves(more, 10)
+
+    causes = shown.filter(pl.col("moved_by").is_in(["customer", "definition"]))
+    assert causes["n"].to_list() == [None] * 4
+    assert shown["n"].null_count() == 4
+    assert cells.hide_moves(MOVES.clear(), 10).is_empty()
+
+
 TABLES = st.dictionaries(
     st.tuples(*(st.sampled_from(names) for names in (["a", "b", "c", None],) * 2)),
     st.tuples(st.integers(0, 40), st.integers(0, 40)),
