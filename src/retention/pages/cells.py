@@ -17,7 +17,10 @@ def hide_moves(migrations: pl.DataFrame, changes: pl.DataFrame, min_cell: int) -
     """
     by, then, now = (pl.col(name) for name in ("moved_by", "previous_segment", "segment"))
     moved = by.is_in(["customer", "definition"])
-    told = migrations.filter(moved).group_by("moved_by").agg(pl.col("n").sum())["n"] >= min_cell
+    told = (
+        migrations.filter(moved).group_by(by, maintain_order=True).agg(pl.col("n").sum())["n"]
+        >= min_cell
+    )
     cause = by if told.all() else pl.when(moved).then(pl.lit("moved")).otherwise(by)
     pairs = changes.select("previous_segment", "segment").drop_nulls().iter_rows()
     sums = [
@@ -78,8 +81,8 @@ def _further(counts: np.ndarray, lines: np.ndarray, hidden: np.ndarray, least: i
     if (told := _told(lines, hidden)).size:
         needed = _through(counts, lines, hidden, told[0])
         return shown & needed if needed.any() else shown
-    held, whole = lines @ (counts * hidden), lines @ counts
-    few = lines[(held > 0) & (held < least) & (whole >= least)]
+    held = lines @ (counts * hidden)
+    few = lines[(held > 0) & (held < least)]
     places = np.flatnonzero(shown & few.any(axis=0))
     smallest = places[np.argsort(counts[places], kind="stable")][:1]
     return np.isin(np.arange(len(counts)), smallest)
