@@ -153,10 +153,7 @@ def follow(told: list[Snapshot]) -> list[Followed]:
 
 def placed(before: Snapshot, now: Snapshot, ids: pl.DataFrame) -> pl.DataFrame:
     """The segments that customers of ``now`` would be in under the groups of ``before``."""
-    fit = before.fit
-    births, _ = density.ranges(fit)
-    core = density.core_distances(fit)
-    label, *_ = density.assign(fit.points, core, fit.labels, births, MIN_SAMPLES, now.points)
+    label, *_ = density.assign(density.model(before.fit), now.points)
     under = labelled(now.customers, label).join(ids, on="cluster", how="left")
     return under.select("customer_id", "segment")
 

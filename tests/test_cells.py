@@ -13,7 +13,7 @@ TOTALS = ["then", "now", "by"]
 
 
 def hidden(table: pl.DataFrame, min_cell: int) -> pl.DataFrame:
-    return cells.hide_crossed(table, "n", ["n"], min_cell, TOTALS)
+    return cells.hide_crossed(table, "n", min_cell, totals=TOTALS)
 
 
 def test_a_small_cell_takes_along_what_would_tell_it_and_no_more():
@@ -55,6 +55,73 @@ def test_where_totals_leave_no_doubt_all_is_hidden():
     """)
 
     assert hidden(table, 10)["n"].to_list() == [None, None]
+
+
+MOVES = drawn("""
+    | previous_segment | segment | n   | moved_by   |
+    | s1               | s1      | 900 | stayed     |
+    | s1               | s2      | 40  | customer   |
+    | s1               | s2      | 7   | definition |
+    | s2               | s1      | 30  | customer   |
+    | s2               | s2      | 800 | stayed     |
+    |                  | s1      | 90  | entered    |
+    |                  | s2      | 80  | entered    |
+    | s1               |         | 70  | left       |
+    | s2               |         | 60  | left       |
+""")
+
+
+SAME = drawn("""
+    | previous_segment | segment |
+    | s1               | s1      |
+    | s2               | s2      |
+    | s3               |         |
+""")
+
+
+def test_moves_of_a_cause_that_is_not_told_hide_little():
+    shown = cells.hide_moves(MOVES, SAME, 10)
+
+    gone = shown.filter(pl.col("n").is_null())
+    assert gone.select("previous_segment", "segment", "moved_by").rows() == [
+        ("s1", "s2", "customer"),
+        ("s1", "s2", "definition"),
+    ]
+    assert shown.drop("n").equals(MOVES.drop("n"))
+
+
+def test_moves_of_a_cause_that_is_told_are_hidden_with_others():
+    more = pl.concat(
+        [MOVES, MOVES[3].with_columns(moved_by=pl.lit("definition"), n=pl.lit(20, pl.Int64))]
+    )
+
+    shown = cells.hide_moves(more, SAME, 10)
+
+    causes = shown.filter(pl.col("moved_by").is_in(["customer", "definition"]))
+    assert causes["n"].to_list() == [None] * 4
+    assert shown["n"].null_count() == 4
+    assert cells.hide_moves(MOVES.clear(), SAME.clear(), 10).is_empty()
+
+
+def test_a_further_known_sum_takes_a_cell_out_of_play():
+    table = pl.DataFrame({"of": ["a"] * 4, "n": [4, 20, 30, 40]})
+
+    freely = cells.hide_crossed(table, "n", 10, totals=["of"])
+    known = cells.hide_crossed(table, "n", 10, totals=["of"], sums=[pl.col("n") != 20])
+
+    assert freely["n"].to_list() == [None, None, 30, 40]
+    assert known["n"].to_list() == [None, 20, None, 40]
+
+
+def test_moves_are_hidden_knowing_what_is_published_of_changes():
+    few = pl.when(moved_by="left", previous_segment="s1").then(4).otherwise("n").alias("n")
+    moves = MOVES.filter(pl.col("moved_by") != "definition").with_columns(few)
+
+    shown = cells.hide_moves(moves, SAME, 10)
+
+    stayed, gone = shown.filter(moved_by="stayed"), pl.col("moved_by").is_in(["left", "entered"])
+    assert stayed["n"].to_list() == [900, 800]
+    assert shown.filter(gone)["n"].null_count() == 4
 
 
 TABLES = st.dictionaries(

@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 
 from retention.errors import Refused
-from retention.estimators import density, scaling
+from retention.estimators import density, scaling, stability
 from retention.estimators.scaling import LOG
-from retention.estimators.stability import shrunk
+from retention.estimators.stability import Sample, shrunk
 from retention.intervals import wilson
 
 MODEL = ("customer_id", "segment", "min_samples", "core_distance", "born_at")
@@ -102,6 +102,22 @@ def fit(
     membership[rows] = fitted.membership
     scores = np.append(scores, 1.0)[nearest]
     return Clustering(points, rows, fitted, size, labels, membership, scores)
+
+
+def samples(clustering: Clustering) -> list[Sample]:
+    """Seeded samples of the customers that were fitted, each with the clusters it has by itself."""
+    fit = clustering.fit
+    return stability.samples(fit.points, clustering.min_cluster_size, fit.min_samples)
+
+
+def tree(clustering: Clustering) -> pl.DataFrame:
+    """What parts into what as density rises, a row per node (see `density.nodes`)."""
+    return density.nodes(clustering.fit)
+
+
+def branches(tree: pl.DataFrame) -> pl.DataFrame:
+    """The rows of `tree` at which clusters begin, in their order."""
+    return density.branches(tree)
 
 
 def labelled(behaviour: pl.DataFrame, clustering: Clustering) -> pl.DataFrame:

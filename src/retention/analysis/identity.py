@@ -86,15 +86,9 @@ def members(clusters: pl.DataFrame, ids: pl.DataFrame) -> pl.DataFrame:
     return joined.select("customer_id", "segment")
 
 
-def without_hidden(changes: pl.DataFrame, migrations: pl.DataFrame) -> pl.DataFrame:
-    """``changes`` without the counts that would tell a hidden one of the table "migrations"."""
-    pair = ["previous_segment", "segment"]
-    hidden = migrations.filter(pl.col("n").is_null()).select(*pair, hidden=True).unique(pair)
-    known = changes.join(hidden, on=pair, how="left", maintain_order="left")
-    shown = pl.when(pl.col("hidden").is_null())
-    return known.with_columns(shown.then(name).alias(name) for name in ("n", "jaccard")).drop(
-        "hidden"
-    )
+def same(changes: pl.DataFrame, since: str) -> int | None:
+    """How many segments are the same as on the day ``since``; None at the first refresh."""
+    return changes.filter(kind="same").height if since else None
 
 
 def headline(changes: pl.DataFrame, since: str) -> str:

@@ -7,6 +7,7 @@ from retention.intervals import wilson
 
 NONE = "none"  # compared, but in no segment: noise, or a cluster that is not trusted
 MOVED_BY = ("stayed", "customer", "definition", "entered", "left")
+BECAUSE = {"customer": "they behave otherwise", "definition": "the groups were drawn anew"}
 RULE = (
     "A customer moved where what is known now, placed by the groups of then, is no longer in "
     "the old group; where it still is, the groups were drawn anew. "
@@ -69,29 +70,30 @@ def moved(migrations: pl.DataFrame, min_cell: int, confidence: float = 0.95) -> 
 
     Takes   the table "migrations", before small cells are hidden
     Returns one row: n (compared at both dates), moved, customer, definition (customers), share (of
-            the moved, by definition), ci_lower, ci_upper (Wilson); customer, definition and share
-            are null where one of the two is from 1 to ``min_cell`` - 1, or nobody moved
+            the moved, by definition), ci_lower, ci_upper (Wilson), few (the cause of fewer than
+            ``min_cell`` moves, but of some). Where there is one, customer, definition and share
+            are null, as where nobody moved the share is
     """
+    causes = ("customer", "definition")
     by = {name: pl.col("n").filter(pl.col("moved_by") == name).sum() for name in MOVED_BY[:3]}
-    small = pl.any_horizontal(
-        pl.col(name).is_between(1, min_cell - 1) for name in ("customer", "definition")
+    few = pl.coalesce(
+        pl.when(pl.col(name).is_between(1, min_cell - 1)).then(pl.lit(name)) for name in causes
     )
-    hidden = [pl.when(~small).then(name).alias(name) for name in ("customer", "definition")]
-    whole = migrations.select(**by).with_columns(moved=pl.col("customer") + pl.col("definition"))
+    moved = pl.col("moved")
     return (
-        whole.with_columns(*hidden, n=pl.col("moved") + pl.col("stayed"))
-        .with_columns(
-            share=pl.when(pl.col("moved") > 0).then(pl.col("definition") / pl.col("moved"))
-        )
-        .with_columns(wilson("definition", "moved", confidence))
-        .select("n", "moved", "customer", "definition", "share", "ci_lower", "ci_upper")
+        migrations.select(**by)
+        .with_columns(few=few, moved=pl.col("customer") + pl.col("definition"))
+        .with_columns(pl.when(pl.col("few").is_null()).then(name).alias(name) for name in causes)
+        .with_columns(share=pl.col("definition") / pl.when(moved > 0).then(moved))
+        .with_columns(wilson("definition", "moved", confidence), n=moved + pl.col("stayed"))
+        .select("n", "moved", *causes, "share", "ci_lower", "ci_upper", "few")
     )
 
 
-def headline(moved: pl.DataFrame) -> str:
+def headline(moved: pl.DataFrame, min_cell: int) -> str:
     """How many changed group and why, in a sentence.
 
-    Takes   the row of `moved`
+    Takes   the row of `moved`, with the same ``min_cell``
     """
     row = moved.row(0, named=True)
     if not row["n"]:
@@ -99,12 +101,9 @@ def headline(moved: pl.DataFrame) -> str:
     if not row["moved"]:
         return f"None of {row['n']:,} customers changed group"
     said = f"{row['moved']:,} of {row['n']:,} customers changed group"
-    if row["customer"] is None:
-        return said
-    return (
-        f"{said}: {row['customer']:,} because they behave otherwise, {row['definition']:,} because "
-        "the groups were drawn anew"
-    )
+    if row["few"]:
+        return f"{said}, fewer than {min_cell} of them because {BECAUSE[row['few']]}"
+    return f"{said}: " + ", ".join(f"{row[name]:,} because {BECAUSE[name]}" for name in BECAUSE)
 
 
 def largest(migrations: pl.DataFrame) -> pl.DataFrame:

@@ -133,8 +133,10 @@ def nodes(fit: Fit) -> pl.DataFrame:
     labelled = single.with_columns(group=pl.Series(fit.labels).gather(single["child"]))
     whole = pl.DataFrame({"parent": None, "child": root, "lambda_val": 0.0, "child_size": root})
     inner = pl.col("child_size").filter(pl.col("child_size") > 1).sum()
-    death = rows.group_by(child="parent").agg(death=pl.col("lambda_val").max(), left=inner)
-    group = labelled.group_by(child="parent").agg(group=pl.col("group").max())
+    death = rows.group_by(child="parent", maintain_order=True).agg(
+        death=pl.col("lambda_val").max(), left=inner
+    )
+    group = labelled.group_by(child="parent", maintain_order=True).agg(group=pl.col("group").max())
     table = (
         pl.concat([whole.cast(split.schema), split])
         .join(death, on="child", how="left")
