@@ -1,135 +1,170 @@
-"""Clusters on planted groups; order of rows, ids and ties."""
+"""Clusters on planted groups: order of rows, ids, samples, and the model that is kept."""
 
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 
-from retention import book as books
 from retention.analysis import clusters
 from retention.errors import Refused
-from retention.tables import simulate, task, workspace
 
 FEATURES = ["rate", "money"]
+IDS = pl.DataFrame({"cluster": [0, 1, 2], "segment": ["s1", "s2", "s3"]})
 
 
-def customers(counts: bool = False, seed: int = 1) -> tuple[pl.DataFrame, np.ndarray]:
+def customers(
+    counts: bool = False, seed: int = 1, times: int = 1
+) -> tuple[pl.DataFrame, np.ndarray]:
     """Three groups of unequal size and a few who belong to none, as customers_at."""
     rng = np.random.default_rng(seed)
-    sizes, centres = [400, 250, 150, 40], [(2, 8), (12, 8), (7, 30)]
-    blobs = [rng.normal(centre, 0.8, (n, 2)) for n, centre in zip(sizes[:3], centres, strict=True)]
-    points = np.vstack([*blobs, rng.uniform((0, 0), (16, 40), (sizes[3], 2))]).clip(0)
+    sizes = np.array([400, 250, 150, 40]) * times
+    middles = [(2, 8), (12, 8), (7, 30)]
+    bells = [rng.normal(middle, 0.8, (n, 2)) for n, middle in zip(sizes[:3], middles, strict=True)]
+    points = np.vstack([*bells, rng.uniform((0, 0), (16, 40), (sizes[3], 2))]).clip(0)
     points = points.round() if counts else points
     frame = pl.DataFrame(points, schema=FEATURES).select(
         pl.concat_str(pl.lit("c"), pl.int_range(pl.len())).alias("customer_id"),
         *FEATURES,
         in_risk_set=pl.lit(True),
         events_90d=pl.lit(20),
-        amount_cents_365d=pl.lit(100),
     )
     return frame, np.repeat([0, 1, 2, -1], sizes)
 
 
-def found_in(frame: pl.DataFrame) -> pl.DataFrame:
+def found_in(frame: pl.DataFrame, fit_at_most: int = 10_000, size: int = 50):
     behaviour = clusters.behaviour(frame, FEATURES, 10)
-    return clusters.fit(behaviour, logged=["money"], min_cluster_size=50, min_samples=10)
+    found = clusters.fit(behaviour, ["money"], size, 10, fit_at_most)
+    return behaviour, found, clusters.labelled(behaviour, found)
 
 
-def test_planted_groups_are_found():
+def test_planted_groups_are_found_and_few_others_join_them():
     frame, group = customers()
-    planted = frame.select("customer_id", pl.Series("group", group)).sort("customer_id")
+    planted = frame.select("customer_id", pl.Series("group", group)).sort("customer_id")["group"]
 
-    found = found_in(frame)
+    _, found, labelled = found_in(frame)
 
-    assert found["cluster"].max() == 2
-    grouped = (planted["group"] >= 0).to_numpy()
-    labels = found["cluster"].to_numpy()
-    assert adjusted_rand_score(planted["group"].to_numpy()[grouped], labels[grouped]) >= 0.95
-    assert found["cluster"].value_counts().sort("cluster")["count"][1:].is_sorted(descending=True)
+    assert labelled["cluster"].max() == 2
+    assert adjusted_rand_score(planted, labelled["cluster"]) >= 0.9
+    noise = clusters.noise(found)
+    assert noise["ci"][0] < noise["value"] == (labelled["cluster"] == -1).mean() < noise["ci"][1]
+    assert clusters.headline(found).startswith("3 clusters stand out, and ")
 
 
 @pytest.mark.parametrize("counts", [False, True])
 def test_labels_do_not_depend_on_the_order_of_rows(counts):
     frame, _ = customers(counts)
-    found = found_in(frame)
+    labelled = found_in(frame)[2]
 
     for seed in range(3):
-        assert found_in(frame.sample(fraction=1, shuffle=True, seed=seed)).equals(found)
+        shuffled = frame.sample(fraction=1, shuffle=True, seed=seed)
+        assert found_in(shuffled)[2].equals(labelled)
 
 
-def test_the_jitter_belongs_to_the_customer_and_is_tiny():
-    frame, _ = customers(counts=True)
-    few = frame.filter(pl.int_range(pl.len()) % 2 == 0)
-    ids = few["customer_id"]
+@pytest.mark.parametrize("times", [1, 4])
+def test_under_other_ids_the_clusters_are_the_same(times):
+    frame, _ = customers(times=times)
+    other = frame.with_columns(customer_id=pl.col("customer_id").str.reverse() + "x")
+    _, _, labelled = found_in(frame)
+    again = found_in(other)[2].with_columns(
+        customer_id=pl.col("customer_id").str.strip_suffix("x").str.reverse()
+    )
 
-    whole = dict(zip(frame["customer_id"], clusters._jitter(frame["customer_id"], 2), strict=True))
-    part = clusters._jitter(ids, 2)
-
-    assert all((whole[name] == row).all() for name, row in zip(ids, part, strict=True))
-    assert np.abs(part).max() <= clusters.JITTER / 2
-    assert len(np.unique(part)) == part.size
+    both = labelled.join(again, on="customer_id", validate="1:1")
+    assert adjusted_rand_score(both["cluster"], both["cluster_right"]) >= 0.98
 
 
-def test_segments_are_the_clusters_without_noise():
+def test_of_too_many_a_sample_is_clustered_and_the_others_join_it():
+    frame, _ = customers(times=5)
+    behaviour, whole, labelled = found_in(frame, size=200)
+    _, part, sampled = found_in(frame, fit_at_most=1_500, size=200)
+
+    assert (len(whole.rows), len(part.rows)) == (4_200, 1_500)
+    assert part.min_cluster_size == round(200 * 1_500 / 4_200)
+    assert adjusted_rand_score(labelled["cluster"], sampled["cluster"]) >= 0.95
+    assert (part.labels[part.rows] == part.fit.labels).mean() >= 0.995
+    assert sampled["membership"].is_between(0, 1).all()
+    assert sampled["outlier_score"].is_between(0, 1).all()
+    said = clusters.definition(FEATURES, ["money"], 200, part)
+    assert "Found among 1,500 customers drawn at random; the other 2,700" in said
+    assert "drawn at random" not in clusters.definition(FEATURES, ["money"], 200, whole)
+    assert behaviour.height == sampled.height
+
+
+def test_who_is_in_no_segment_has_a_nearest_one():
     frame, _ = customers()
-    found = found_in(frame)
+    _, found, labelled = found_in(frame)
+    table = clusters.with_nearest(labelled, found, IDS[:2])
+    outside = ~table["cluster"].is_in([0, 1])
 
-    segments = clusters.segments(found, frame, FEATURES)
-    members = clusters.members(found)
-
-    assert segments["segment"].to_list() == ["s1", "s2", "s3"]
-    assert segments["n"].sum() == members.height == (found["cluster"] >= 0).sum()
-    assert segments["share_of_customers"].to_list() == pytest.approx(
-        (segments["n"] / frame.height).to_list()
+    assert table["nearest_segment"].is_not_null().to_list() == outside.to_list()
+    assert table.filter(outside)["nearest_probability"].is_between(0.5, 1).all()
+    third = table.filter(cluster=2)
+    assert third["nearest_segment"].is_in(["s1", "s2"]).all()
+    assert (
+        clusters.with_nearest(labelled, found, IDS.clear())["nearest_segment"].null_count() == 840
     )
-    assert segments["share_of_amount"].to_list() == pytest.approx(
-        segments["share_of_customers"].to_list()
-    )
-    first = frame.join(members.filter(segment="s1"), on="customer_id")
-    assert segments["rate"][0] == pytest.approx(first["rate"].median())
 
 
-def test_the_profile_shows_what_sets_a_segment_apart():
+def test_the_model_places_its_own_customers_where_they_were():
     frame, _ = customers()
-    found = found_in(frame)
-    behaviour = clusters.behaviour(frame, FEATURES, 10)
+    behaviour, found, labelled = found_in(frame)
+    model = clusters.model(behaviour, ["money"], found, IDS)
+    before = labelled.join(IDS, on="cluster", how="left", maintain_order="left")
 
-    profile = clusters.profile(behaviour, ["money"], found)
+    placed = clusters.placed(model, frame, behaviour.select("customer_id"))
 
-    rate = dict(profile.filter(trait="rate").select("segment", "difference").rows())
-    assert rate["s1"] < rate["s3"] < rate["s2"]
-    money = dict(profile.filter(trait="money").select("segment", "difference").rows())
-    assert money["s3"] == max(money.values())
+    assert model.columns == [*clusters.MODEL, "rate", "money (log)"]
+    assert placed["customer_id"].to_list() == before["customer_id"].to_list()
+    assert placed["segment"].eq_missing(before["segment"]).mean() >= 0.995
 
 
-def test_simulated_groups_are_found_through_the_tables_and_stragglers_are_noise(workbook):
-    book = books.at(books.load("simulated", workbook), simulate.LAST_DAY)
-    space = workspace.Workspace("simulated", str(simulate.LAST_DAY), "tables", workbook / "built")
-    task.build(book, space)
-    truth = (
-        pl.scan_parquet(workbook / "work" / ".simulated" / "*" / "truth.parquet")
-        .filter(pl.col("from_date") <= simulate.LAST_DAY)
-        .sort("customer_id", "from_date")
-        .group_by("customer_id", maintain_order=True)
-        .agg(pl.col("group").last())
-        .collect()
+def test_the_model_follows_customers_who_move_and_not_groups_that_do():
+    frame, _ = customers()
+    behaviour, found, labelled = found_in(frame)
+    model = clusters.model(behaviour, ["money"], found, IDS)
+    some = labelled.filter(cluster=0)["customer_id"][:50]
+    there = frame.with_columns(
+        rate=pl.when(pl.col("customer_id").is_in(some.to_list())).then(12.0).otherwise("rate")
     )
-    given = book.parameters["30_clusters"]
 
-    behaviour = clusters.behaviour(
-        workspace.read_table(space, "customers_at"), given["features"], given["min_events_90d"]
+    placed = clusters.placed(model, there, some.to_frame())
+
+    assert (placed["segment"] == "s2").sum() >= 45
+    nobody = clusters.placed(model.clear(), there, some.to_frame())
+    assert nobody["segment"].null_count() == 50
+    with pytest.raises(Refused, match="no number 'rate'"):
+        clusters.placed(model, there.drop("rate"), some.to_frame())
+
+
+def test_untrusted_clusters_are_nothing_in_the_model():
+    frame, _ = customers()
+    behaviour, found, labelled = found_in(frame)
+    model = clusters.model(behaviour, ["money"], found, IDS.filter(cluster=1))
+    others = labelled.filter(pl.col("cluster") != 1).select("customer_id")
+
+    assert model["segment"].drop_nulls().unique().to_list() == ["s2"]
+    assert clusters.placed(model, frame, others)["segment"].null_count() == others.height
+
+
+def test_one_event_more_is_the_unit_of_a_share():
+    frame = pl.DataFrame(
+        {
+            "customer_id": ["a", "b"],
+            "in_risk_set": [True, True],
+            "events_90d": [10, 4],
+            "tenure_days": [300, 45],
+            "weekend_share_90d": [0.5, 0.25],
+            "events_per_30d": [3.0, 1.0],
+            "cents_per_order_90d": [5.0, 6.0],
+            "orders_90d": [2, 3],
+        }
     )
-    found = clusters.fit(
-        behaviour, given["logged"], given["min_cluster_size"], given["min_samples"]
-    ).join(truth, on="customer_id")
+    behaviour = clusters.behaviour(frame, frame.columns[4:], 0)
 
-    grouped = found.filter(pl.col("group") != "straggler")
-    stragglers = found.filter(pl.col("group") == "straggler")
-    assert found["cluster"].max() + 1 == 5
-    assert adjusted_rand_score(grouped["group"], grouped["cluster"]) >= 0.85
-    assert (stragglers["cluster"] == -1).mean() >= 0.8
+    assert clusters.units(frame, behaviour).rows() == [
+        ("a", 0.1, 30 / 90, 0.0, 1.0),
+        ("b", 0.25, 30 / 45, 0.0, 1.0),
+    ]
 
 
 def test_who_did_too_little_or_is_gone_is_not_compared():
@@ -159,24 +194,11 @@ def test_too_few_customers_are_noise_and_stop_nothing(least):
     frame, _ = customers()
     behaviour = clusters.behaviour(frame, FEATURES, least)
 
-    found = clusters.fit(behaviour, [], min_cluster_size=1_000, min_samples=10)
+    found = clusters.fit(behaviour, [], 1_000, 10, 10_000)
+    table = clusters.with_nearest(clusters.labelled(behaviour, found), found, IDS.clear())
 
-    assert found.height == behaviour.height
-    assert found.filter(pl.col("cluster") >= 0).is_empty()
-    assert clusters.segments(found, frame, FEATURES).is_empty()
-    assert clusters.profile(behaviour, [], found).is_empty()
-    assert clusters.picture(behaviour, [], found).height == behaviour.height
-    assert clusters.headline(clusters.profile(behaviour, [], found)) == "No group to describe"
-
-
-@settings(deadline=None, max_examples=30)
-@given(st.lists(st.tuples(st.floats(0, 1e6), st.floats(-10, 10)), min_size=2, max_size=50))
-def test_scaled_behaviour_is_finite_and_centred(rows):
-    behaviour = pl.DataFrame(rows, schema=FEATURES, orient="row").select(
-        pl.int_range(pl.len()).cast(pl.String).alias("customer_id"), *FEATURES
-    )
-
-    points = clusters.scale(behaviour, logged=["rate"])
-
-    assert np.isfinite(points).all()
-    assert np.abs(np.median(points, axis=0)).max() <= 2 * clusters.JITTER
+    assert table.height == behaviour.height
+    assert table.filter(pl.col("cluster") >= 0).is_empty()
+    assert clusters.tree(found).is_empty()
+    assert clusters.model(behaviour, [], found, IDS.clear())["segment"].null_count() == table.height
+    assert clusters.headline(found) == "No cluster stands out: everybody compared is noise"

@@ -128,6 +128,7 @@ def keys(model: type[BaseModel], place: str = "") -> set[str]:
             for part in (field.annotation, *get_args(field.annotation))
             if isinstance(part, type) and issubclass(part, BaseModel)
         ]
+        name = field.alias or name  # noqa: PLW2901
         found |= {place + name}.union(*(keys(part, f"{place}{name}.") for part in parts))
     return found
 

@@ -246,8 +246,9 @@ def definition(
 
 def headline(clustering: Clustering) -> str:
     """How many clusters there are and how many customers are in none, in a sentence."""
-    k, noise = clustering.labels.max(initial=-1) + 1, (clustering.labels < 0).mean()
+    k = clustering.labels.max(initial=-1) + 1
     if not k:
         return "No cluster stands out: everybody compared is noise"
+    noise = (clustering.labels < 0).mean()
     clusters = "One cluster stands" if k == 1 else f"{k} clusters stand"
     return f"{clusters} out, and {noise:.0%} of those compared are in none"

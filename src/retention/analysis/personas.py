@@ -123,7 +123,7 @@ def segments(
     kind = pl.when(pl.col("segment").is_in(rules)).then(pl.lit("rule")).otherwise(pl.lit("cluster"))
     return (
         members.join(current, on="customer_id", how="inner")
-        .group_by("segment")
+        .group_by("segment", maintain_order=True)
         .agg(
             n=pl.len().cast(pl.Int64),
             share_of_customers=pl.len() / current.height,
@@ -218,7 +218,7 @@ def certainty(clusters: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
     membership = pl.col("membership")
     return (
         members.join(clusters, on="customer_id")
-        .group_by("segment")
+        .group_by("segment", maintain_order=True)
         .agg(
             n=pl.len().cast(pl.Int64),
             lower=membership.quantile(0.25, "linear"),

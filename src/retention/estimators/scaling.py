@@ -35,6 +35,8 @@ def points(compared: pl.DataFrame, like: pl.DataFrame | None = None, key: str = 
     """
     like = compared if like is None else like
     columns = []
+    if like.is_empty():
+        return np.empty((0, compared.width - 1))
     for name in compared.columns[1:]:
         usual = like[name].to_numpy()
         low, middle, high = np.percentile(usual, [25, 50, 75])
