@@ -83,9 +83,30 @@ POINTS = pl.DataFrame(
     {
         "x": np.sin(np.arange(3000)) + np.arange(3000) % 4 * 3,
         "y": np.cos(np.arange(3000) * 1.3) + np.arange(3000) % 4 // 2 * 3,
-        "cluster": np.arange(3000) % 4 - 1,
+        "segment": [[None, "s1", "s2", "s13"][i % 4] for i in range(3000)],
         "name": [[None, "Families", "Quiet regulars", EVIL][i % 4] for i in range(3000)],
+        "n": 750,
     }
+)
+NODES = pl.DataFrame(
+    [
+        (0, None, 900, 800, 0.0, 1.0, -1),
+        (1, 0, 300, 0, 1.0, 6.0, 1),
+        (2, 0, 500, 400, 1.0, 2.0, 0),
+        (3, 2, 200, 0, 2.0, 9.0, 0),
+        (4, 2, 200, 0, 2.0, 5.0, 0),
+    ],
+    schema=["node", "parent", "n", "n_at_death", "birth", "death", "group"],
+    orient="row",
+)
+CHECKS = pl.DataFrame(
+    [
+        (segment, check, len(check) / 15)
+        for segment in ("s1", "cluster 3")
+        for check in ("other samples", "other ids", "distinct rows")
+    ],
+    schema=["segment", "check", "value"],
+    orient="row",
 )
 PROFILES = pl.DataFrame(
     [
@@ -177,6 +198,8 @@ def figures():
         "pooled": charts.retention_curves(POOLED),
         "bars": charts.bars(SEGMENTS, "segment", "churn", "lower", "upper", n="n", percent=True),
         "map": charts.cluster_map(POINTS),
+        "tree": charts.condensed_tree(NODES),
+        "trust": charts.trust(CHECKS),
         "profiles": charts.profile_heatmap(PROFILES),
         "days": charts.events_per_day(DAYS),
         "windows": charts.window_shares(WINDOWS, "error"),
@@ -355,9 +378,15 @@ def test_hazard_ratios_print_the_interval_and_name_cause_and_period():
     assert "came by a friend" in words(charts.hazard_ratios(HAZARDS.drop("cause", "period")))
 
 
-def test_a_map_names_clusters_and_counts_the_noise():
+def test_a_map_names_segments_and_counts_everybody():
     text = words(charts.cluster_map(POINTS))
-    assert {"Families, n 750", "Quiet regulars, n 750", "Grey: noise, n 750"} <= set(text)
+    named = {"s1 Families, n 750", "s2 Quiet regulars, n 750", "Grey: in no segment, n 750"}
+    assert named <= set(text)
+
+
+def test_a_tree_names_each_cluster_once_with_its_size():
+    text = words(charts.condensed_tree(NODES))
+    assert sorted(word for word in text if word.startswith("n ")) == ["n 300", "n 500"]
 
 
 @pytest.mark.parametrize(
