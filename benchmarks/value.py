@@ -13,13 +13,16 @@ import argparse
 import time
 import warnings
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from datetime import date, timedelta
+from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 from lifetimes import BetaGeoFitter
+from lifetimes.utils import ConvergenceError
 
 from retention.estimators import bg_nbd, forecast, gamma_gamma
 from retention.tables import calendar, demo
@@ -54,22 +57,18 @@ class Judged(NamedTuple):
     rmse_of_bg: float
     lower: float
     upper: float
+    bg_by: str
 
 
 def cdnow() -> dict[str, pl.DataFrame]:
     """Days with a purchase of the 1/10 sample, and of everybody else: customer_id, day."""
     whole = demo.cdnow()["events"]
-    sample = demo.cdnow("CDNOW_sample.txt")["events"]
+    chosen_on = demo.cdnow("CDNOW_sample.txt")["events"].select("customer_id").unique()
     parts = {
-        SAMPLE: whole.join(_in_master(sample), on="customer_id", how="semi"),
-        NINE: whole.join(_in_master(sample), on="customer_id", how="anti"),
+        SAMPLE: whole.join(chosen_on, on="customer_id", how="semi"),
+        NINE: whole.join(chosen_on, on="customer_id", how="anti"),
     }
     return {name: _days(events).collect() for name, events in parts.items()}
-
-
-def _in_master(sample: pl.LazyFrame) -> pl.LazyFrame:
-    """The ids of the sample as the whole data write them."""
-    return sample.select(pl.col("customer_id").str.zfill(5)).unique()
 
 
 def retail(folder: Path) -> pl.DataFrame:
@@ -101,27 +100,36 @@ def customers(days: pl.DataFrame, origin: date, horizon: int) -> Customers:
     return Customers(*(known[name].to_numpy().astype(float) for name in Customers._fields))
 
 
-def theirs(seen: Customers) -> BetaGeoFitter:
+def lifetimes_fit(seen: Customers) -> BetaGeoFitter:
     """lifetimes' BG/NBD, in weeks as published."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return BetaGeoFitter().fit(seen.frequency, seen.recency / 7, seen.age / 7)
 
 
+def bg(seen: Customers, horizon: int) -> tuple[np.ndarray, str]:
+    """What BG/NBD expects, and by whose fit: where lifetimes' fails, the same model's by ours."""
+    weeks = (seen.frequency, seen.recency / 7, seen.age / 7)
+    try:
+        with redirect_stdout(StringIO()):
+            model = lifetimes_fit(seen)
+    except ConvergenceError:
+        return bg_nbd.expected(bg_nbd.fit(*seen[:3]), *seen[:3], horizon), "ours: lifetimes fails"
+    said = model.conditional_expected_number_of_purchases_up_to_time(horizon / 7, *weeks)
+    return np.asarray(said), "lifetimes"
+
+
 def judge(name: str, days: pl.DataFrame, origin: date, horizon: int) -> Judged:
     seen = customers(days, origin, horizon)
     past = seen[:3]
     ours = forecast.expected(forecast.fit(*past), *past, horizon)
-    weeks = (seen.frequency, seen.recency / 7, seen.age / 7)
-    other = np.asarray(
-        theirs(seen).conditional_expected_number_of_purchases_up_to_time(horizon / 7, *weeks)
-    )
+    other, by = bg(seen, horizon)
     off, off_of_bg = ((said - seen.bought) ** 2 for said in (ours, other))
     total = seen.bought.sum()
     errors = [said.sum() / total - 1 for said in (ours, other)]
     rmse = [float(np.sqrt(part.mean())) for part in (off, off_of_bg)]
     limits = _limits(off, off_of_bg)
-    return Judged(name, origin, horizon, len(off), total, *errors, *rmse, *limits)
+    return Judged(name, origin, horizon, len(off), total, *errors, *rmse, *limits, by)
 
 
 def _limits(off: np.ndarray, other: np.ndarray) -> tuple[float, float]:
@@ -147,7 +155,7 @@ def judged(folder: Path | None) -> Iterator[Judged]:
 def agreement() -> float:
     """How far our BG/NBD lies from lifetimes', as the largest relative difference of parameters."""
     seen = customers(cdnow()[SAMPLE], ORIGIN, HORIZON)
-    fit, other = bg_nbd.fit(*seen[:3]), theirs(seen).params_
+    fit, other = bg_nbd.fit(*seen[:3]), lifetimes_fit(seen).params_
     wanted = (other["r"], 7 * other["alpha"], other["a"], other["b"])
     return max(abs(got / want - 1) for got, want in zip(fit[:4], wanted, strict=True))
 
@@ -175,7 +183,7 @@ def show(row: Judged) -> None:
     print(
         f"{row.data:34} {row.origin} {row.horizon:4} {row.n:7,} {row.bought:8,.0f} "
         f"{row.error:+8.1%} {row.error_of_bg:+8.1%} {row.rmse:8.4f} {row.rmse_of_bg:8.4f} "
-        f"{row.rmse - row.rmse_of_bg:+8.4f} ({row.lower:+.4f} to {row.upper:+.4f})",
+        f"{row.rmse - row.rmse_of_bg:+8.4f} ({row.lower:+.4f} to {row.upper:+.4f}) {row.bg_by}",
         flush=True,
     )
 
@@ -191,11 +199,9 @@ def goals(rows: list[Judged]) -> None:
 
 def main(folder: Path | None, n: int) -> None:
     print(f"parameters of BG/NBD differ from lifetimes' by at most {agreement():.1e} of their size")
-    print(
-        f"{'':34} {'origin':10} {'days':>4} {'n':>7} {'bought':>8} {'ours':>8} {'BG/NBD':>8} ",
-        end="",
-    )
-    print(f"{'RMSE':>8} {'BG/NBD':>8} difference, 95 % limits")
+    heads = ("days", 4), ("n", 7), ("bought", 8), ("ours", 8), ("BG/NBD", 8), ("RMSE", 8)
+    shown = " ".join(f"{name:>{width}}" for name, width in (*heads, ("BG/NBD", 8)))
+    print(f"{'':34} {'origin':10} {shown} difference (95 % limits), BG/NBD by")
     rows = []
     for row in judged(folder):
         show(row)
