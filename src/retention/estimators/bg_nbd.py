@@ -15,7 +15,7 @@ Filiztekin (2007), Int. J. of Research in Marketing 24:201. Checked on the publi
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import betaln, digamma, gammaln, hyp2f1
+from scipy.special import betaln, digamma, expit, gammaln, hyp2f1, log_expit
 
 from retention.errors import Refused
 from retention.estimators import likelihood
@@ -46,7 +46,7 @@ def fit(frequency: np.ndarray, recency: np.ndarray, age: np.ndarray, at_first: b
     if not (frequency > 0).any():
         raise Refused("nobody bought again: there is no rate to learn")
     (x, tx, t), n = likelihood.grouped(frequency, recency, age)
-    unit = float(t @ n / n.sum())
+    unit, x = float(t @ n / n.sum()), x.astype(int)
 
     def of(parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return _log_likelihood(parameters, x, tx / unit, t / unit, at_first)
@@ -87,8 +87,8 @@ def alive(fit: Fit, frequency: np.ndarray, recency: np.ndarray, age: np.ndarray)
     r, alpha, a, b = fit[:4]
     chances = frequency + fit.at_first
     waited = (r + frequency) * np.log((alpha + age) / (alpha + recency))
-    odds = np.log(a) - np.log(_left(b, chances)) + waited
-    return np.where(chances > 0, 1 / (1 + np.exp(np.minimum(odds, 700))), 1.0)
+    odds = np.log(_left(b, chances)) - np.log(a) - waited
+    return np.where(chances > 0, expit(odds), 1.0)
 
 
 def _log_likelihood(
@@ -98,19 +98,23 @@ def _log_likelihood(
     r, alpha, a, b = parameters
     chances = x + at_first
     left = _left(b, chances)
-    silent = -(r + x) * np.log(alpha + t)
-    gone = np.log(a) - np.log(left) - (r + x) * np.log(alpha + tx)
-    gone = np.where(chances > 0, gone, -np.inf)
-    either = np.logaddexp(silent, gone)
-    stays, goes = np.exp(silent - either), np.exp(gone - either)
-    value = gammaln(r + x) - gammaln(r) + r * np.log(alpha) + either
-    value = value + betaln(a, b + chances) - betaln(a, b)
-    logs = stays * np.log(alpha + t) + goes * np.log(alpha + tx)
-    slope_r = digamma(r + x) - digamma(r) + np.log(alpha) - logs
+    log_age, log_recency = np.log(alpha + t), np.log(alpha + tx)
+    odds = np.log(left) - np.log(a) + (r + x) * (log_recency - log_age)  # to stay against gone
+    odds = np.where(chances > 0, odds, np.inf)
+    stays = expit(odds)
+    goes = 1 - stays
+    either = -(r + x) * log_age - log_expit(odds)
+    counts = np.arange(x.max() + 1)  # what depends on counts alone is computed once for each
+    value = gammaln(r + counts) - gammaln(r) + r * np.log(alpha)
+    value = value + betaln(a, b + counts + at_first) - betaln(a, b)
+    slope_r = digamma(r + counts) - digamma(r) + np.log(alpha)
+    both = digamma(a + b) - digamma(a + b + counts + at_first)
+    slope_b = both + digamma(b + counts + at_first) - digamma(b)
+    value, slope_r, both, slope_b = (part[x] for part in (value, slope_r, both, slope_b))
+    slope_r = slope_r - stays * log_age - goes * log_recency
     slope_alpha = r / alpha - (r + x) * (stays / (alpha + t) + goes / (alpha + tx))
-    both = digamma(a + b) - digamma(a + b + chances)
-    slope_b = both + digamma(b + chances) - digamma(b) - goes / left
-    return value, np.array([slope_r, slope_alpha, both + goes / a, slope_b])
+    slopes = np.array([slope_r, slope_alpha, both + goes / a, slope_b - goes / left])
+    return value + either, slopes
 
 
 def _left(b: float, chances: np.ndarray) -> np.ndarray:
