@@ -29,17 +29,15 @@ STEP = 1e-6  # of the logarithms of parameters, for slopes by differences
 
 def cdnow() -> fits.Found:
     """Models of the sample, its cohorts and silences, and the cohorts of all."""
-    folder = demo.package_folder("lifetimes") / "datasets"
-    seen = pl.read_csv(folder / "cdnow_customers_summary.csv")
-    lives = tuple(seen[name].to_numpy() for name in ("frequency", "recency", "T"))
-    spent = pl.read_csv(folder / "cdnow_customers_summary_with_transactions.csv")
+    seen = demo.cdnow_lives()
+    lives = tuple(seen[name].to_numpy() for name in ("x", "t_x", "T"))
     sample, whole = (_days(file) for file in ("CDNOW_sample.txt", "CDNOW_master.txt"))
     return {
         **_customers("sample", sample),
         **_customers("all", whole),
         **_bg_nbd(lives),
         **_pareto_nbd(lives),
-        **_gamma_gamma(spent.filter(pl.col("zbar") > 0)),
+        **_gamma_gamma(seen.filter(pl.col("zbar") > 0)),
         **_silences(sample),
         **_cohorts("sample", sample),
         **_cohorts("all", whole),
