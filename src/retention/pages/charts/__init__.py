@@ -12,6 +12,7 @@ from retention.pages.charts.hazards import hazard_ratios
 from retention.pages.charts.risk import backtest, calibration, signals
 from retention.pages.charts.segments import cluster_map, profile_heatmap, traits
 from retention.pages.charts.survival import incidence, returns, survival_curves
+from retention.pages.charts.value import next_products, renewals, weeks_foretold
 from retention.pages.charts.windows import silence_curves, window_shares
 
 __all__ = [
@@ -24,7 +25,9 @@ __all__ = [
     "hazard_ratios",
     "incidence",
     "left_by_usage",
+    "next_products",
     "profile_heatmap",
+    "renewals",
     "retention_curves",
     "retention_triangle",
     "returns",
@@ -33,5 +36,6 @@ __all__ = [
     "survival_curves",
     "traits",
     "usage_changes",
+    "weeks_foretold",
     "window_shares",
 ]
