@@ -143,12 +143,12 @@ def concentrated(table: pl.DataFrame, of: str = AMOUNT, top: int = 20) -> str:
     rows = table.filter(pl.col("of") == of, pl.col("top_percent") == top).drop_nulls("share")
     if rows.is_empty():
         return "Too few bring anything to tell how far it is concentrated"
-    return f"The {top} % of customers who pay most bring {rows['share'][0]:.0%} of the amount"
+    return f"The {top}% of customers who pay most bring {rows['share'][0]:.0%} of the amount"
 
 
 def tops(table: pl.DataFrame) -> pl.DataFrame:
     """The table "concentration" with the customers in words, for the chart."""
-    words = pl.format("top {} %", pl.col("top_percent")).alias("customers")
+    words = pl.format("top {}%", pl.col("top_percent")).alias("customers")
     rows = table.drop_nulls("share").sort("top_percent", maintain_order=True)
     return rows.select(words, "of", "n", "share", "ci_lower", "ci_upper")
 
@@ -163,8 +163,8 @@ def definition(confidence: float) -> str:
     """What is shared out, for the page."""
     return (
         "Last year: what was paid in the 365 days up to the snapshot, by customers who have left "
-        f"as well. Expected value: see above. Intervals ({confidence:.0%}) take customers, not their "
-        "money, as drawn."
+        f"as well. Expected value: see above. Intervals ({confidence:.0%}) take customers, not "
+        "their money, as drawn."
     )
 
 

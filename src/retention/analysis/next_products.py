@@ -182,7 +182,7 @@ def _scored(pairs: pl.DataFrame, confidence: float) -> pl.DataFrame:
         )
         .sort("lift_lower", "bought", "next", descending=[True, False, False])
         .head(MOST_ROWS)
-        .select(SCHEMA)
+        .select(*SCHEMA)
     )
 
 

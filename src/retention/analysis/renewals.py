@@ -53,7 +53,7 @@ def renewals(
     except Refused:
         return pl.DataFrame(schema=SCHEMA)
     said = sbg.survival(fit, curve["month"].to_numpy())
-    return curve.with_columns(model=pl.Series(said), learnt=pl.col("month") <= half).select(SCHEMA)
+    return curve.with_columns(model=pl.Series(said), learnt=pl.col("month") <= half).select(*SCHEMA)
 
 
 def headline(table: pl.DataFrame) -> str:

@@ -16,6 +16,7 @@ Ahead = Callable[[float], np.ndarray]
 WEEK = 7
 TENURES = (90, 180, 365, 730)  # days; the ends of groups by tenure
 MEASURES = {"activity": "purchases", "contract": "days under contract"}
+WITHIN = ["measure", "by", "model"]  # groups whose rows add up
 LAST = 64  # purchases from which on all are one group
 SCHEMA = {"measure": pl.String, "by": pl.String, "group": pl.String, "model": pl.String}
 SCHEMA |= dict.fromkeys(("n", "active"), pl.Int64)
@@ -49,27 +50,18 @@ def compare(
             (per customer), its ci_lower and ci_upper (customers as drawn), predicted (per
             customer), rmse (over customers; null of a week). No rows where nothing was foretold
     """
-    measure, rows = MEASURES[churn.kind], []
-    whole = np.full(known.height, "all")
     name, groups = _groups(known, churn)
+    divided, rows = {"total": np.full(known.height, "all"), name: groups}, []
     for model, ahead in models.items():
-        said, came = ahead(horizon_days), happened(horizon_days)
-        for by, labels in (("total", whole), (name, groups)):
-            rows += [
-                (
-                    measure,
-                    by,
-                    str(group),
-                    model,
-                    *_row(came[labels == group], said[labels == group], confidence),
-                )
-                for group in _in_order(labels)
-            ]
-        rows += [
-            (measure, "week", *row)
-            for row in _weeks(model, ahead, happened, horizon_days, confidence)
-        ]
-    return pl.DataFrame(rows, SCHEMA, orient="row")
+        came, said = happened(horizon_days), ahead(horizon_days)
+        for by, labels in divided.items():
+            for group in _in_order(labels):
+                own = labels == group
+                rows.append((by, group, model, *_row(came[own], said[own], confidence)))
+        weeks = _weeks(ahead, happened, horizon_days, confidence)
+        rows += [("week", f"{week:02}", model, *row) for week, row in enumerate(weeks, 1)]
+    measure = MEASURES[churn.kind]
+    return pl.DataFrame([(measure, *row) for row in rows], SCHEMA, orient="row")
 
 
 def amounts(
@@ -92,12 +84,6 @@ def amounts(
     return pl.DataFrame(rows, SCHEMA, orient="row")
 
 
-def joined(compared: pl.DataFrame, amounts: pl.DataFrame, min_cell: int) -> pl.DataFrame:
-    """The table "value_holdout": without groups of fewer than ``min_cell`` customers."""
-    both = pl.concat([compared, amounts])
-    return both.filter(pl.col("n") >= min_cell)
-
-
 def error(table: pl.DataFrame, measure: str = "", model: str = "ours") -> float | None:
     """By how much the total that was foretold was too high (a share; below 0 too low)."""
     rows = table.filter(pl.col("by") == "total", pl.col("model") == model)
@@ -113,9 +99,10 @@ def verdict(compared: pl.DataFrame, amounts: pl.DataFrame) -> str:
         return "Too little is known of {n} customers, {days} days before the snapshot, to hold out."
     off = error(amounts)
     money = "" if off is None else f" Their amounts were off by {off:+.1%}.".replace("-", "−")
+    counted = compared["measure"][0]
     return (
-        f"Of the {{n}} customers known {{days}} days before the snapshot, the {_counted(compared)} "
-        f"foretold since were off by {{value}} in all (above zero: too many).{money}"
+        f"Of the {{n}} customers known {{days}} days before the snapshot, the {counted} foretold "
+        f"since were off by {{value}} in all (above zero: too many).{money}"
     )
 
 
@@ -189,19 +176,13 @@ def definition(churn: Churn, horizon_days: int, confidence: float) -> str:
     )
 
 
-def _counted(table: pl.DataFrame) -> str:
-    return table["measure"][0]
-
-
-def _weeks(
-    model: str, ahead: Ahead, happened: Ahead, horizon_days: int, confidence: float
-) -> list[tuple]:
-    """One row for each whole week: group, model, and what `_row` gives, without the RMSE."""
+def _weeks(ahead: Ahead, happened: Ahead, horizon_days: int, confidence: float) -> list[tuple]:
+    """What `_row` gives for each whole week, without the RMSE."""
     rows, before = [], (0.0, 0.0)
     for week in range(1, horizon_days // WEEK + 1):
         now = happened(week * WEEK), ahead(week * WEEK)
         came, said = (part - earlier for part, earlier in zip(now, before, strict=True))
-        rows.append((str(week), model, *_row(came, said, confidence)[:-1], None))
+        rows.append((*_row(came, said, confidence)[:-1], None))
         before = now
     return rows
 
