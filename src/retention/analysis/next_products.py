@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 from scipy.sparse import csr_matrix
-from scipy.stats import norm
+from scipy.stats import hypergeom, norm
 
 from retention.intervals import wilson
 
@@ -49,9 +49,9 @@ def next_products(
             and not the other), n_next (those of them who then bought the other), support (n_next of
             all customers of the segment who had bought anything), share (n_next of n), ci_lower,
             ci_upper (Wilson), lift (that share over the one of all who had not bought the other),
-            lift_lower, lift_upper, clear (the lower limit stays above 1 with all pairs of the
-            segment allowed for, after Bonferroni). No pair of which ``min_cell`` customers or more
-            bought next, and as many or none of the others, is left out
+            lift_lower, lift_upper, clear (more than chance makes, by the hypergeometric law and
+            with all pairs of the segment allowed for after Bonferroni). Pairs of which fewer than
+            ``min_cell`` customers bought next, or fewer (but some) of the others, are left out
 
     Source: Agrawal, Imielinski and Swami (1993), SIGMOD 22:207, for support and lift; limits of the
     lift by the delta method on the log of a ratio of shares of which one is part of the other.
@@ -106,8 +106,8 @@ def definition(item: str, before_days: int, within_days: int, confidence: float)
     return (
         f"Of customers who had bought the one {item} and not the other, in the {before_days} days "
         f"up to {within_days} days before the snapshot: how many bought the other since (share), "
-        "over the same share of all of the segment who had not bought the other (lift). Clear: "
-        f"the lower limit ({confidence:.0%}) stays above 1 with all pairs allowed for."
+        "over the same share of all of the segment who had not bought the other (lift). Shown are "
+        f"the clearest that chance does not explain ({confidence:.0%}, all pairs allowed for)."
     )
 
 
@@ -144,6 +144,7 @@ def _pairs(bought: pl.DataFrame, segment: str, min_cell: int, confidence: float)
             "n": alone[first, then].astype(int),
             "n_next": both[first, then].astype(int),
             "n_all": [len(who)] * len(first),
+            "n_pairs": [len(items) * (len(items) - 1)] * len(first),
             "n_lacking": lacking[then].astype(int),
             "n_came": came[then].astype(int),
         },
@@ -162,10 +163,11 @@ def _scored(pairs: pl.DataFrame, confidence: float) -> pl.DataFrame:
     own = (1 / share - weight / base).pow(2) * share * (1 - share) / n
     rests = pl.when(rest > 0).then(((1 - weight) / base).pow(2) * other * (1 - other) / rest)
     error = (own + rests.fill_null(0.0)).sqrt()
-    usual, strict = (
-        float(norm.ppf(0.5 + level / 2))
-        for level in (confidence, 1 - (1 - confidence) / max(pairs.height, 1))
-    )
+    z = float(norm.ppf(0.5 + confidence / 2))
+    counts = (pairs[name].to_numpy() for name in ("n_next", "n_lacking", "n_came", "n"))
+    came, *margins = counts
+    by_chance = hypergeom.sf(came - 1, *margins)
+    clear = 2 * by_chance * pairs["n_pairs"].to_numpy() < 1 - confidence
     lift = pl.col("lift")
     return (
         pairs.with_columns(
@@ -176,9 +178,9 @@ def _scored(pairs: pl.DataFrame, confidence: float) -> pl.DataFrame:
             error.alias("_error"),
         )
         .with_columns(
-            lift_lower=lift * (-usual * pl.col("_error")).exp(),
-            lift_upper=lift * (usual * pl.col("_error")).exp(),
-            clear=lift * (-strict * pl.col("_error")).exp() > 1,
+            lift_lower=lift * (-z * pl.col("_error")).exp(),
+            lift_upper=lift * (z * pl.col("_error")).exp(),
+            clear=pl.Series(clear, dtype=pl.Boolean),
         )
         .sort("lift_lower", "bought", "next", descending=[True, False, False])
         .head(MOST_ROWS)

@@ -18,42 +18,46 @@ SCHEMA |= {"ci_upper": pl.Float64, "model": pl.Float64, "learnt": pl.Boolean}
 
 
 def renewals(
-    spells: pl.DataFrame, churn: Churn, min_cell: int, confidence: float = 0.95
+    spells: pl.DataFrame, churn: Churn, day: int, min_cell: int, confidence: float = 0.95
 ) -> pl.DataFrame:
     """The share of first contracts still running after each month, as seen and by the model.
 
-    Takes   the table spells, of which first spells that can be judged count
+    Takes   the table spells as of ``day``, of which first spells that can be judged count. A month
+            counts for whom it had wholly passed by then, whether they left in it or not
     Returns the table "renewals": month (1 = after 30 days), at_risk, survival, ci_lower, ci_upper
             (Kaplan-Meier), model (sBG), learnt (whether the model knew this month). As far as
             ``min_cell`` are at risk; no rows in an activity book, or where there is too little
 
-    Source: `kaplan_meier.curve` and `sbg.fit`.
+    Source: `kaplan_meier.curve`, `sbg.fit`. Checked on planted cohorts in tests/test_renewals.py.
     """
     if churn.kind == "activity":
         return pl.DataFrame(schema=SCHEMA)
-    first = spells.filter(pl.col("spell") == 1, pl.col("excluded").is_null())
-    first = first.filter(pl.col("entry_day") == pl.col("start_day"))
-    days, left = first["duration_days"].to_numpy(), first["event_observed"].to_numpy()
-    months = np.ceil(days / MONTH_DAYS).astype(int)  # in which somebody left
-    whole = days // MONTH_DAYS  # that somebody came through
-    curve = kaplan_meier.curve(np.where(left, months, whole + 1), left, None, confidence, min_cell)
-    curve = curve.filter(pl.col("duration_days") > 0).select(
-        pl.col("duration_days").alias("month"), "at_risk", "survival", "ci_lower", "ci_upper"
-    )
+    months, left = _months(spells, day - churn.after_days)
+    curve = kaplan_meier.curve(months, left, None, confidence, min_cell)
+    curve = curve.filter(pl.col("duration_days") > 0).rename({"duration_days": "month"})
     half = curve.height // 2
     if curve.height < LEAST_MONTHS:
         return pl.DataFrame(schema=SCHEMA)
-    gone = np.bincount(months[left & (months <= half)], minlength=half + 1)[1:]
-    stayed = np.where(
-        left & (months <= half), 0, np.minimum(np.where(left, months - 1, whole), half)
-    )
-    through = np.bincount(stayed, minlength=half + 1)[1:]
+    gone = left & (months <= half)
+    lost = np.bincount(months[gone], minlength=half + 1)[1:]
+    stayed = np.bincount(np.minimum(months[~gone], half), minlength=half + 1)[1:]
     try:
-        fit = sbg.fit(gone, through)
+        fit = sbg.fit(lost, stayed)
     except Refused:
         return pl.DataFrame(schema=SCHEMA)
     said = sbg.survival(fit, curve["month"].to_numpy())
-    return curve.with_columns(model=pl.Series(said), learnt=pl.col("month") <= half).select(*SCHEMA)
+    known = pl.col("month") <= half
+    return curve.with_columns(model=pl.Series(said), learnt=known).select(*SCHEMA)
+
+
+def _months(spells: pl.DataFrame, judged_until: int) -> tuple[np.ndarray, np.ndarray]:
+    """In which month each first contract ended, or the last that had wholly passed; and which."""
+    first = spells.filter(pl.col("spell") == 1, pl.col("excluded").is_null())
+    ended = -(-first["duration_days"].to_numpy() // MONTH_DAYS)
+    passed = (judged_until - first["start_day"].to_numpy() + 1) // MONTH_DAYS
+    left = first["event_observed"].to_numpy() & (ended <= passed)
+    months = np.where(left, ended, passed)
+    return months[months > 0], left[months > 0]
 
 
 def headline(table: pl.DataFrame) -> str:
@@ -69,22 +73,17 @@ def headline(table: pl.DataFrame) -> str:
 
 def lines(table: pl.DataFrame) -> pl.DataFrame:
     """As seen, and by the model, for the chart of curves: group, month, share, limits, at_risk."""
-    limits = ("ci_lower", "ci_upper")
-    seen = table.select(
-        pl.lit("as seen").alias("group"),
-        "month",
-        "at_risk",
-        pl.col("survival").alias("share"),
-        *limits,
+    columns = {"as seen": ("survival", "ci_lower", "ci_upper"), "model": ("model",) * 3}
+    names = ("share", "ci_lower", "ci_upper")
+    return pl.concat(
+        table.select(
+            pl.lit(group).alias("group"),
+            "month",
+            "at_risk",
+            *(pl.col(of).alias(name) for of, name in zip(own, names, strict=True)),
+        )
+        for group, own in columns.items()
     )
-    said = table.select(
-        pl.lit("model").alias("group"),
-        "month",
-        "at_risk",
-        pl.col("model").alias("share"),
-        *(pl.col("model").alias(name) for name in limits),
-    )
-    return pl.concat([seen, said])
 
 
 DEFINITION = (

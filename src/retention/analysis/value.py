@@ -70,7 +70,7 @@ def banded(values: pl.DataFrame, shares: dict[str, float]) -> pl.DataFrame:
     band, until = pl.when(value.is_null()).then(pl.lit("not known")), 0.0
     for name, share in shares.items():
         until += share
-        band = band.when(place < until * value.count()).then(pl.lit(name))
+        band = band.when(place < (until * value.count()).round(6)).then(pl.lit(name))
     return values.with_columns(value=band.otherwise(pl.lit("low")))
 
 

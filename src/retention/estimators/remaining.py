@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-LAST_YEAR = 365  # days before the end of a curve of which the rate goes on beyond it
+LAST_YEAR = 365  # days before the end of a curve of which the rate goes on, half of it at most
 
 
 def days(
@@ -15,7 +15,8 @@ def days(
             to and with today; until: days left to an end that is known, infinite where none is
     Returns the sum of S(t + u) / S(t) over the days; NaN where nobody of the curve stayed so long
 
-    Beyond the curve the rate of its last 365 days goes on, which is an assumption.
+    Beyond the curve the rate of its last 365 days goes on, or of its second half where that is
+    shorter; which is an assumption.
 
     Source: the mean residual life, Klein and Moeschberger (2003), Survival Analysis, section 2.4,
     up to a horizon. Checked by hand and on planted lives in tests/test_remaining.py.
@@ -40,7 +41,7 @@ def _daily(curve: pl.DataFrame, until: int) -> np.ndarray:
     times, shares = (curve[name].to_numpy() for name in ("duration_days", "survival"))
     grid = np.arange(until + 1)
     known = shares[np.searchsorted(times, np.minimum(grid, times[-1]), "right") - 1]
-    since = max(times[-1] - LAST_YEAR, 0)
+    since = max(times[-1] - LAST_YEAR, times[-1] // 2)
     before = shares[np.searchsorted(times, since, "right") - 1]
     kept = shares[-1] / before if before > 0 else 0.0
     steps = np.maximum(grid - times[-1], 0) / max(times[-1] - since, 1)
