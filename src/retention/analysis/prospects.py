@@ -152,6 +152,7 @@ def _under_contract(past: Past, churn: Churn, day: int) -> pl.DataFrame:
             _some=pl.col("amount_cents").is_null().any(),
             cents=pl.col("amount_cents").sum() / MONTH_DAYS,
         )
+        .sort("customer_id")
     )
     booked = nw.to_native(spells.booked_ends(past.terms, snapshot_day=day), pass_through=True)
     left = pl.col("booked_end_in_days").cast(pl.Float64).fill_null(np.inf)
