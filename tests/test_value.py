@@ -100,8 +100,9 @@ def test_amounts_shrink_to_the_mean_of_all_the_more_the_fewer_are_known():
 
 
 def test_words_say_who_is_in_and_what_value_is():
-    assert "1 of them on several days" in value.who(buyers([0, 2], [1.0, 2.0]), SHOP)
-    assert "of 2 the amount is known" in value.who(members([1.0, 2.0, None]), CLUB)
+    assert "1 of them on several days" in value.who(buyers([0, 2], [1.0, 2.0]), SHOP, 1)
+    assert "of <10 the amount is not known" in value.who(members([1.0, 2.0, None]), CLUB, 10)
+    assert "of 0 the end is booked" in value.who(members([1.0, 2.0, None]), CLUB, 10)
     for churn, words in ((SHOP, "NBD with 15% of the weight"), (CLUB, "Kaplan-Meier")):
         said = value.definition(churn, **OPTIONS)
         assert words in said

@@ -117,12 +117,17 @@ def paid(past: Past, churn: Churn, day: int) -> pl.DataFrame:
 
 
 def beyond(past: Past, churn: Churn, known: pl.DataFrame, day: int, ahead_days: int) -> str:
-    """Of how many the days ahead lead beyond the data, in a sentence; "" in an activity book."""
+    """For which part of the ``known`` the days ahead lead beyond the data, in a sentence.
+
+    "" in an activity book, and where nobody has left yet.
+    """
     if churn.kind == "activity" or known.is_empty():
         return ""
     judged = _stretches(past, churn, day).filter(pl.col("excluded").is_null())
-    n = remaining.beyond(_curve(judged), known["tenure_days"].to_numpy(), ahead_days).sum()
-    return f"Of {n:,} of them the days ahead lead beyond the longest stays that were seen."
+    if not judged["event_observed"].any():
+        return ""
+    off = remaining.beyond(_curve(judged), known["tenure_days"].to_numpy(), ahead_days).mean()
+    return f"Of {off:.0%} the days ahead lead beyond the longest stays that were seen."
 
 
 def _buyers(past: Past, day: int) -> pl.DataFrame:

@@ -143,17 +143,19 @@ def warning(correlation: float | None, churn: Churn) -> str:
     )
 
 
-def who(known: pl.DataFrame, churn: Churn) -> str:
-    """Who is in, in a sentence."""
+def who(known: pl.DataFrame, churn: Churn, min_cell: int) -> str:
+    """Who is in, in a sentence with {value}; counts from 1 to ``min_cell`` - 1 are not given."""
     if churn.kind == "activity":
+        again = _few((known["frequency"] > 0).sum(), min_cell)
         return (
-            f"{{value}} customers have bought by the snapshot, {(known['frequency'] > 0).sum():,} "
-            "of them on several days. Who has never bought is out."
+            f"{{value}} customers have bought by the snapshot, {again} of them on several days. "
+            "Who has never bought is out."
         )
-    booked, priced = known["until"].is_finite().sum(), known["cents"].count()
+    booked = _few(known["until"].is_finite().sum(), min_cell)
+    unpriced = _few(known["cents"].null_count(), min_cell)
     return (
-        f"{{value}} customers are under contract at the snapshot; of {booked:,} the end is booked, "
-        f"of {priced:,} the amount is known. Who is out of contract is out, and brings nothing "
+        f"{{value}} customers are under contract at the snapshot; of {booked} the end is booked, "
+        f"of {unpriced} the amount is not known. Who is out of contract is out, and brings nothing "
         "unless they come back, which is not foretold."
     )
 
@@ -172,3 +174,7 @@ def definition(churn: Churn, ahead_days: int, discount_rate: float, margin: floa
         f"Value: {units}, within {ahead_days} days, times a margin of {margin:.0%}, discounted at "
         f"{discount_rate:.0%} a year. It allows for leaving."
     )
+
+
+def _few(n: int, min_cell: int) -> str:
+    return f"<{min_cell}" if 0 < n < min_cell else f"{n:,}"
