@@ -22,11 +22,11 @@ def everybody() -> pl.DataFrame:
 
 def test_everybody_who_paid_is_worth_something_or_is_current_stands_once():
     assert everybody().rows() == [
-        ("a", True, 60, 100, 50),
-        ("b", True, 30, 40, 0),
-        ("gone", False, 10, 0, 0),
-        ("new", True, 0, 0, 0),
-        ("stranger", False, 0, 0, 0),
+        ("a", True, 60, 100, True, 50),
+        ("b", True, 30, 40, False, 0),
+        ("gone", False, 10, 0, False, 0),
+        ("new", True, 0, 0, False, 0),
+        ("stranger", False, 0, 0, False, 0),
     ]
     assert carriers.at_risk(everybody().with_columns(pl.col("at_risk_cents") * 100)) == 50
 
@@ -38,11 +38,11 @@ def test_segments_overlap_and_all_others_are_told_apart():
     table = carriers.by_segment(everybody(), members, segments)
 
     columns = ("name", "n", "share_of_customers", "amount_cents", "share_of_amount", "value_cents")
-    assert table.select(*columns, "value_at_risk_cents").rows() == [
-        ("One", 2, 0.4, 70, 0.7, 100, 50),
-        ("Best", 2, 0.4, 90, 0.9, 140, 50),
-        ("in no segment", 1, 0.2, 0, 0.0, 0, 0),
-        ("no longer a customer", 1, 0.2, 0, 0.0, 0, 0),
+    assert table.select(*columns, "n_judged", "value_at_risk_cents").rows() == [
+        ("One", 2, 0.4, 70, 0.7, 100, 1, 50),
+        ("Best", 2, 0.4, 90, 0.9, 140, 1, 50),
+        ("in no segment", 1, 0.2, 0, 0.0, 0, 0, 0),
+        ("no longer a customer", 1, 0.2, 0, 0.0, 0, 0, 0),
     ]
     assert rules.broken(table, promises.PROMISES["revenue_by_segment"]) == []
     assert carriers.headline(table) == "Best: 40% of customers, 90% of last year's amount"
@@ -93,7 +93,7 @@ def test_limits_are_those_of_drawing_customers_anew():
     inside = rng.random(800) < 0.3
     names = [f"c{number:03}" for number in range(800)]
     people = pl.DataFrame({"customer_id": names, "amount_cents": cents}).with_columns(
-        current=True, value_cents=pl.col("amount_cents"), at_risk_cents=0
+        current=True, value_cents=pl.col("amount_cents"), judged=True, at_risk_cents=0
     )
     own = people.filter(pl.Series(inside)).select("customer_id", segment=pl.lit("s1"))
     row = carriers.by_segment(people, own, pl.DataFrame({"segment": ["s1"], "name": ["One"]}))

@@ -23,8 +23,8 @@ def customers(
 
     Takes   paid: customer_id, amount_cents (of the last year); the tables value and risk_scores;
             current: customer_id of those in the risk set
-    Returns customer_id, current, amount_cents, value_cents (0 where not known), at_risk_cents (0
-            where value or risk is not known)
+    Returns customer_id, current, amount_cents, value_cents (0 where not known), judged (whether
+            value and risk are known), at_risk_cents (0 where not both are)
     """
     ids = pl.concat([table.select("customer_id") for table in (paid, value, current)])
     cents = pl.col("value_cents").fill_null(0)
@@ -41,6 +41,7 @@ def customers(
             pl.col("current").fill_null(False),
             pl.col("amount_cents").fill_null(0),
             cents,
+            pl.all_horizontal(pl.col("risk", "value_cents").is_not_null()).alias("judged"),
             (pl.col("risk").fill_null(0) * cents).round().cast(pl.Int64).alias("at_risk_cents"),
         )
     )
@@ -80,7 +81,7 @@ def by_segment(
             several segments, so that shares need not add up to 1
     Returns the table "revenue_by_segment": segment, name, n, share_of_customers, amount_cents,
             share_of_amount, ci_lower, ci_upper (of that share), value_cents, share_of_value,
-            value_at_risk_cents
+            n_judged (whose value and risk are known), value_at_risk_cents (theirs)
     """
     named = dict(segments.select("segment", "name").iter_rows()) | {NONE: NONE, GONE: GONE}
     groups = {
@@ -99,6 +100,7 @@ def by_segment(
             *_share("amount_cents", among, confidence, "share_of_amount"),
             pl.col("value_cents").filter(among).sum(),
             _ratio("value_cents", among).alias("share_of_value"),
+            (among & pl.col("judged")).sum().cast(pl.Int64).alias("n_judged"),
             pl.col("at_risk_cents").filter(among).sum().alias("value_at_risk_cents"),
         )
         for segment, among in inside.items()

@@ -316,7 +316,7 @@ PROMISES = {
         "aggregate",
         "segment* text, name text, n whole?, share_of_customers real?, amount_cents whole?, "
         "share_of_amount real?, ci_lower real?, ci_upper real?, value_cents whole?, "
-        "share_of_value real?, value_at_risk_cents whole?",
+        "share_of_value real?, n_judged whole?, value_at_risk_cents whole?",
         *rate("share_of_customers", "share_of_amount", "ci_lower", "ci_upper", "share_of_value"),
     ),
     "next_products": promise(
