@@ -161,22 +161,22 @@ def agreement() -> float:
 
 
 def million(n: int) -> Iterator[tuple[str, float]]:
-    """Seconds for ``n`` drawn customers: the fits, and what is to be expected of everyone."""
+    """Processor seconds for ``n`` drawn customers: the fits, and what is to be expected of everyone."""
     rng = np.random.default_rng(1)
     age = rng.integers(30, 720, n).astype(float)
     frequency = rng.poisson(rng.gamma(0.6, 1 / 90, n) * age).astype(float)
     share = rng.beta(np.maximum(frequency, 1), 1.5)
     recency = np.where(frequency > 0, np.ceil(age * share), 0.0)
     mean = np.round(2000 * rng.gamma(3.0, 1, n) + 1)
-    started = time.perf_counter()
+    started = time.process_time()
     fit = forecast.fit(frequency, recency, age)
-    yield "forecast, fit", time.perf_counter() - started
-    started = time.perf_counter()
+    yield "forecast, fit", time.process_time() - started
+    started = time.process_time()
     forecast.expected(fit, frequency, recency, age, 365)
-    yield "forecast, a year ahead", time.perf_counter() - started
-    started = time.perf_counter()
+    yield "forecast, a year ahead", time.process_time() - started
+    started = time.process_time()
     gamma_gamma.expected_mean(gamma_gamma.fit(frequency + 1, mean), frequency + 1, mean)
-    yield "Gamma-Gamma, fit and means", time.perf_counter() - started
+    yield "Gamma-Gamma, fit and means", time.process_time() - started
 
 
 def show(row: Judged) -> None:
@@ -210,9 +210,9 @@ def main(folder: Path | None, n: int) -> None:
         print(f"left out: Online Retail, for which --data DIR must hold {RETAIL}")
     took = dict(million(n))
     for name, seconds in took.items():
-        print(f"{n:,} customers: {name}: {seconds:.2f} s")
+        print(f"{n:,} customers: {name}: {seconds:.2f} CPU s")
     goals(rows)
-    print(f"goal value_customers_seconds: {sum(took.values()):.2f}, wanted <= 30")
+    print(f"goal value_customers_cpu_seconds: {sum(took.values()):.2f}, wanted <= 30")
 
 
 if __name__ == "__main__":
