@@ -161,7 +161,7 @@ def agreement() -> float:
 
 
 def million(n: int) -> Iterator[tuple[str, float]]:
-    """Processor seconds for ``n`` drawn customers: the fits, and what is to be expected of everyone."""
+    """Processor seconds for ``n`` drawn customers: the fits, and what to expect of everyone."""
     rng = np.random.default_rng(1)
     age = rng.integers(30, 720, n).astype(float)
     frequency = rng.poisson(rng.gamma(0.6, 1 / 90, n) * age).astype(float)
