@@ -188,6 +188,36 @@ MOVES = pl.DataFrame(
 )
 
 
+FORETOLD = pl.DataFrame(
+    [
+        (week, model, 500, None if week == 3 else 0.2 + week / 100, 0.18, 0.25, said)
+        for week in range(1, 8)
+        for model, said in [("ours", 0.21), (EVIL, 0.3 / week)]
+    ],
+    schema=["week", "model", "n", "actual", "ci_lower", "ci_upper", "predicted"],
+    orient="row",
+)
+THINNING = pl.DataFrame(
+    [
+        (group, month, 900 - 50 * month, share, share - 0.02, share + 0.02)
+        for group, rate in [("as seen", 0.05), ("model", 0.06)]
+        for month in range(1, 12)
+        for share in [(1 - rate) ** month]
+    ],
+    schema=["group", "month", "at_risk", "share", "ci_lower", "ci_upper"],
+    orient="row",
+)
+PAIRS = pl.DataFrame(
+    {
+        "pair": ["families: bread → jam", EVIL],
+        "lift": [1.8, 1.2],
+        "lift_lower": [1.5, 1.1],
+        "lift_upper": [2.2, 1.3],
+        "n": [120, 900],
+    }
+)
+
+
 def figures():
     return {
         "survival": charts.survival_curves(CURVES, "plan"),
@@ -210,6 +240,9 @@ def figures():
         "calibration": charts.calibration(TENTHS),
         "signals": charts.signals(SIGNALS),
         "migrations": charts.migrations(MOVES),
+        "foretold": charts.weeks_foretold(FORETOLD),
+        "thinning": charts.renewals(THINNING),
+        "next": charts.next_products(PAIRS),
     }
 
 
@@ -368,6 +401,14 @@ def test_lines_of_days_are_named_in_words_and_one_window_alone_is_drawn():
     table = WINDOWS.head(2).drop("chosen").with_columns(within_days=pl.Series([30, 1000]))
     text = words(charts.window_shares(table, "within_days"))
     assert {"within 30 days", "within 1,000 days", "7", "1,193"} <= set(text)
+
+
+def test_weeks_say_who_foretold_them_and_of_how_many_and_hide_what_is_hidden():
+    figure = charts.weeks_foretold(FORETOLD)
+    assert "Per customer and week (n 500)" in words(figure)
+    points = [line for line in figure.axes[0].lines if line.get_linestyle() == "None"]
+    assert len(points) == 6  # of seven weeks one is hidden
+    assert "as it came · ■ ours" in figure.axes[0].get_xlabel()
 
 
 def test_hazard_ratios_print_the_interval_and_name_cause_and_period():

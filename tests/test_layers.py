@@ -36,7 +36,7 @@ ARROWS = {  # part of the package: the parts it may import
     "notebooks": {"errors"},
     "book": {"errors", "notebooks"},
     **{name: {*LEAVES, *LAYERS[: number + 1]} for number, name in enumerate(LAYERS)},
-    "numbers": {"errors", "estimators", "numbers", "tables", "analysis"},
+    "numbers": {"errors", "book", "estimators", "numbers", "tables", "analysis"},
     "cli": {"errors", "numbers", "refresh"},
     "__main__": {"cli"},
     "__init__": set(),

@@ -10,13 +10,14 @@ from typer.testing import CliRunner
 
 from retention.cli import app
 from retention.errors import Failed, Refused
-from retention.estimators import cox, incidence, risk_sets, scores
+from retention.estimators import bg_nbd, cox, gamma_gamma, incidence, risk_sets, sbg, scores
 from retention.numbers import classics, compare, fits, telco
 from retention.numbers.compare import Row
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
 RIGHT = {name: getattr(scores, name) for name in ("brier", "uno_c", "dynamic_auc", "harrell_c")}
 RIGHT |= {name: getattr(cox, name) for name in ("fit", "baseline", "conditional_risk")}
+RIGHT |= {"renewals": sbg.fit, "purchases": bg_nbd.fit, "amounts": gamma_gamma.fit}
 RIGHT |= {"at": risk_sets.at, "incidence": incidence.cumulative_incidence}
 
 
@@ -121,6 +122,23 @@ def mean_of_points(times, values):
     return float(np.mean(values))
 
 
+def recency_of_rfm(frequency, recency, age):
+    """Days to the last purchase counted from the end, as marketers do."""
+    return RIGHT["purchases"](frequency, np.where(frequency > 0, age - recency, 0), age)
+
+
+def all_alive(fit, frequency, recency, age):
+    return np.ones(len(age))
+
+
+def first_ones_in(purchases, mean):
+    return RIGHT["amounts"](purchases + 1, mean)
+
+
+def without_who_stayed(lost, stayed):
+    return RIGHT["renewals"](lost, stayed / 2)
+
+
 BROKEN = [  # where, what, by what, and the numbers that turn red, all others staying as they were
     (cox, "fit", ties_broken, "rossi", r"^Cox|^Schoenfeld|ICI"),
     (cox, "baseline", one_step_late, "gbsg2", r"integrated"),
@@ -135,6 +153,10 @@ BROKEN = [  # where, what, by what, and the numbers that turn red, all others st
     (scores, "brier", unweighted, "gbsg2", r"Brier"),
     (scores, "brier", followed_before, "gbsg2", r"Brier"),
     (scores, "integrated", mean_of_points, "gbsg2", r"integrated"),
+    (bg_nbd, "fit", recency_of_rfm, "cdnow", r"^BG/NBD"),
+    (bg_nbd, "alive", all_alive, "cdnow", r"expected in|to be alive"),
+    (gamma_gamma, "fit", first_ones_in, "cdnow", r"^Gamma-Gamma.*: (p|q|gamma)$"),
+    (sbg, "fit", without_who_stayed, "renewals", r"sBG"),
 ]
 BROKEN_FOR_SILVER = [
     (cox, "baseline", one_step_late, r"Cox: .*Brier|calibration|Cox: risk .* (12|60)\.\."),

@@ -27,6 +27,11 @@ def test_every_notebook_needs_the_tables_and_the_summary_needs_all():
     }
 
 
+def test_value_needs_the_segments_and_the_risk():
+    needs = plan.tasks(["30_clusters", "50_risk", "60_value"])
+    assert needs["60_value"] == {"tables", "30_clusters", "50_risk"}
+
+
 def test_a_notebook_that_needs_one_which_is_not_there_is_refused():
     with pytest.raises(Refused, match="95_segment needs 10_customers, which is not among the"):
         plan.tasks(["30_clusters", "95_segment"])

@@ -30,6 +30,7 @@ PAGES = {
     "30_clusters.html",
     "40_cohorts.html",
     "50_risk.html",
+    "60_value.html",
     *(f"95_segment-s{n}.html" for n in range(1, 4)),
     "index.html",
 }

@@ -29,9 +29,7 @@ class Fit:
     condensed: np.ndarray  # condensed tree: parent, child, lambda_val, child_size
 
 
-def fit(
-    points: np.ndarray, min_cluster_size: int, min_samples: int, *, exact: bool = True
-) -> Fit:
+def fit(points: np.ndarray, min_cluster_size: int, min_samples: int, *, exact: bool = True) -> Fit:
     """Find groups of at least ``min_cluster_size`` points by density, on the ``exact`` spanning
     tree or the package's usual approximate one.
 

@@ -9,7 +9,7 @@ from lifelines.datasets import load_gbsg2, load_rossi, load_waltons
 
 from retention.analysis import comparisons, survival
 from retention.estimators import incidence
-from retention.numbers import fits
+from retention.numbers import fits, purchases
 
 BMT = {  # days by status: 0 censored, 1 and 2 the causes
     0: [2, 4, 7, 8, 32, 35, 35, 67, 68, 70, 72],
@@ -96,6 +96,7 @@ def late_entry() -> fits.Found:
 
 
 SETS = {"rossi": rossi, "waltons": waltons, "bmt": bmt, "gbsg2": gbsg2, "late entry": late_entry}
+SETS |= purchases.SETS
 
 
 def _left_by(curve: pl.DataFrame, day: int) -> float:

@@ -8,6 +8,7 @@ from retention.errors import Refused
 # Needs by task; a task that is not named here needs the tables alone. "*" = every other task.
 NEEDS = {
     "tables": set(),
+    "60_value": {"tables", "30_clusters", "50_risk"},
     "95_segment": {"tables", "10_customers", "30_clusters"},
     "99_summary": {"*"},
 }

@@ -86,6 +86,16 @@ def cdnow(file: str = "CDNOW_master.txt") -> dict[str, pl.LazyFrame]:
     return {"events": events, "customers": customers.sort("customer_id")}
 
 
+def cdnow_lives() -> pl.DataFrame:
+    """The 1/10 sample as published for models of purchases, up to 1997-09-30, one row per customer.
+
+    Returns x (days with a purchase after the first), t_x (weeks from the first to the last), T
+            (weeks since the first), zbar (mean amount of the x purchases, dollars; 0 where none)
+    """
+    file = "cdnow_customers_summary_with_transactions.csv"
+    return pl.read_csv(package_folder("lifetimes") / "datasets" / file)
+
+
 def _complete_journey() -> dict[str, pl.LazyFrame]:
     """Baskets, campaigns and coupon redemptions of households; the first basket is no start."""
     data = _journey_folder()

@@ -85,7 +85,7 @@ PROMISES = {
         "tables",
         "customer",
         "customer_id* text, started_day* whole, ended_day whole?, booked_day whole?, cause text?, "
-        "plan text?",
+        "plan text?, amount_cents whole?",
         ordered("started_day", "ended_day"),
     ),
     "spells": promise(
@@ -328,6 +328,48 @@ PROMISES = {
         "usage* text, n whole?, customers whole?, left whole?, share real?, ci_lower real?, "
         "ci_upper real?",
         *rate("share", "ci_lower", "ci_upper"),
+    ),
+    "value": promise(
+        "60_value",
+        "customer",
+        "customer_id* text, horizon_days whole, expected_orders real?, expected_days real?, "
+        "expected_amount_cents whole?, value_cents whole?, value text",
+        at_least("expected_amount_cents", 0),
+        at_least("value_cents", 0),
+    ),
+    "value_holdout": promise(
+        "60_value",
+        "aggregate",
+        "measure* text, by* text, group* text, model* text, n whole?, active whole?, actual real?, "
+        "ci_lower real?, ci_upper real?, predicted real?, rmse real?",
+    ),
+    "renewals": promise(
+        "60_value",
+        "aggregate",
+        "month* whole, at_risk whole, survival real, ci_lower real, ci_upper real, model real, "
+        "learnt truth",
+        *rate("survival", "ci_lower", "ci_upper", "model"),
+    ),
+    "concentration": promise(
+        "60_value",
+        "aggregate",
+        "of* text, top_percent* whole, n whole?, share real?, ci_lower real?, ci_upper real?",
+        *rate("share", "ci_lower", "ci_upper"),
+    ),
+    "revenue_by_segment": promise(
+        "60_value",
+        "aggregate",
+        "segment* text, name text, n whole?, share_of_customers real?, amount_cents whole?, "
+        "share_of_amount real?, ci_lower real?, ci_upper real?, value_cents whole?, "
+        "share_of_value real?, n_judged whole?, value_at_risk_cents whole?",
+        *rate("share_of_customers", "share_of_amount", "ci_lower", "ci_upper", "share_of_value"),
+    ),
+    "next_products": promise(
+        "60_value",
+        "aggregate",
+        "segment* text, bought* text, next* text, n whole, n_next whole, support real, share real, "
+        "ci_lower real, ci_upper real, lift real, lift_lower real, lift_upper real, clear truth",
+        *rate("support", "share", "ci_lower", "ci_upper"),
     ),
     "findings": promise(
         "99_summary",

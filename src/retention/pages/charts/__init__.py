@@ -19,6 +19,7 @@ from retention.pages.charts.segments import (
     trust,
 )
 from retention.pages.charts.survival import incidence, returns, survival_curves
+from retention.pages.charts.value import next_products, renewals, weeks_foretold
 from retention.pages.charts.windows import silence_curves, window_shares
 
 __all__ = [
@@ -33,7 +34,9 @@ __all__ = [
     "incidence",
     "left_by_usage",
     "migrations",
+    "next_products",
     "profile_heatmap",
+    "renewals",
     "retention_curves",
     "retention_triangle",
     "returns",
@@ -43,5 +46,6 @@ __all__ = [
     "traits",
     "trust",
     "usage_changes",
+    "weeks_foretold",
     "window_shares",
 ]

@@ -65,7 +65,7 @@ def comparison(table: pl.DataFrame) -> Figure:
     labels, groups = (column.unique(maintain_order=True).to_list() for column in table[:, :2])
     heading = words.heading(table.columns[3])
     percent = heading.startswith("share")
-    axes = drawing.rows([words.wrapped(label) + "\n" for label in labels])
+    axes = drawing.rows([words.wrapped(label) + "\n" * (len(groups) - 1) for label in labels])
     for label, group, n, value, lower, upper in table.iter_rows():
         which = groups.index(group)
         y = labels.index(label) + 0.35 * (which - (len(groups) - 1) / 2)

@@ -1,0 +1,203 @@
+"""Who carries the revenue: how far it is concentrated, which segments bring it, what is at risk.
+
+Shares are of money: their limits take customers, not their money, as drawn.
+"""
+
+import polars as pl
+from scipy.stats import norm
+
+NONE, GONE = "in no segment", "no longer a customer"
+TOPS = (1, 5, 10, 20, 50)  # per cent of customers, those who bring most first
+AMOUNT, VALUE = "amount of the last year", "expected value"
+SHARES = ("share_of_customers", "share_of_amount", "ci_lower", "ci_upper", "share_of_value")
+RISK = (
+    "Value at risk: risk times value, of those whose risk is known. The value allows for leaving "
+    "already, so this is no sum that will be lost: it shows where risk and value meet."
+)
+
+
+def customers(
+    paid: pl.DataFrame, value: pl.DataFrame, risks: pl.DataFrame, current: pl.DataFrame
+) -> pl.DataFrame:
+    """Everybody who paid, is worth something or is at risk: one row per customer, in order.
+
+    Takes   paid: customer_id, amount_cents (of the last year); the tables value and risk_scores;
+            current: customer_id of those in the risk set
+    Returns customer_id, current, amount_cents, value_cents (0 where not known), judged (whether
+            value and risk are known), at_risk_cents (0 where not both are)
+    """
+    ids = pl.concat([table.select("customer_id") for table in (paid, value, current)])
+    cents = pl.col("value_cents").fill_null(0)
+    return (
+        ids.unique()
+        .sort("customer_id")
+        .join(paid, on="customer_id", how="left")
+        .join(value.select("customer_id", "value_cents"), on="customer_id", how="left")
+        .join(risks.select("customer_id", "risk"), on="customer_id", how="left")
+        .join(current.select("customer_id", current=True), on="customer_id", how="left")
+        .sort("customer_id")
+        .select(
+            "customer_id",
+            pl.col("current").fill_null(False),
+            pl.col("amount_cents").fill_null(0),
+            cents,
+            pl.all_horizontal(pl.col("risk", "value_cents").is_not_null()).alias("judged"),
+            (pl.col("risk").fill_null(0) * cents).round().cast(pl.Int64).alias("at_risk_cents"),
+        )
+    )
+
+
+def concentration(customers: pl.DataFrame, confidence: float = 0.95) -> pl.DataFrame:
+    """Which share of the money those bring who bring most: last year, and as expected.
+
+    Takes   customers (see `customers`); of each measure, those who bring anything
+    Returns the table "concentration": of, top_percent, n (customers), share, ci_lower, ci_upper
+    """
+    rows = []
+    for of, name in ((AMOUNT, "amount_cents"), (VALUE, "value_cents")):
+        ranked = customers.filter(pl.col(name) > 0).sort(
+            name, "customer_id", descending=[True, False]
+        )
+        for top in TOPS:
+            n = -(-ranked.height * top // 100)
+            among = pl.int_range(pl.len()) < n
+            rows.append(
+                ranked.select(
+                    pl.lit(of).alias("of"),
+                    pl.lit(top, pl.Int64).alias("top_percent"),
+                    pl.lit(n, pl.Int64).alias("n"),
+                    *_share(name, among, confidence),
+                )
+            )
+    return pl.concat(rows).filter(pl.col("share").is_not_null())
+
+
+def by_segment(
+    customers: pl.DataFrame, members: pl.DataFrame, segments: pl.DataFrame, confidence: float = 0.95
+) -> pl.DataFrame:
+    """Who brings the money: each segment, current customers in none, and those no longer customers.
+
+    Takes   customers (see `customers`); the tables members and segments. A customer may be in
+            several segments, so that shares need not add up to 1
+    Returns the table "revenue_by_segment": segment, name, n, share_of_customers, amount_cents,
+            share_of_amount, ci_lower, ci_upper (of that share), value_cents, share_of_value,
+            n_judged (whose value and risk are known), value_at_risk_cents (theirs)
+    """
+    named = dict(segments.select("segment", "name").iter_rows()) | {NONE: NONE, GONE: GONE}
+    groups = {
+        segment: members.filter(segment=segment)["customer_id"] for segment in segments["segment"]
+    }
+    anywhere = pl.col("customer_id").is_in(members["customer_id"].implode())
+    inside = {name: pl.col("customer_id").is_in(ids.implode()) for name, ids in groups.items()}
+    inside |= {NONE: pl.col("current") & ~anywhere, GONE: ~pl.col("current") & ~anywhere}
+    rows = [
+        customers.select(
+            pl.lit(segment).alias("segment"),
+            pl.lit(named[segment]).alias("name"),
+            among.sum().cast(pl.Int64).alias("n"),
+            among.mean().alias("share_of_customers"),
+            pl.col("amount_cents").filter(among).sum(),
+            *_share("amount_cents", among, confidence, "share_of_amount"),
+            pl.col("value_cents").filter(among).sum(),
+            _ratio("value_cents", among).alias("share_of_value"),
+            (among & pl.col("judged")).sum().cast(pl.Int64).alias("n_judged"),
+            pl.col("at_risk_cents").filter(among).sum().alias("value_at_risk_cents"),
+        )
+        for segment, among in inside.items()
+    ]
+    return pl.concat(rows).filter(pl.col("n") > 0)
+
+
+def compared(table: pl.DataFrame) -> pl.DataFrame:
+    """Shares of customers, of last year's amount and of value side by side, for the chart."""
+    shares = {"customers": "share_of_customers", AMOUNT: "share_of_amount", VALUE: "share_of_value"}
+    limits = [pl.lit(None, pl.Float64).alias(name) for name in ("ci_lower", "ci_upper")]
+    parts = [
+        table.select(
+            pl.col("name").alias("segment"),
+            pl.lit(of).alias("of"),
+            "n",
+            pl.col(column).alias("share"),
+            *(("ci_lower", "ci_upper") if of == AMOUNT else limits),
+        )
+        for of, column in shares.items()
+    ]
+    order = {name: number for number, name in enumerate(table["name"])}
+    both = pl.concat(parts).filter(pl.col("share").is_not_null())
+    place = pl.col("segment").replace_strict(order, return_dtype=pl.Int64)
+    return both.sort(place, maintain_order=True)
+
+
+def headline(table: pl.DataFrame) -> str:
+    """Which group carries most of last year's amount, in a sentence."""
+    shown = table.drop_nulls("share_of_amount").sort("share_of_amount", "segment")
+    if shown.is_empty():
+        return "Nobody paid anything within the last year"
+    row = shown.row(-1, named=True)
+    return (
+        f"{row['name'][0].upper()}{row['name'][1:]}: {row['share_of_customers']:.0%} of customers, "
+        f"{row['share_of_amount']:.0%} of last year's amount"
+    )
+
+
+def concentrated(table: pl.DataFrame, of: str = AMOUNT, top: int = 20) -> str:
+    """How much those bring who bring most, in a sentence."""
+    rows = table.filter(pl.col("of") == of, pl.col("top_percent") == top).drop_nulls("share")
+    if rows.is_empty():
+        return "Too few bring anything to tell how far it is concentrated"
+    return f"The {top}% of customers who pay most bring {rows['share'][0]:.0%} of the amount"
+
+
+def tops(table: pl.DataFrame) -> pl.DataFrame:
+    """The table "concentration" with the customers in words, for the chart."""
+    words = pl.format("top {}%", pl.col("top_percent")).alias("customers")
+    rows = table.drop_nulls("share").sort("top_percent", maintain_order=True)
+    return rows.select(words, "of", "n", "share", "ci_lower", "ci_upper")
+
+
+def at_risk(customers: pl.DataFrame) -> float | None:
+    """The sum of risk times value, in whole money; None where none is known."""
+    whole = customers["at_risk_cents"].sum()
+    return round(whole / 100) if whole else None
+
+
+def definition(confidence: float) -> str:
+    """What is shared out, for the page."""
+    return (
+        "Last year: what was paid in the 365 days up to the snapshot, by customers who have left "
+        f"as well. Expected value: see above. Intervals ({confidence:.0%}) take customers, not "
+        "their money, as drawn."
+    )
+
+
+def gate(verdict: str) -> str:
+    """What value at risk rests on, in a sentence."""
+    return {
+        "open": "The risk has passed its test.",
+        "closed": "The risk has not passed its test: take this for a rough order, not for sums.",
+    }.get(verdict, "The risk could not be tested: nobody knows whether this comes true.")
+
+
+def _ratio(name: str, among: pl.Expr) -> pl.Expr:
+    """The share of the whole of a column that is ``among``; null where the whole is 0."""
+    whole = pl.col(name).sum()
+    return pl.when(whole > 0).then(pl.col(name).filter(among).sum() / whole)
+
+
+def _share(
+    name: str, among: pl.Expr, confidence: float, alias: str = "share"
+) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
+    """That share with its limits.
+
+    Source: Cochran (1977), Sampling Techniques, section 6.3 (ratio estimator). Checked by drawing
+    customers anew in tests/test_carriers.py.
+    """
+    money, share, n = pl.col(name).cast(pl.Float64), _ratio(name, among), pl.len()
+    apart = money * among.cast(pl.Float64) - share * money
+    error = ((apart * apart).sum() * n / (n - 1)).sqrt() / money.sum()
+    half = float(norm.ppf(0.5 + confidence / 2)) * error
+    return (
+        share.alias(alias),
+        (share - half).clip(0, 1).alias("ci_lower"),
+        (share + half).clip(0, 1).alias("ci_upper"),
+    )
