@@ -166,7 +166,10 @@ def block(number: int, customers: int) -> tuple[pl.DataFrame, ...]:
     people = simulate.people(customers, seed=1, block=number)
     stays = simulate.lives(people, seed=1, block=number)
     terms = simulate.terms(people, stays, seed=1, block=number)
-    days = terms.with_columns(pl.col(pl.Date).cast(pl.Int32).cast(pl.Int64).name.suffix("_day"))
+    days = terms.with_columns(
+        pl.col(pl.Date).cast(pl.Int32).cast(pl.Int64).name.suffix("_day"),
+        amount_cents=(pl.col("amount") * 100).round().cast(pl.Int64),
+    )
     who = people.select(
         "customer_id",
         pl.col("started").cast(pl.Int32).cast(pl.Int64).alias("started_day"),

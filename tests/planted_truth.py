@@ -55,15 +55,16 @@ def risk_world(customers: int, seed: int) -> dict:
 
     Returns activity (the table); customers: customer_id, started_day, onboarding,
             payment_method, trial_sessions, region; terms: customer_id, started_day, ended_day,
-            booked_day, cause, plan; snapshot_day
+            booked_day, cause, plan, amount_cents; snapshot_day
     """
     world = _world(customers, seed)
     attributes = ("onboarding", "payment_method", "trial_sessions", "region")
     days = [_day(name) for name in ("started", "ended", "booked")]
+    cents = (pl.col("amount") * 100).round().cast(pl.Int64).alias("amount_cents")
     return {
         "activity": world["activity"],
         "customers": world["people"].select("customer_id", days[0], *attributes),
-        "terms": world["contracts"].select("customer_id", *days, "cause", "plan"),
+        "terms": world["contracts"].select("customer_id", *days, "cause", "plan", cents),
         "snapshot_day": calendar.day_of(simulate.LAST_DAY),
     }
 

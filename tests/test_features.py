@@ -175,7 +175,7 @@ TERMS = drawn("""
     | back        | 100         | 200       |            | payment   | a    |
     | back        | 300         |           |            |           | b    |
     | to_come     | 401         |           |            |           | a    |
-""")
+""").with_columns(amount_cents=pl.lit(None, pl.Int64))
 
 
 def test_booked_ends_and_days_out_of_contract_are_as_known_on_the_day():

@@ -121,10 +121,10 @@ def terms_at(contracts, *, snapshot_day: int):
     """Contracts as known on ``snapshot_day``: those begun by then; what was not yet known of their
     end is null.
 
-    Takes   contracts as `from_contracts` does
+    Takes   contracts as `from_contracts` does, with amount_cents
     Returns the table "terms". Spells of any day up to the snapshot are the same from either.
     """
-    return _known(contracts, snapshot_day)
+    return _known(contracts, snapshot_day, "amount_cents")
 
 
 @nw.narwhalify
@@ -181,8 +181,8 @@ def exclusions(spells):
     )
 
 
-def _known(contracts, day: int):
-    """The columns of "terms" as known on ``day``."""
+def _known(contracts, day: int, *further: str):
+    """Contracts as known on ``day``, with the columns ``further`` as they stand."""
     booked, ended = nw.col("booked_day"), nw.col("ended_day")
     known = (nw.when(booked.is_null()).then(ended).otherwise(booked) <= day).fill_null(False)
     return contracts.filter(nw.col("started_day") <= day).select(
@@ -190,6 +190,7 @@ def _known(contracts, day: int):
         "started_day",
         *(nw.when(known).then(name).alias(name) for name in ("ended_day", "booked_day", "cause")),
         "plan",
+        *further,
     )
 
 
