@@ -65,15 +65,17 @@ def first_seen(
 
 def _foremost(rows: pl.LazyFrame, column: str, rank: pl.Expr) -> pl.LazyFrame:
     """The one level of ``column`` per customer with the highest ``rank``: customer_id, level."""
+    whose = "customer_id"
     return (
         rows.drop_nulls(column)
-        .group_by("customer_id", pl.col(column).alias("level"))
+        .with_columns(pl.col(column).alias("level"))
+        .group_by(whose, "level")
         .agg(rank.alias("rank"))
-        .sort("customer_id", "level")
-        .filter((pl.col("rank") == pl.col("rank").max().over("customer_id")).fill_null(True))
-        .group_by("customer_id")
+        .sort(whose, "level")
+        .filter((pl.col("rank") == pl.col("rank").max().over(whose)).fill_null(True))
+        .group_by(whose)
         .agg(pl.when(pl.len() == 1).then(pl.col("level").first()).otherwise(pl.lit(SEVERAL)))
-        .sort("customer_id")
+        .sort(whose)
     )
 
 
@@ -171,6 +173,8 @@ def _name(first: int, last: int, unit: str) -> str:
 
 
 def _looked_up(column: str, values: dict, dtype: type[pl.DataType]) -> pl.Expr:
+    if not values:
+        return pl.lit(None, dtype)
     return pl.col(column).replace_strict(values, return_dtype=dtype)
 
 

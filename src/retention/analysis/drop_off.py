@@ -164,7 +164,7 @@ def worst(compared: pl.DataFrame, confidence: float = 0.95) -> dict:
     }
 
 
-def clearest(compared: pl.DataFrame, most: int = 10) -> pl.DataFrame:
+def clearest(compared: pl.DataFrame, most: int = 8) -> pl.DataFrame:
     """The ``most`` differences that chance explains worst, the largest first, with a label."""
     kept = compared.sort("p_adjusted", "cohort_by", "cohort", "age").head(most)
     label = pl.format("{}, by month {}", "cohort", "age")

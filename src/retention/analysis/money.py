@@ -3,6 +3,7 @@
 import polars as pl
 
 CENTS = 100
+NEWEST = 18  # cohorts that the triangle shows
 
 
 def lines(table: pl.DataFrame) -> pl.DataFrame:
@@ -30,6 +31,8 @@ def triangle(table: pl.DataFrame) -> pl.DataFrame:
     a row for every age that any one reached, null where it has not itself."""
     first = pl.col("ledger") == pl.col("ledger").min()
     rows = table.filter(pl.col("cohort_by") == "start_month").filter(first)
+    newest = rows["cohort"].unique().sort().tail(NEWEST).to_list()
+    rows = rows.filter(pl.col("cohort").is_in(newest))
     known = rows.select("cohort", "age", "n_start", retention="net")
     grid = known.select(pl.col("cohort").unique().sort()).join(
         known.select(pl.col("age").unique().sort()), how="cross"
@@ -59,8 +62,9 @@ def triangle_headline(rows: pl.DataFrame, ages: list[int]) -> str:
         .drop_nulls("retention")
         .group_by("age")
         .agg(n=pl.len(), least=pl.col("retention").min(), most=pl.col("retention").max())
+        .filter(pl.col("n") > 1)
+        .sort("age")
     )
-    known = known.filter(pl.col("n") > 1).sort("age")
     if known.is_empty():
         return "No two cohorts can be compared at the same month of life yet"
     age, _, least, most = known.row(-1)

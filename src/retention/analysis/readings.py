@@ -8,6 +8,7 @@ from retention.book import Churn
 
 LINES = ("unbounded", "active since", "bounded")  # those that make a curve
 RANGES = "bracket"
+NEWEST = 18  # cohorts that one triangle shows: more are too small to read
 BY_TIME = ("all", "start_day", "start_week", "start_month")
 
 
@@ -42,12 +43,15 @@ def _lines(rows: pl.DataFrame, group: str) -> pl.DataFrame:
 
 
 def triangle(table: pl.DataFrame, definition: str) -> pl.DataFrame:
-    """Cohorts by month of the start, month by month; ranges of months as text for "bracket"."""
+    """The newest cohorts by month of the start, month by month; ranges as text for "bracket"."""
     rows = table.filter(
         pl.col("definition") == definition,
         pl.col("unit") == "month",
         pl.col("cohort_by") == "start_month",
     ).sort("cohort", "age", "until_age")
+    newest = rows["cohort"].unique().sort().tail(NEWEST)
+    rows = rows.filter(pl.col("cohort").is_in(newest.to_list()))
+    rows = rows.filter(pl.col("n_start").count().over("age") > 0)
     if definition != RANGES:
         return rows
     return rows.with_columns(age=pl.format("{}–{}", "age", "until_age"))
@@ -130,7 +134,8 @@ def definition(name: str, churn: Churn, min_cell: int, unit: str = "month") -> s
     cells = (
         f"Shares of cohorts that have wholly reached the age, in calendar {unit}s of the book's "
         f"time zone; {unit} 0 is the one of the start. What has not passed is empty, and so is "
-        f"what would tell of fewer than {min_cell} active customers."
+        f"what would tell of fewer than {min_cell} active customers. The newest {NEWEST} "
+        "cohorts are drawn, all are in the table `retention`."
     )
     return f"{meanings[name]} {cells}"
 

@@ -275,5 +275,5 @@ def _spans(tally: pl.DataFrame) -> pl.DataFrame:
         .with_columns(until_age="age")
     )
     ranges = tally.filter(pl.col("definition") == "bracket")
-    ranges = ranges.select("definition", "unit", age="first", until_age="last").unique()
-    return pl.concat([ages, ranges.sort("unit", "age", "until_age")])
+    ranges = ranges.select("definition", "unit", age="first", until_age="last")
+    return pl.concat([ages, ranges.unique(maintain_order=True)])

@@ -284,23 +284,36 @@ def _ratio(of: str, name: str, z: float) -> tuple[pl.Expr, ...]:
 
 
 def withheld(table: pl.DataFrame, min_cell: int) -> pl.DataFrame:
-    """``table`` without the divisions in which, of one cohort at one age, fewer than ``min_cell``
-    customers paid but somebody did: amounts of so few are persons'."""
+    """``table`` without the months of life of a division in which, of one cohort, fewer than
+    ``min_cell`` customers paid but somebody did: amounts of so few are persons'.
+
+    Where it is month 0, by which all others are divided, the whole division goes; where it is
+    that of the cohorts by month of the start, of which the others are sums, the whole ledger.
+    """
     few = pl.col("n_paying").is_between(1, min_cell - 1)
-    return table.filter(~few.any().over("ledger", "cohort_by"))
+    at_first = few & (pl.col("age") == 0)
+    by_start = at_first & (pl.col("cohort_by") == "start_month")
+    return table.filter(
+        ~few.any().over("ledger", "cohort_by", "age"),
+        ~at_first.any().over("ledger", "cohort_by"),
+        ~by_start.any().over("ledger"),
+    )
 
 
 def moves(table: pl.DataFrame, min_cell: int) -> pl.DataFrame:
     """The moves of all customers and of cohorts by month of the start: the table "revenue_moves".
 
-    Takes   what `withheld` left; nothing is said where it left out the cohorts by month
+    Takes   what `withheld` left; nothing is said where it left out the cohorts by month of the
+            start in this month of life or the one before
     Returns ledger, cohort_by, cohort, age, move, n, cents; n and cents are null where fewer than
             ``min_cell`` customers moved, and where a sum over moves or cohorts would give such
             away: no sum has a single hidden part, or parts that together are so few
     """
-    by_start = (pl.col("cohort_by") == "start_month").any().over("ledger")
-    shown = table.filter(by_start, pl.col("age") > 0)
-    shown = shown.filter(pl.col("cohort_by").is_in(["all", "start_month"]))
+    by_start = table.filter(pl.col("cohort_by") == "start_month").select("ledger", "age")
+    after = by_start.with_columns(pl.col("age") + 1)
+    both = by_start.join(after, on=["ledger", "age"], how="semi")
+    shown = table.filter(pl.col("cohort_by").is_in(["all", "start_month"]))
+    shown = shown.join(both, on=["ledger", "age"], how="semi")
     parts = [
         shown.select(*KEY, pl.lit(name).alias("move"), n=f"n_{name}", cents=name) for name in MOVES
     ]

@@ -17,6 +17,9 @@ class Trend(NamedTuple):
     dispersion: float
 
 
+UNKNOWN = Trend(*[float("nan")] * 5)
+
+
 def trend(count: np.ndarray, n: np.ndarray, step: np.ndarray, confidence: float = 0.95) -> Trend:
     """The trend of the shares ``count / n`` over ``step``, by groups that differ in step.
 
@@ -29,11 +32,13 @@ def trend(count: np.ndarray, n: np.ndarray, step: np.ndarray, confidence: float 
     Source: Armitage (1955), Biometrics 11:375; McCullagh and Nelder (1989), section 4.5, for the
     dispersion. Checked on published data and on drawn groups in tests/test_trends.py.
     """
+    if len(n) < 3:
+        return UNKNOWN
     share = count.sum() / n.sum()
     away = step - (n * step).sum() / n.sum()
     spread = (n * away**2).sum()
-    if len(n) < 3 or share in (0, 1) or spread == 0:
-        return Trend(*[float("nan")] * 5)
+    if share in (0, 1) or spread == 0:
+        return UNKNOWN
     slope = (away * count).sum() / spread
     fitted = share + slope * away
     chance = share * (1 - share)
