@@ -109,7 +109,8 @@ def tables(folder: Path) -> tuple[list[int], Figure]:
     known = cohorts.starts(stretches).join(customers, on="customer_id", how="left")
     members, cells = cohorts.cells(cohorts.divide(known, BY, MIN_CELL))
     counted = {"churn": CHURN, "snapshot_day": SNAPSHOT, "scope": SCOPE}
-    whole = retention.retention(retention.count(activity, stretches, members, cells, **counted))
+    tally = retention.count(activity, stretches, members, cells, **counted)
+    whole = retention.retention(tally, SCOPE)
     hidden = {"within": retention.SUMS, "across": retention.CELL}
     shown = findings.hide_small(whole, "n_active", retention.RATES, MIN_CELL, **hidden)
     found = [

@@ -72,7 +72,7 @@ def headline(lines: pl.DataFrame, ages: list[int], group: str = "bounded") -> st
     age, share = known.select("age", "retention").row(-1)
     unit = lines["unit"][0]
     said = {
-        "bounded": f"are active in {unit} {age} after their start",
+        "bounded": f"are active {'on' if unit == 'day' else 'in'} {unit} {age} after their start",
         "active since": f"are there without a break until {unit} {age} after their start",
     }
     return f"{share:.0%} of customers {said[group]}"
@@ -134,8 +134,7 @@ def definition(name: str, churn: Churn, min_cell: int, unit: str = "month") -> s
     cells = (
         f"Shares of cohorts that have wholly reached the age, in calendar {unit}s of the book's "
         f"time zone; {unit} 0 is the one of the start. What has not passed is empty, and so is "
-        f"what would tell of fewer than {min_cell} active customers. The newest {NEWEST} "
-        "cohorts are drawn, all are in the table `retention`."
+        f"what would tell of fewer than {min_cell} active customers."
     )
     return f"{meanings[name]} {cells}"
 

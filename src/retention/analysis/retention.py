@@ -221,10 +221,10 @@ def _by_cohort(
     return pl.concat(found)
 
 
-def retention(tally: pl.DataFrame, confidence: float = 0.95) -> pl.DataFrame:
+def retention(tally: pl.DataFrame, scope: Scope, confidence: float = 0.95) -> pl.DataFrame:
     """The retention of every cohort by every definition.
 
-    Takes   the tally of `count`
+    Takes   the tally of `count`, and the scope it was counted in
     Returns the table "retention": definition, unit, cohort_by, cohort, age, until_age, n_start,
             n_active, retention, ci_lower, ci_upper (0 to 1). Every cohort has a row for every age
             that any one of its division reached; where it has not itself, all is null, never 0.
@@ -233,7 +233,7 @@ def retention(tally: pl.DataFrame, confidence: float = 0.95) -> pl.DataFrame:
     Source: Wilson (1927), JASA 22:209, for the limits. Checked on CDNOW's published cohorts and
     against a literal count in tests/test_retention.py.
     """
-    spans = _spans(tally)
+    spans = _spans(tally, scope.brackets)
     active = tally.join(spans, on=["definition", "unit"]).filter(
         pl.col("reach") >= pl.col("until_age"),
         pl.col("first") <= pl.col("age"),
@@ -264,7 +264,7 @@ def retention(tally: pl.DataFrame, confidence: float = 0.95) -> pl.DataFrame:
     )
 
 
-def _spans(tally: pl.DataFrame) -> pl.DataFrame:
+def _spans(tally: pl.DataFrame, brackets: dict[str, list[list[int]]]) -> pl.DataFrame:
     """Every age that a definition speaks of: definition, unit, age, until_age."""
     ages = (
         tally.filter(pl.col("definition") != "bracket")
@@ -274,6 +274,5 @@ def _spans(tally: pl.DataFrame) -> pl.DataFrame:
         .explode("age")
         .with_columns(until_age="age")
     )
-    ranges = tally.filter(pl.col("definition") == "bracket")
-    ranges = ranges.select("definition", "unit", age="first", until_age="last")
-    return pl.concat([ages, ranges.unique(maintain_order=True)])
+    ranges = [("bracket", unit, *span) for unit, spans in brackets.items() for span in spans]
+    return pl.concat([ages, pl.DataFrame(ranges, ages.schema, orient="row")])
