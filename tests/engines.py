@@ -158,7 +158,7 @@ def made(tables: dict[str, object]) -> dict[str, nw.LazyFrame]:
     terms = lazy(activity.until(tables["contracts"], DAY, "started_day"))
     terms = terms.select(*promises.PROMISES["contracts"].columns)
     acts = activity.activity(plain)
-    ages = acts.select(age=nw.col("day") - FIRST_DAY).filter(nw.col("age").is_between(0, 30))
+    ages = lazy(acts).select(age=nw.col("day") - FIRST_DAY).filter(nw.col("age").is_between(0, 30))
     ages = ages.unique()
     found = {
         "activity": acts,
@@ -172,7 +172,7 @@ def made(tables: dict[str, object]) -> dict[str, nw.LazyFrame]:
         starts = starts.with_columns(cell=calendar.month("start_day"))
         if kind == "activity":
             kinds = nw.col("kind").is_in(churn.activity)
-            days = acts.filter(kinds).join(starts, on="customer_id", how="inner")
+            days = lazy(acts).filter(kinds).join(starts, on="customer_id", how="inner")
             present = retention.presence(days, unit="week", most=60)
             seen = retention.last_seen(days, day="day", snapshot_day=DAY)
             paid = revenue.paid(days)
