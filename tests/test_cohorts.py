@@ -48,7 +48,7 @@ def test_too_few_customers_make_no_cohort():
     assert cohorts.divide(starts_of([1, 2]), ["start_month"], 3)["all"].is_empty()
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(
     st.lists(st.tuples(st.integers(0, 400), st.sampled_from("aaabbc")), min_size=1, max_size=60),
     st.integers(1, 12),

@@ -181,9 +181,23 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("logs")
 
 
-@settings(deadline=None, max_examples=200)
-@given(LOGS, st.sampled_from(ZONES), st.integers(0, 70), st.sampled_from([5, 30, 90]))
+LIFE = (LOGS, st.sampled_from(ZONES), st.integers(0, 70), st.sampled_from([5, 30, 90]))
+
+
+@settings(deadline=None, max_examples=25)
+@given(*LIFE)
 def test_retention_equals_a_literal_count_in_any_time_zone(folder, log, zone, wait, after_days):
+    assert_literal(folder, log, zone, wait, after_days)
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=200)
+@given(*LIFE)
+def test_retention_equals_a_literal_count_on_200_logs(folder, log, zone, wait, after_days):
+    assert_literal(folder, log, zone, wait, after_days)
+
+
+def assert_literal(folder, log, zone, wait, after_days) -> None:
     times = [datetime(2024, 1, 1, tzinfo=UTC) + timedelta(seconds=second) for *_, second in log]
     local = [at.astimezone(ZoneInfo(zone)).date() for at in times]
     snapshot = max(local) + timedelta(days=wait)
@@ -234,7 +248,7 @@ TERMS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=15)
 @given(TERMS, st.integers(0, 60), st.sampled_from([1, 10, 30]))
 def test_retention_of_contracts_equals_a_literal_count(terms, wait, after_days):
     origin = day("2024-01-01")
