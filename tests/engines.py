@@ -12,7 +12,7 @@ import polars as pl
 import servers
 from inputs import book
 
-from retention.analysis import cohorts
+from retention.analysis import cohorts, retention, revenue
 from retention.book import Churn
 from retention.tables import activity, calendar, promises, rules, sources, spells, task
 
@@ -158,7 +158,8 @@ def made(tables: dict[str, object]) -> dict[str, nw.LazyFrame]:
     terms = lazy(activity.until(tables["contracts"], DAY, "started_day"))
     terms = terms.select(*promises.PROMISES["contracts"].columns)
     acts = activity.activity(plain)
-    every_month = lazy(cohorts.active_months(acts, [])).select("month").unique()
+    ages = lazy(acts).select(age=nw.col("day") - FIRST_DAY).filter(nw.col("age").is_between(0, 30))
+    ages = ages.unique()
     found = {
         "activity": acts,
         "habits": activity.habits(plain),
@@ -167,20 +168,34 @@ def made(tables: dict[str, object]) -> dict[str, nw.LazyFrame]:
     }
     for kind, churn in CHURNS.items():
         derived = task.derive(acts, people, terms, churn, DAY)
-        starts = cohorts.starts(derived["spells"])
-        months = (
-            cohorts.active_months(acts, churn.activity)
-            if kind == "activity"
-            else cohorts.months_in_force(derived["spells"], every_month, snapshot_day=DAY)
-        )
+        starts = lazy(cohorts.starts(derived["spells"]))
+        starts = starts.with_columns(cell=calendar.month("start_day"))
+        if kind == "activity":
+            kinds = nw.col("kind").is_in(churn.activity)
+            days = lazy(acts).filter(kinds).join(starts, on="customer_id", how="inner")
+            present = retention.presence(days, unit="week", most=60)
+            seen = retention.last_seen(days, day="day", snapshot_day=DAY)
+            paid = revenue.paid(days)
+        else:
+            own = lazy(derived["spells"]).select(
+                "customer_id", "spell", "end_day", spell_day="start_day"
+            )
+            days = own.join(starts, on="customer_id", how="inner")
+            present = retention.in_force(days, snapshot_day=DAY, unit="month", most=20)
+            seen = retention.last_seen(days, day="end_day", snapshot_day=DAY)
+            own = terms.select("customer_id", "started_day", "ended_day", "amount_cents")
+            priced = own.join(starts, on="customer_id", how="inner")
+            paid = revenue.accrued(priced, ages, snapshot_day=DAY)
         further = {
             "returns": spells.returns(
                 derived["spells"], snapshot_day=DAY, after_days=churn.after_days
             ),
             "broken spells": _broken_spells(lazy(derived["spells"])),
             "starts": starts,
-            "months": months,
-            "counts": cohorts.active_counts(starts, months),
+            "counts": retention.stretches(present),
+            "furthest": retention.furthest(seen, unit="month", most=24),
+            "bracket": retention.within(present, first=1, last=3),
+            "revenue": revenue.summed(revenue.moved(paid)),
         }
         found |= {f"{name} ({kind})": frame for name, frame in (derived | further).items()}
     return {name: lazy(frame) for name, frame in found.items()}

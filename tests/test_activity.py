@@ -46,13 +46,13 @@ def test_habits_count_events_by_channel_weekday_and_hour():
     assert_same(
         activity.habits(EVENTS),
         """
-        | customer_id | channel | weekday | hour | events |
-        | ann         | web     | 0       | 9    | 2      |
-        | ann         | shop    | 0       | 17   | 1      |
-        | ann         | web     | 0       | 17   | 1      |
-        | ann         |         | 3       |      | 1      |
-        | bob         | web     | 0       | 9    | 2      |
-        | bob         | web     | 0       | 23   | 1      |
+        | customer_id | channel | weekday | hour | events | first_day |
+        | ann         | web     | 0       | 9    | 2      | 4         |
+        | ann         | shop    | 0       | 17   | 1      | 4         |
+        | ann         | web     | 0       | 17   | 1      | 4         |
+        | ann         |         | 3       |      | 1      | 7         |
+        | bob         | web     | 0       | 9    | 2      | 4         |
+        | bob         | web     | 0       | 23   | 1      | 11        |
     """,
     )
 

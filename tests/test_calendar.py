@@ -1,4 +1,4 @@
-"""Months of integer days, against Python's own calendar."""
+"""Periods of integer days, against Python's own calendar."""
 
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -36,7 +36,32 @@ def test_1970_01_is_month_23640():
     ],
 )
 def test_a_month_is_whole_once_its_last_day_counts(snapshot_date, ended):
-    assert calendar.last_whole_month(snapshot_date) == calendar.month_of(ended)
+    assert calendar.last_whole(calendar.day_of(snapshot_date), "month") == calendar.month_of(ended)
+
+
+def literal_name(day: date, unit: str) -> str:
+    if unit == "month":
+        return day.isoformat()[:7]
+    return str(day - timedelta(days=day.weekday() if unit == "week" else 0))
+
+
+@pytest.mark.parametrize("unit", ["day", "week", "month"])
+def test_every_day_lies_in_its_own_period_until_the_last_day_of_it(unit):
+    first = date(1899, 12, 25)
+    dates = [first + timedelta(days=n) for n in range(366 * 201)]
+    days = pl.LazyFrame({"day": [calendar.day_of(day) for day in dates]})
+
+    periods = nw.from_native(days).select(p=calendar.period("day", unit)).collect()["p"].to_list()
+
+    assert periods == [calendar.period_of(calendar.day_of(day), unit) for day in dates]
+    assert [calendar.name_of(p, unit) for p in periods] == [literal_name(d, unit) for d in dates]
+    ends = [d for d, here, there in zip(dates, periods, periods[1:], strict=False) if here != there]
+    assert [calendar.last_day(p, unit) for p in sorted(set(periods))[: len(ends)]] == [
+        calendar.day_of(day) for day in ends
+    ]
+    for day in (*range(-3, 40), 20_000):
+        whole = calendar.last_whole(day, unit)
+        assert calendar.last_day(whole, unit) <= day < calendar.last_day(whole + 1, unit)
 
 
 def test_a_day_number_and_its_date_are_two_names_of_one_day():

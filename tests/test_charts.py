@@ -170,6 +170,45 @@ TENTHS = pl.DataFrame(
         "ci_upper": [0.06, None, 0.74],
     }
 )
+SLOPES = pl.DataFrame(
+    {
+        "definition": ["bounded", EVIL],
+        "age": [1, 3],
+        "cohorts": [12, 9],
+        "n": [3600, 2700],
+        "slope": [0.002, -0.01],
+        "ci_lower": [-0.001, -0.02],
+        "ci_upper": [0.005, 0.0],
+    }
+)
+LIFE = pl.DataFrame(
+    {
+        "age": [1, 2],
+        "n_at_risk": [300, 200],
+        "drop_off": [0.3, 0.1],
+        "ci_lower": [0.25, 0.06],
+        "ci_upper": [0.35, 0.15],
+    }
+)
+COMPARED = pl.DataFrame(
+    {
+        "label": [EVIL, "pro, by month 3"],
+        "n": [300, 200],
+        "difference": [0.05, -0.05],
+        "ci_lower": [0.01, -0.1],
+        "ci_upper": [0.09, 0.0],
+    }
+)
+REVENUE = pl.DataFrame(
+    {
+        "group": ["gross", "gross", "net", "net"],
+        "age": [1, 2, 1, 2],
+        "n_start": [300, 200, 300, 200],
+        "retention": [0.9, 0.8, 1.2, 1.4],
+        "ci_lower": [0.85, 0.7, 1.1, 1.2],
+        "ci_upper": [0.95, 0.9, 1.3, 1.6],
+    }
+)
 SIGNALS = pl.DataFrame({"signal": ["usage_ratio", EVIL], "spread": [0.9, 0.2]})
 
 MOVES = pl.DataFrame(
@@ -243,6 +282,11 @@ def figures():
         "foretold": charts.weeks_foretold(FORETOLD),
         "thinning": charts.renewals(THINNING),
         "next": charts.next_products(PAIRS),
+        "trends": charts.retention_trends(SLOPES),
+        "life": charts.drop_off(LIFE),
+        "compared": charts.drop_off_by_cohort(COMPARED),
+        "revenue": charts.revenue_curves(REVENUE),
+        "net": charts.revenue_triangle(TRIANGLE),
     }
 
 

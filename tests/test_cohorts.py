@@ -1,197 +1,149 @@
-"""Cohort retention against CDNOW's published tables and a literal count."""
-
-from datetime import date, timedelta
+"""Who belongs to which cohort."""
 
 import polars as pl
 import pytest
+from drawing import day, drawn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retention.analysis import cohorts
-from retention.book import Churn
-from retention.tables import activity, calendar, demo, spells
-
-PURCHASES = Churn(kind="activity", activity=["purchase"], after_days=180)
-SNAPSHOT = date(1998, 6, 30)
+from retention.errors import Refused
+from retention.tables import calendar
 
 
-def cdnow_retention(file: str) -> pl.DataFrame:
-    at = pl.col("at").cast(pl.Int32).cast(pl.Int64)
-    raw = demo.cdnow(file)
-    events = raw["events"].select(
-        "customer_id", "kind", day=at, order_id=pl.lit(None, pl.String), amount_cents=pl.lit(0)
-    )
-    started = pl.col("started").cast(pl.Int32).cast(pl.Int64)
-    customers = raw["customers"].select("customer_id", started_day=started).collect()
-    days = activity.activity(events).collect()
-    stretches = spells.from_activity(
-        days, customers, kinds=["purchase"], snapshot_day=calendar.day_of(SNAPSHOT), after_days=180
-    )
-    starts = cohorts.starts(stretches)
-    months = cohorts.months(days, stretches, PURCHASES, calendar.day_of(SNAPSHOT))
-    return cohorts.retention(starts, cohorts.active_counts(starts, months), SNAPSHOT)
+def starts_of(days: list[int], **columns) -> pl.DataFrame:
+    ids = [f"c{number:04}" for number in range(len(days))]
+    return pl.DataFrame({"customer_id": ids, "start_day": days, **columns})
 
 
-def counts(table: pl.DataFrame, ages: list[int]) -> dict[str, list[int]]:
-    return {
-        cohort: rows.filter(pl.col("age").is_in(ages)).sort("age")["n_active"].to_list()
-        for (cohort,), rows in table.filter(pl.col("cohort") != "all")
-        .sort("cohort")
-        .group_by("cohort", maintain_order=True)
-    }
+def test_who_started_before_the_data_or_on_an_unknown_day_is_in_no_cohort():
+    stretches = drawn("""
+        | customer_id | spell | entry_day | start_day | excluded      |
+        | late        | 1     | 100       | 40        |               |
+        | within      | 1     | 120       | 120       |               |
+        | within      | 2     | 220       | 220       |               |
+        | new         | 1     | 300       | 300       | too_new       |
+        | unknown     | 1     | 100       | 100       | unknown_start |
+    """)
+
+    assert cohorts.starts(stretches).rows() == [("within", 120), ("new", 300)]
 
 
-def test_cdnow_cohorts_are_the_published_ones():
-    assert counts(cdnow_retention("CDNOW_master.txt"), [0, 1, 2, 3, 6, 12]) == {
-        "1997-01": [7846, 1157, 964, 810, 720, 528],
-        "1997-02": [8476, 1312, 980, 783, 626, 568],
-        "1997-03": [7248, 1032, 752, 756, 561, 678],
-    }
+def test_small_months_are_taken_together_with_their_neighbours():
+    months = ["2025-01-10"] * 3 + ["2025-02-01"] * 1 + ["2025-03-31"] * 2 + ["2025-05-02"] * 1
+    known = starts_of([day(on) for on in months])
 
+    found = cohorts.divide(known, ["start_month"], 3)
 
-def test_cdnow_sample_cohorts_are_the_published_ones():
-    assert counts(cdnow_retention("CDNOW_sample.txt"), [0, 1, 2, 3, 4, 12]) == {
-        "1997-01": [781, 124, 95, 70, 65, 45],
-        "1997-02": [857, 134, 110, 75, 77, 59],
-        "1997-03": [719, 87, 84, 78, 63, 78],
-    }
-
-
-def test_what_cannot_have_been_observed_is_null_and_never_zero():
-    table = cdnow_retention("CDNOW_master.txt")
-
-    march = table.filter(pl.col("cohort") == "1997-03")
-    assert march.sort("age")["n_active"].is_null().to_list() == [False] * 16 + [True] * 2
-    pooled = table.filter(pl.col("cohort") == "all").sort("age")
-    assert pooled["n_start"].to_list() == [23570] * 16 + [7846 + 8476, 7846]
-
-
-def day(text: str) -> int:
-    return calendar.day_of(date.fromisoformat(text))
-
-
-def test_a_month_that_has_not_wholly_passed_is_not_observed():
-    starts = pl.DataFrame({"customer_id": ["a"], "cohort": [calendar.month_of(date(2025, 1, 9))]})
-    active = pl.DataFrame({"cohort": starts["cohort"], "age": [0], "n_active": [1]})
-
-    before, on_time = (
-        cohorts.retention(starts, active, snapshot)["n_active"].null_count()
-        for snapshot in (date(2025, 1, 30), date(2025, 1, 31))
-    )
-    assert (before, on_time) == (1, 0)
-
-
-def test_a_contract_counts_in_every_month_it_touches():
-    stretches = pl.DataFrame(
-        {
-            "customer_id": ["left", "open"],
-            "start_day": [day("2025-01-31"), day("2025-02-10")],
-            "end_day": [day("2025-03-01"), None],
-        }
-    )
-    contract = Churn(kind="contract", after_days=30)
-
-    months = cohorts.months(pl.DataFrame(), stretches, contract, day("2025-04-30"))
-
-    first = calendar.month_of(date(2025, 1, 1))
-    assert sorted(months.rows()) == [
-        *(("left", first + n) for n in (0, 1, 2)),
-        *(("open", first + n) for n in (1, 2, 3)),
+    assert found["start_month"].group_by("cohort").len().sort("cohort").rows() == [
+        ("2025-01", 3),
+        ("2025-02 to 2025-05", 4),
     ]
+    assert set(found["start_month"]["until_day"]) == {day("2025-01-31"), day("2025-05-31")}
+    assert found["all"]["until_day"].to_list() == found["start_month"]["until_day"].to_list()
+    assert set(found["all"]["cohort"]) == {"all"}
 
 
-events = st.lists(
-    st.tuples(st.sampled_from("abcdef"), st.integers(0, 400)), min_size=1, max_size=60
+def test_too_few_customers_make_no_cohort():
+    assert cohorts.divide(starts_of([1, 2]), ["start_month"], 3)["all"].is_empty()
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    st.lists(st.tuples(st.integers(0, 400), st.sampled_from("aaabbc")), min_size=1, max_size=60),
+    st.integers(1, 12),
 )
+def test_every_step_of_every_cohort_stands_for_enough_customers(people, min_cell):
+    known = starts_of([19_000 + d for d, _ in people], plan=[plan for _, plan in people])
+
+    found = cohorts.divide(known, ["start_month", "start_week", "plan"], min_cell)
+
+    for frame in found.values():
+        if len(people) < min_cell:
+            assert frame.is_empty()
+            continue
+        assert sorted(frame["customer_id"]) == known["customer_id"].to_list()
+        assert frame.group_by("cohort", "until_day").len()["len"].min() >= min_cell
+        assert (frame["until_day"] >= frame["start_day"]).all()
+    members, cells = cohorts.cells(found)
+    for by, frame in found.items():
+        again = members.join(cells.filter(cohort_by=by), on="cell").select(frame.columns)
+        assert again.sort("customer_id").equals(frame.sort("customer_id"))
 
 
-@settings(deadline=None, max_examples=60)
-@given(events, st.integers(0, 60))
-def test_retention_equals_a_literal_count(log, wait):
-    snapshot = date(2024, 1, 1) + timedelta(days=max(d for _, d in log) + wait)
-    start = day("2024-01-01")
-    days = pl.DataFrame(
-        {"customer_id": [c for c, _ in log], "day": [start + d for _, d in log]}
-    ).with_columns(kind=pl.lit("purchase"))
+def test_weeks_begin_on_monday():
+    known = starts_of([day("2025-06-01"), day("2025-06-02"), day("2025-06-08")])  # Sunday first
 
-    def month(d: int) -> tuple[int, int]:
-        on = date(2024, 1, 1) + timedelta(days=d)
-        return on.year, on.month
+    found = cohorts.divide(known, ["start_week"], 1)["start_week"]
 
-    def age(first: tuple[int, int], later: tuple[int, int]) -> int:
-        return (later[0] - first[0]) * 12 + later[1] - first[1]
-
-    started = {c: min(d for other, d in log if other == c) for c, _ in log}
-    literal = {}
-    for customer, d in log:
-        first = month(started[customer])
-        literal.setdefault((first, age(first, month(d))), set()).add(customer)
-
-    starts = pl.DataFrame(
-        {"customer_id": list(started), "d": [start + d for d in started.values()]}
-    ).select(
-        "customer_id",
-        cohort=pl.from_epoch("d", time_unit="d").dt.year().cast(pl.Int64) * 12
-        + pl.from_epoch("d", time_unit="d").dt.month().cast(pl.Int64)
-        - 1,
-    )
-    months = cohorts.months(days, pl.DataFrame(), PURCHASES, calendar.day_of(snapshot))
-    table = cohorts.retention(starts, cohorts.active_counts(starts, months), snapshot)
-
-    for row in table.filter(pl.col("cohort") != "all").iter_rows(named=True):
-        first = tuple(int(part) for part in row["cohort"].split("-"))
-        month_number = first[0] * 12 + first[1] - 1 + row["age"]
-        ends = date(month_number // 12 + month_number % 12 // 11, (month_number + 1) % 12 + 1, 1)
-        if ends - timedelta(days=1) > snapshot:
-            assert row["n_active"] is None
-        else:
-            assert row["n_active"] == len(literal.get((first, row["age"]), ()))
-            assert row["retention"] == pytest.approx(row["n_active"] / row["n_start"])
-    assert (table.filter(pl.col("age") == 0)["retention"].drop_nulls() == 1).all()
+    assert found["cohort"].to_list() == ["2025-05-26", "2025-06-02", "2025-06-02"]
+    assert calendar.date_of(found["until_day"][2]).isoformat() == "2025-06-08"
 
 
-def test_headlines_say_the_oldest_age_that_can_be_compared():
-    table = cdnow_retention("CDNOW_master.txt")
-    cells, pooled = (table.filter((pl.col("cohort") == "all") == whole) for whole in (False, True))
-
-    assert (
-        cohorts.headline(pooled, [1, 12])
-        == "8% of customers are active 12 months after their start"
-    )
-    assert (
-        cohorts.spread_headline(cells, cells, [1, 12])
-        == "At 12 months, cohorts keep between 7% and 9%"
-    )
-    assert cohorts.spread_headline(cells.head(1), cells, [1]) == (
-        "No two cohorts can be compared at the same age yet"
-    )
-    ends = cohorts.first_and_last(cells, [12])
-    assert ends["cohort"].to_list() == ["1997-01", "1997-03"]
-
-
-def test_a_range_is_not_said_of_an_age_at_which_a_cohort_is_hidden():
-    table = cdnow_retention("CDNOW_master.txt").filter(pl.col("cohort") != "all")
-    hidden = (pl.col("cohort") == "1997-01") & (pl.col("age") == 12)
-    shown = table.with_columns(retention=pl.when(~hidden).then("retention"))
-
-    assert cohorts.spread_headline(shown, table, [1, 12]).startswith("At 1 months")
+HABITS = drawn("""
+    | customer_id | channel | hour | first_day |
+    | a           | web     | 9    | 100       |
+    | a           | app     | 8    | 100       |
+    | a           | shop    | 7    | 101       |
+    | b           | app     |      | 100       |
+    | b           | web     |      | 100       |
+    | c           | web     | 9    | 99        |
+    | d           | shop    |      | 100       |
+""")
+BASKETS = drawn("""
+    | customer_id | day | product | category | amount_cents |
+    | a           | 100 | tea     | drinks   | 300          |
+    | a           | 100 | cup     | china    | 200          |
+    | a           | 100 | pot     | china    | 200          |
+    | b           | 100 | tea     | drinks   | 200          |
+    | b           | 100 | cup     | china    | 200          |
+    | c           | 101 | tea     | drinks   | 900          |
+""")
 
 
-def test_small_cohorts_are_in_no_sum():
-    starts = pl.DataFrame({"customer_id": list("abcdefg"), "cohort": [1, 1, 1, 2, 2, 2, 2]})
+def test_first_channel_and_product_are_those_of_the_day_of_the_start_alone():
+    known = pl.DataFrame({"customer_id": list("abcd"), "start_day": [100] * 4})
 
-    assert cohorts.large(starts, 4)["cohort"].unique().to_list() == [2]
+    seen = cohorts.first_seen(known, HABITS.lazy(), BASKETS.lazy(), cohorts.FIRST)
+
+    assert seen.rows() == [
+        ("a", "app", "tea", "china"),  # china cost more than tea together
+        ("b", "several", "several", "several"),
+        ("c", None, None, None),  # nothing on that day; what came later is not the first
+        ("d", "shop", None, None),
+    ]
+    one = cohorts.first_seen(known, HABITS.lazy(), BASKETS.lazy(), ["first_product"])
+    assert one.columns == ["customer_id", "first_product"]
+    groups = cohorts.divide(known.join(one, on="customer_id"), ["first_product"], 1)
+    assert set(groups["first_product"]["cohort"]) == {"tea", "several", cohorts.NONE_YET}
 
 
-def test_who_started_before_the_data_is_in_no_cohort():
+def test_plan_and_attributes_are_known_at_the_start_and_features_are_not():
+    known = pl.DataFrame({"customer_id": ["b", "a"], "start_day": [1, 2]})
     stretches = pl.DataFrame(
-        {
-            "customer_id": ["late", "within"],
-            "spell": [1, 1],
-            "entry_day": [100, 120],
-            "start_day": [40, 120],
-            "excluded": pl.Series([None, None], dtype=pl.String),
-        }
+        {"customer_id": ["a", "a", "b"], "spell": [1, 2, 1], "plan": ["pro", "basic", None]}
     )
+    customers = pl.DataFrame({"customer_id": ["a", "b"], "region": ["n", "s"], "tenure_days": 9})
 
-    assert cohorts.starts(stretches)["customer_id"].to_list() == ["within"]
+    found = cohorts.known_at_start(known, stretches, customers, known.select("customer_id"))
+
+    assert found.columns == ["customer_id", "start_day", "plan", "region"]
+    assert found.rows() == [("a", 2, "pro", "n"), ("b", 1, None, "s")]
+
+
+def test_an_attribute_that_nobody_knows_is_refused_by_name_and_one_level_says_nothing():
+    known = starts_of([1, 2, 3], plan=["a", "a", "a"])
+
+    with pytest.raises(Refused, match=r"no attribute 'color' .* start_month, plan\)"):
+        cohorts.divide(known, ["color"], 1)
+    found = cohorts.divide(known, ["plan"], 1)
+    assert list(found) == ["all"]
+    assert "by plan" in cohorts.divided_by(found, ["plan"])
+    many = cohorts.divide(starts_of([1, 2, 3], plan=["a", "b", "b"]), ["plan"], 1)
+    assert "Cohorts by plan (2)" in cohorts.divided_by(many, ["plan"])
+
+
+def test_numbers_of_many_values_are_divided_into_quarters():
+    known = starts_of([1] * 40, age=list(range(40)))
+
+    assert cohorts.divide(known, ["age"], 5)["age"]["cohort"].n_unique() == 4

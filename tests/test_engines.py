@@ -84,7 +84,7 @@ def test_the_drawn_world_holds_what_makes_engines_differ(few):
     assert late.height > 10
     booked = tables["contracts"].filter(pl.col("booked") < pl.col("ended"))
     assert booked.height > 10
-    assert len(expected) == 20
+    assert len(expected) == 24
 
 
 @pytest.mark.parametrize("engine", SOME)

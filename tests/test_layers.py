@@ -164,7 +164,7 @@ ORDERLESS = {"group_by", "group_by_dynamic", "unique", "partition_by", "value_co
 ORDERLESS |= {"mode", "top_k", "bottom_k"}
 SHOWS = {"head", "tail", "first", "last", "limit", "slice", "gather", "shift", "with_row_index"}
 NARWHALS = "a Narwhals frame: engines keep no order, and write_table sorts what it becomes"
-COUNTED = "a Narwhals frame: only counted, by active_counts, which sorts"
+COUNTED = "a Narwhals frame: counts of one block of customers, added up and sorted by its caller"
 UNORDERED = {  # functions that may leave an order open: why nobody sees it
     "tables.activity.activity": NARWHALS,
     "tables.activity.habits": NARWHALS,
@@ -176,8 +176,9 @@ UNORDERED = {  # functions that may leave an order open: why nobody sees it
     "tables.rules.broken": "a Narwhals frame: only the number of duplicates is asked",
     "tables.intake.take": "a Narwhals frame: only the number of distinct events is asked",
     "tables.demo.cdnow": "customers are sorted when they are handed on",
-    "analysis.cohorts.active_months": COUNTED,
-    "analysis.cohorts.months_in_force": COUNTED,
+    **{f"analysis.retention.{name}": COUNTED for name in ("presence", "last_seen", "stretches")},
+    **{f"analysis.retention.{name}": COUNTED for name in ("furthest", "within")},
+    **{f"analysis.revenue.{name}": COUNTED for name in ("paid", "accrued", "summed")},
 }
 
 

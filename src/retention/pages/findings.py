@@ -135,7 +135,7 @@ def hide_small(
     min_cell: int,
     within: list[str] | None = None,
     *,
-    across: str | None = None,
+    across: str | list[str] | None = None,
 ) -> pl.DataFrame:
     """Null ``columns`` where ``count`` is 1 to ``min_cell`` - 1; 0 and null stay.
 

@@ -42,12 +42,12 @@ def habits(events):
 
     Takes   events: customer_id, day, channel, second (of the day)
     Returns customer_id, channel, weekday (0 = Monday), hour (null where only days are known),
-            events (count)
+            events (count), first_day (the earliest of them)
     """
     return (
         events.with_columns(weekday=weekday(), hour=nw.col("second") // 3600)
         .group_by("customer_id", "channel", "weekday", "hour")
-        .agg(nw.len().cast(nw.Int64).alias("events"))
+        .agg(nw.len().cast(nw.Int64).alias("events"), nw.col("day").min().alias("first_day"))
     )
 
 

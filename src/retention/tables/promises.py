@@ -72,7 +72,8 @@ PROMISES = {
     "habits": promise(
         "tables",
         "customer",
-        "customer_id* text, channel* text?, weekday* whole, hour* whole?, events whole",
+        "customer_id* text, channel* text?, weekday* whole, hour* whole?, events whole, first_day "
+        "whole",
         at_least("events", 1),
     ),
     "baskets": promise(
@@ -278,9 +279,47 @@ PROMISES = {
     "retention": promise(
         "40_cohorts",
         "aggregate",
-        "definition* text, cohort_by* text, cohort* text, age* whole, n_start whole?, "
-        "n_active whole?, retention real?, ci_lower real?, ci_upper real?",
+        "definition* text, unit* text, cohort_by* text, cohort* text, age* whole, "
+        "until_age* whole, n_start whole?, n_active whole?, retention real?, ci_lower real?, "
+        "ci_upper real?",
         *rate("retention", "ci_lower", "ci_upper"),
+    ),
+    "retention_trends": promise(
+        "40_cohorts",
+        "aggregate",
+        "definition* text, age* whole, cohorts whole, n whole, slope real, ci_lower real, "
+        "ci_upper real, dispersion real, p_value real, p_adjusted real",
+        at_least("dispersion", 1),
+        *rate("p_value", "p_adjusted"),
+    ),
+    "drop_off": promise(
+        "40_cohorts",
+        "aggregate",
+        "age* whole, n_at_risk whole, n_left whole, drop_off real, ci_lower real, ci_upper real",
+        *rate("drop_off", "ci_lower", "ci_upper"),
+    ),
+    "drop_off_by_cohort": promise(
+        "40_cohorts",
+        "aggregate",
+        "cohort_by* text, cohort* text, age* whole, n whole, gone real, gone_of_others real, "
+        "difference real, ci_lower real, ci_upper real, p_value real, p_adjusted real",
+        *rate("gone", "gone_of_others", "p_value", "p_adjusted"),
+    ),
+    "revenue_retention": promise(
+        "40_cohorts",
+        "aggregate",
+        "ledger* text, cohort_by* text, cohort* text, age* whole, n_start whole, n_paying whole, "
+        "revenue_cents whole, gross real?, ci_lower_gross real?, ci_upper_gross real?, net real?, "
+        "ci_lower_net real?, ci_upper_net real?",
+        at_least("revenue_cents", 0),
+        *rate("gross"),
+    ),
+    "revenue_moves": promise(
+        "40_cohorts",
+        "aggregate",
+        "ledger* text, cohort_by* text, cohort* text, age* whole, move* text, n whole?, "
+        "cents whole?",
+        at_least("cents", 0),
     ),
     "risk_scores": promise(
         "50_risk",

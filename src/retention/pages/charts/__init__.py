@@ -5,7 +5,15 @@ and the table without which it is not published.
 """
 
 from retention.pages.charts.bars import bars, comparison
-from retention.pages.charts.cohorts import retention_curves, retention_triangle
+from retention.pages.charts.cohorts import (
+    drop_off,
+    drop_off_by_cohort,
+    retention_curves,
+    retention_trends,
+    retention_triangle,
+    revenue_curves,
+    revenue_triangle,
+)
 from retention.pages.charts.data import events_per_day
 from retention.pages.charts.decline import left_by_usage, usage_changes
 from retention.pages.charts.hazards import hazard_ratios
@@ -29,6 +37,8 @@ __all__ = [
     "cluster_map",
     "comparison",
     "condensed_tree",
+    "drop_off",
+    "drop_off_by_cohort",
     "events_per_day",
     "hazard_ratios",
     "incidence",
@@ -38,8 +48,11 @@ __all__ = [
     "profile_heatmap",
     "renewals",
     "retention_curves",
+    "retention_trends",
     "retention_triangle",
     "returns",
+    "revenue_curves",
+    "revenue_triangle",
     "signals",
     "silence_curves",
     "survival_curves",

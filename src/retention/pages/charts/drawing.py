@@ -77,9 +77,10 @@ def grid(
 
 
 def heat(values: np.ndarray, rows: list[str], columns: list[str], form: str, **colours) -> Axes:
-    few = len(columns) <= 13
-    columns = [name if few or number % 3 == 0 else "" for number, name in enumerate(columns)]
-    axes = canvas(1.4 + 0.36 * len(rows))
+    few = len(columns) <= 13 and len(rows) <= 13
+    thin = 1 if len(columns) <= 13 else 3
+    columns = [name if number % thin == 0 else "" for number, name in enumerate(columns)]
+    axes = canvas(1.4 + (0.36 if len(rows) <= 13 else 0.22) * len(rows))
     axes.patch.set(hatch="///", edgecolor=GREY)  # seen where there is no value
     sns.heatmap(
         values,
@@ -149,9 +150,11 @@ def _line(axes: Axes, line: pl.DataFrame, end: float, look: dict[str, str], step
     part = pl.col(line.columns[0]) * 300 // max(end, 1)
     points = line.filter(part.ne_missing(part.shift(-1))).cast(pl.Float64).to_numpy()
     x, share, lower, upper = points.T
-    kind = {"drawstyle": "steps-post"} if steps else {"marker": "o", "markersize": 5}
+    dots = {"marker": "o", "markersize": 5} if len(points) <= 13 else {}
+    kind = {"drawstyle": "steps-post"} if steps else dots
     sns.lineplot(x=x, y=share, ax=axes, errorbar=None, **look, **kind)
-    band = {"step": "post" if steps else None, "color": look["color"], "rasterized": True}
+    band = {"step": "post" if steps else None, "color": look["color"]}
+    band["rasterized"] = len(points) > 40  # fewer are smaller as lines
     axes.fill_between(x, lower, upper, alpha=0.2, linewidth=0, **band)
 
 
