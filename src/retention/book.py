@@ -26,7 +26,11 @@ COLUMNS = {
     ),
     "customers": (("customer_id",), ("started",)),
     "contracts": (("customer_id", "started"), ("ended", "booked", "cause", "plan", "amount")),
+    "surveys": (("customer_id", "sent", "kind"), ("answered", "score")),
 }
+Table = Literal["events", "customers", "contracts", "surveys"]
+# Stages of life that go by rules, the most pressing first; a book may write rules of its own.
+RULED = ("at risk", "dormant", "declining", "new", "reactivated")
 
 # Days that move with the calendar: the last whole one of its kind before the day of the refresh.
 WORDS = ("yesterday", "last_week_end", "last_month_end", "last_quarter_end", "last_year_end")
@@ -36,9 +40,11 @@ EXPECTED = {  # keys of a source, for the message
     "url": "env:NAME, postgresql://user@host:port/database, sc://host:port or local[2]",
     "date_format": "a format with a year, such as %d.%m.%Y",
 }
+CONDITION = "expected a value, a list of values, {at_least: x, below: y} or {known: true}"
 ONE_OF = {  # where a value may have several forms: how deep it stands, and all forms at once
-    ("only",): (2, "expected a value, a list of values, {at_least: x, below: y} or {known: true}"),
+    ("only",): (2, CONDITION),
     ("columns",): (3, "expected the name of a column, or for an amount the names of two in [ ]"),
+    ("lifecycle",): (3, CONDITION),
 }
 PAIR = Field(min_length=2, max_length=2)  # amount: [quantity, unit_price] are multiplied
 
@@ -134,16 +140,15 @@ class Book(Part):
     title: str = Field(min_length=1)
     label: str = ""
     source: Annotated[Files | DuckDB | Postgres | Spark | Demo, Field(discriminator="kind")]
-    tables: dict[Literal["events", "customers", "contracts"], str] = {}
-    columns: dict[
-        Literal["events", "customers", "contracts"], dict[str, str | Annotated[list[str], PAIR]]
-    ] = {}
+    tables: dict[Table, str] = {}
+    columns: dict[Table, dict[str, str | Annotated[list[str], PAIR]]] = {}
     attributes: list[str] | None = None
     only: Conditions = {}
     timezone: str = ""
     currency: str = Field("EUR", pattern="^[A-Z]{3}$")
     snapshot_date: Day | Annotated[list[Day], Field(min_length=1)]
     churn: Churn
+    lifecycle: dict[Literal[RULED], Annotated[Conditions, Field(min_length=1)]] = {}
     keep: int | None = Field(None, ge=1)
     on_done: str = ""  # a command that is told how a refresh ended
     parameters: dict[str, dict[str, object]] = {}
@@ -270,7 +275,8 @@ def _fault(fault) -> tuple[tuple[str, ...], str]:
         return place[:depth], words
     known = {(): Book, ("churn",): Churn, ("source",): source}.get(place[:-1])
     if kind == "extra_forbidden" or (kind == "literal_error" and "[key]" in fault["loc"]):
-        names = known.model_fields if kind == "extra_forbidden" else COLUMNS
+        keys = RULED if place[0] == "lifecycle" else COLUMNS
+        names = known.model_fields if kind == "extra_forbidden" else keys
         return place, f"unknown key{notebooks.nearest(place[-1], names)}"
     if kind in ("missing", "union_tag_not_found"):
         place = place if kind == "missing" else (*place, "kind")
