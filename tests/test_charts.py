@@ -148,6 +148,35 @@ TENTHS = pl.DataFrame(
         "ci_upper": [0.06, None, 0.74],
     }
 )
+STAGES = pl.DataFrame(
+    [
+        (before, now, share)
+        for before, shares in (("new", (0.25, 0.75)), ("active", (None, 1.0)), (EVIL, (0.0, None)))
+        for now, share in zip(("active", EVIL), shares, strict=True)
+    ],
+    schema=["before", "lifecycle", "share"],
+    orient="row",
+)
+READY = pl.DataFrame(
+    {
+        "intent": ["compare", EVIL],
+        "n": [60, 30],
+        "n_before": [50, 40],
+        "share": [0.5, None],
+        "ci_lower": [0.4, None],
+        "ci_upper": [0.6, None],
+    }
+)
+MARKS = pl.DataFrame(
+    {
+        "kind": ["nps", "csat"],
+        "group": ["usage: falling", EVIL],
+        "n": [50, 40],
+        "score": [-35.0, 60.0],
+        "ci_lower": [-50.0, 40.0],
+        "ci_upper": [-20.0, 80.0],
+    }
+)
 SIGNALS = pl.DataFrame({"signal": ["usage_ratio", EVIL], "spread": [0.9, 0.2]})
 
 
@@ -170,6 +199,10 @@ def figures():
         "backtest": charts.backtest(BACKTEST),
         "calibration": charts.calibration(TENTHS),
         "signals": charts.signals(SIGNALS),
+        "flows": charts.stage_flows(STAGES),
+        "shares": charts.share_bars(READY, "intent"),
+        "readiness": charts.readiness(READY),
+        "scores": charts.survey_scores(MARKS),
     }
 
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retention.analysis import decline, engagement
+from retention.errors import Refused
 
 STAGED = drawn("""
     | customer_id | in_risk_set | days  | trend | trend_lower | trend_upper | paid  |
@@ -49,7 +50,8 @@ def test_shares_are_of_the_current_customers_and_name_empty_groups():
 def test_where_nobody_is_current_or_pays_no_share_is_claimed():
     nobody = engagement.engaged(STAGED.tail(1), 8).filter("in_risk_set")
     assert engagement.shares(nobody)["share"].null_count() == 7
-    assert engagement.by_chance(nobody) == 0
+    counts = {"active_days_before": pl.lit(0), "days_before": pl.lit(0)}
+    assert engagement.by_chance(nobody.with_columns(**counts)) == 0
     idle = engagement.engaged(STAGED.filter(customer_id="never"), 8)
     assert engagement.shares(idle)["share_of_amount"].null_count() == 7
 
@@ -91,7 +93,8 @@ WHO = pl.DataFrame({"customer_id": ["c", "a", "b"], "in_risk_set": [False, True,
 
 @given(st.lists(EVENT, max_size=25))
 def test_intent_is_the_strongest_kind_since_the_last_order(events):
-    told = engagement.intent(WHO, log(events), INTENTS, day=100, intent_days=28)
+    far = [("d", 200, kind) for kind in INTENTS]
+    told = engagement.intent(WHO, log(events + far), INTENTS, day=100, intent_days=28)
 
     def slowly(customer: str) -> str:
         own = [(day, kind) for who, day, kind in events if who == customer and day <= 100]
@@ -110,6 +113,11 @@ def test_without_kinds_no_intent_is_known():
     assert "Too few" in engagement.foretold(ready)
 
 
+def test_a_kind_that_no_event_is_of_is_refused():
+    with pytest.raises(Refused, match="intents: no event is of kind 'cart'"):
+        engagement.intent(WHO, log([("a", 90, "visit")]), ["visit", "cart"], day=100, intent_days=9)
+
+
 def planted(rates: dict[str, float], n: int = 2_000, seed: int = 1):
     """Who shows what on day 72, and orders with which chance in the 28 days after it."""
     rng = np.random.default_rng(seed)
@@ -124,7 +132,10 @@ def planted(rates: dict[str, float], n: int = 2_000, seed: int = 1):
 
 
 def test_a_planted_readiness_is_found_and_none_is_not_invented():
-    for rates in ({"compare": 0.6, "visit": 0.4, "no": 0.2}, {"compare": 0.3, "no": 0.3}):
+    for rates in (
+        {"compare": 0.6, "visit": 0.4, "no": 0.2},
+        {"compare": 0.3, "visit": 0.3, "no": 0.3},
+    ):
         who, acts, kinds, buys = planted(rates)
         days = {"day": 72, "intent_days": 28}
         then = engagement.intent(who, acts, INTENTS, **days)

@@ -125,7 +125,7 @@ def test_whose_use_is_seen_to_fall_answers_less():
     assert quiet.height > 20
 
 
-WORLDS = 400
+WORLDS = 250
 
 
 def covered(seeds: range) -> Iterator[tuple[str, str, bool]]:

@@ -95,7 +95,7 @@ def test_without_scores_the_response_rate_is_still_known():
 
 def test_a_group_that_customers_do_not_have_is_refused():
     with pytest.raises(
-        Refused, match="surveys: customers have no column 'usag'; did you mean 'usa"
+        Refused, match="survey_groups: customers have no column 'usag'; did you mean 'usa"
     ):
         surveys.scores(ASKED, CUSTOMERS, ["usag"])
 

@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from retention.errors import Refused
 from retention.estimators import rate_ratio
 from retention.intervals import wilson
 from retention.tables.features import USAGE_DAYS
@@ -123,10 +124,16 @@ def intent(
     Returns one row per customer in the risk set, sorted: customer_id, intent (one of ``intents``,
             shown in the last ``intent_days`` days and later than the day of the last order, or
             "none shown"; null where the book names no kinds)
+
+    Raises:
+        Refused: no event is of one of these kinds.
     """
     current = customers.filter("in_risk_set").select("customer_id").sort("customer_id")
     if not intents:
         return current.with_columns(intent=pl.lit(None, pl.String))
+    kinds = activity.select(pl.col("kind").unique().sort()).collect()["kind"]
+    if strange := [kind for kind in intents if kind not in kinds]:
+        raise Refused(f"intents: no event is of kind {strange[0]!r}")
     known = activity.filter(pl.col("day") <= day)
     orders = known.filter(pl.col("orders") > 0).group_by("customer_id", maintain_order=True)
     bought = orders.agg(bought=pl.max("day"))

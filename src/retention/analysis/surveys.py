@@ -54,21 +54,10 @@ def scores(
 
     Checked in tests/test_surveys.py and, on planted non-response, tests/test_satisfaction.py.
     """
-    for name in by:
-        if name not in customers.columns:
-            hint = notebooks.nearest(name, customers.columns)
-            raise Refused(f"surveys: customers have no column {name!r}{hint}")
-    known = asked.join(
-        customers.select("customer_id", *dict.fromkeys(by)), on="customer_id", how="left"
-    )
-    parts = [known.with_columns(by=pl.lit(EVERYBODY), group=pl.lit(EVERYBODY))] + [
-        known.with_columns(by=pl.lit(name), group=pl.col(name).cast(pl.String).fill_null(UNKNOWN))
-        for name in dict.fromkeys(by)
-    ]
-    rows = pl.concat(part.select("by", "group", "kind", "answered", "score") for part in parts)
     place = {name: number for number, name in enumerate([EVERYBODY, *by])}
     counted = (
-        rows.group_by("by", "group", "kind")
+        _divided(asked, customers, by)
+        .group_by("by", "group", "kind")
         .agg(
             n_asked=pl.len().cast(pl.Int64),
             n_answered=pl.col("answered").sum().cast(pl.Int64),
@@ -95,6 +84,23 @@ def scores(
             answered_upper="of_ci_upper",
         )
         .select(*SCORES, *ANSWERED)
+    )
+
+
+def _divided(asked: pl.DataFrame, customers: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    """``asked`` once for everybody and once for each of ``by``, with by and group."""
+    for name in by:
+        if name not in customers.columns:
+            hint = notebooks.nearest(name, customers.columns)
+            raise Refused(f"survey_groups: customers have no column {name!r}{hint}")
+    names = list(dict.fromkeys(by))
+    known = asked.join(customers.select("customer_id", *names), on="customer_id", how="left")
+    groups = {EVERYBODY: pl.lit(EVERYBODY)} | {
+        name: pl.col(name).cast(pl.String).fill_null(UNKNOWN) for name in names
+    }
+    return pl.concat(
+        known.select("kind", "answered", "score", by=pl.lit(name), group=group)
+        for name, group in groups.items()
     )
 
 
