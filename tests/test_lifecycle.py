@@ -46,6 +46,7 @@ CASES = drawn("""
     |leaves     |1    |true |20    |3    |9  |0     |1   |9    |0.5|7     |new      |at risk  |
     |did_nothing|1    |true |46    |     |0  |0     |17  |0    |   |      |dormant  |dormant  |
     |not_yet    |1    |true |12    |     |0  |0     |0   |0    |   |      |new      |new      |
+    |idle_new   |1    |true |30    |     |0  |0     |1   |0    |   |      |new      |new      |
     |idle_again |2    |true |8     |300  |0  |0     |0   |9    |   |      |again    |again    |
 """).with_columns(usage_ratio=pl.lit(None, pl.Float64))
 NAMES = {

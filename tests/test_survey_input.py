@@ -137,6 +137,13 @@ def test_a_score_in_a_file_is_read_as_it_is_written(tmp_path):
     assert "nine" not in said
 
 
+def test_a_fault_in_an_answer_that_came_later_is_not_looked_at(tmp_path):
+    late = change(SURVEYS, answered=["2025-06-05", "2025-07-01", "2025-06-02"])
+    late = change(late, score=["9", "nine", "1"])
+    got = take(tmp_path, put(tmp_path, "csv", ASKED | {"surveys": late}))
+    assert got.surveys["score"].sort().to_list() == [None, 1.0, 9.0]
+
+
 @FORMS
 def test_days_of_surveys_are_counted_in_the_zone_of_the_book(tmp_path, form):
     timed = change(
