@@ -96,9 +96,9 @@ def balance(flows: pl.DataFrame, min_cell: int) -> pl.DataFrame:
 
 def stayed(flows: pl.DataFrame) -> str:
     """Where the active customers of then are now, in a sentence."""
-    were = flows.filter(pl.col("before") == "active").drop_nulls("share")
-    now = dict(were.select("lifecycle", "share").rows())
-    known = [f"{now[name]:.1%} are {name} now" for name in ("active", "gone") if name in now]
+    were = flows.filter(pl.col("before") == "active", pl.col("share") > 0)
+    most = were.sort("share", "lifecycle", descending=[True, False]).head(2)
+    known = [f"{share:.1%} are {name} now" for name, share in most["lifecycle", "share"].rows()]
     if not known:
         return "Where customers of each stage are now"
     return f"Of the customers who were active then {' and '.join(known)}"

@@ -11,7 +11,8 @@ def crossed(
 
     Of each of ``margins`` (columns of labels) the total of every label is taken as known. Further
     cells are hidden, the smallest first, until no hidden one follows from what is shown and those
-    totals, nor do the hidden ones of a label add up to less than ``min_cell``. Zeros stay.
+    totals, nor do the hidden ones of a label add up to less than ``min_cell``. Zeros stay. A cell
+    that is all its label has is that label's total: no other can hide it, and it hides none.
 
     Takes   one row per cell; ``count`` not null
     Returns the same rows in the same order
@@ -23,18 +24,23 @@ def crossed(
     sizes = frame[count].to_numpy()
     labels = [frame[name].rank("dense").to_numpy() - 1 for name in margins]
     hidden = (sizes > 0) & (sizes < min_cell)
-    while (cell := _next(sizes, hidden, labels, min_cell)) is not None:
+    alone = np.any([np.bincount(margin, sizes > 0)[margin] == 1 for margin in labels], axis=0)
+    while (cell := _next(sizes, hidden, alone, labels, min_cell)) is not None:
         hidden[cell] = True
     shown = pl.Series("_shown", ~hidden)
     return frame.with_columns(pl.when(shown).then(name).alias(name) for name in columns)
 
 
 def _next(
-    sizes: np.ndarray, hidden: np.ndarray, labels: list[np.ndarray], min_cell: int
+    sizes: np.ndarray,
+    hidden: np.ndarray,
+    alone: np.ndarray,
+    labels: list[np.ndarray],
+    min_cell: int,
 ) -> int | None:
     """The cell to hide next; None where what is hidden is safe, or all is hidden that can be."""
-    free = ~hidden & (sizes > 0)
-    for wanting in (_thin(sizes, hidden, labels, min_cell), _determined(hidden, labels)):
+    free, secret = ~hidden & ~alone & (sizes > 0), hidden & ~alone
+    for wanting in (_thin(sizes, secret, labels, min_cell), _determined(secret, labels)):
         partners = np.flatnonzero(free & wanting)
         if partners.size:
             return int(partners[np.argmin(sizes[partners])])
