@@ -14,7 +14,7 @@ from inputs import book
 
 from retention.analysis import cohorts, retention, revenue
 from retention.book import Churn
-from retention.tables import activity, calendar, promises, rules, sources, spells, task
+from retention.tables import activity, calendar, promises, rules, sources, spells, surveys, task
 
 SNAPSHOT = date(2024, 12, 31)
 DAY = calendar.day_of(SNAPSHOT)
@@ -46,7 +46,9 @@ def world(customers: int, seed: int = 1) -> dict[str, pl.DataFrame]:
         }
     )
     contracts = _contracts(rng, ids, first)
-    return {"events": _events(rng, ids, first), "customers": people, "contracts": contracts}
+    events = _events(rng, ids, first)
+    made = {"events": events, "customers": people, "contracts": contracts}
+    return made | {"surveys": _surveys(rng, ids, first)}
 
 
 def _drawn(rng: np.random.Generator, values: list, n: int) -> pl.Series:
@@ -107,6 +109,23 @@ def _contracts(rng: np.random.Generator, ids: pl.Series, first: np.ndarray) -> p
     return pl.concat(rows)
 
 
+def _surveys(rng: np.random.Generator, ids: pl.Series, first: np.ndarray) -> pl.DataFrame:
+    """Every third customer asked, of whom half answer, some after the snapshot."""
+    n, sent = len(ids), np.maximum(first, FIRST_DAY) + rng.integers(0, 200, len(ids))
+    spoke, kind = rng.random(n) < 0.5, _drawn(rng, ["nps", "csat"], n)
+    score = pl.Series(rng.integers(1, 6, n).astype(float))
+    table = pl.DataFrame(
+        {
+            "customer_id": ids,
+            "sent": _dates(sent, np.ones(n, dtype=bool)),
+            "kind": kind,
+            "answered": _dates(sent + rng.integers(0, 90, n), spoke),
+            "score": _known(score, spoke),
+        }
+    )
+    return table.filter(pl.Series(rng.random(n) < 1 / 3))
+
+
 def broken(events: pl.DataFrame) -> pl.DataFrame:
     """Events of which some break a rule each; which, goes by their place alone."""
     place, night = pl.int_range(pl.len()), pl.lit(datetime(2024, 3, 31, 2, 30))
@@ -157,6 +176,7 @@ def made(tables: dict[str, object]) -> dict[str, nw.LazyFrame]:
     people = people.drop(n for n in people.collect_schema() if n.startswith(("fault", "kept")))
     terms = lazy(activity.until(tables["contracts"], DAY, "started_day"))
     terms = terms.select(*promises.PROMISES["contracts"].columns)
+    sent = surveys.known(activity.until(tables["surveys"], DAY, "sent_day"), DAY)
     acts = activity.activity(plain)
     ages = lazy(acts).select(age=nw.col("day") - FIRST_DAY).filter(nw.col("age").is_between(0, 30))
     ages = ages.unique()
@@ -165,6 +185,7 @@ def made(tables: dict[str, object]) -> dict[str, nw.LazyFrame]:
         "habits": activity.habits(plain),
         "baskets": activity.baskets(plain),
         "breaks": rules.breaks(events, kept),
+        "surveys": lazy(sent).select(*promises.PROMISES["surveys"].columns),
     }
     for kind, churn in CHURNS.items():
         derived = task.derive(acts, people, terms, churn, DAY)

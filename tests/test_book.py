@@ -383,6 +383,25 @@ def test_a_book_of_files_names_the_tables_its_kind_needs(workbook, kind, table):
             6,
             "{at_least: x, below: y} or",
         ),
+        (
+            "snapshot_date",
+            "lifecycle: {dorment: {quiet_days: 3}}\nsnapshot_date",
+            6,
+            "lifecycle.dorment: unknown key; did you mean 'dormant'?",
+        ),
+        (
+            "snapshot_date",
+            "lifecycle: {gone: {quiet_days: 3}}\nsnapshot_date",
+            6,
+            "lifecycle.gone: unknown key; known: at risk, declining, dormant, new, reactivated",
+        ),
+        (
+            "snapshot_date",
+            "lifecycle: {new: {tenure_days: {atleast: 3}}}\nsnapshot_date",
+            6,
+            "lifecycle.new.tenure_days: expected a value, a list of values",
+        ),
+        ("snapshot_date", "lifecycle: {new: {}}\nsnapshot_date", 6, "lifecycle.new: "),
         ("snapshot_date", "only: {a: {at_least: x}}\nsnapshot_date", 6, "only.a: expected a value"),
         ("snapshot_date", "only: {a: }\nsnapshot_date", 6, "only.a: expected a value, a list of"),
         (

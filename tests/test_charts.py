@@ -209,6 +209,35 @@ REVENUE = pl.DataFrame(
         "ci_upper": [0.95, 0.9, 1.3, 1.6],
     }
 )
+STAGES = pl.DataFrame(
+    [
+        (before, now, share)
+        for before, shares in (("new", (0.25, 0.75)), ("active", (None, 1.0)), (EVIL, (0.0, None)))
+        for now, share in zip(("active", EVIL), shares, strict=True)
+    ],
+    schema=["before", "lifecycle", "share"],
+    orient="row",
+)
+READY = pl.DataFrame(
+    {
+        "intent": ["compare", EVIL],
+        "n": [60, 30],
+        "n_before": [50, 40],
+        "share": [0.5, None],
+        "ci_lower": [0.4, None],
+        "ci_upper": [0.6, None],
+    }
+)
+MARKS = pl.DataFrame(
+    {
+        "kind": ["nps", "csat"],
+        "group": ["usage: falling", EVIL],
+        "n": [50, 40],
+        "score": [-35.0, 60.0],
+        "ci_lower": [-50.0, 40.0],
+        "ci_upper": [-20.0, 80.0],
+    }
+)
 SIGNALS = pl.DataFrame({"signal": ["usage_ratio", EVIL], "spread": [0.9, 0.2]})
 
 MOVES = pl.DataFrame(
@@ -287,6 +316,10 @@ def figures():
         "compared": charts.drop_off_by_cohort(COMPARED),
         "revenue": charts.revenue_curves(REVENUE),
         "net": charts.revenue_triangle(TRIANGLE),
+        "flows": charts.stage_flows(STAGES),
+        "shares": charts.share_bars(READY, "intent"),
+        "readiness": charts.readiness(READY),
+        "scores": charts.survey_scores(MARKS),
     }
 
 

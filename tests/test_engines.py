@@ -10,7 +10,13 @@ from polars.testing import assert_frame_equal
 from retention.tables import promises, rules, sources
 
 FEW, MANY = 2_000, 50_000
-HARD = {"habits", "breaks", "customers_at (activity)", "spells (contract)"}  # on Spark, quickly
+HARD = {
+    "habits",
+    "breaks",
+    "surveys",
+    "customers_at (activity)",
+    "spells (contract)",
+}  # on Spark, quickly
 EVERY = [
     pytest.param("files"),
     pytest.param("duckdb"),
@@ -84,7 +90,13 @@ def test_the_drawn_world_holds_what_makes_engines_differ(few):
     assert late.height > 10
     booked = tables["contracts"].filter(pl.col("booked") < pl.col("ended"))
     assert booked.height > 10
-    assert len(expected) == 24
+    asked = expected["surveys"]
+    assert 0 < asked["answered_day"].null_count() < asked["score"].len()
+    late = tables["surveys"].filter(
+        pl.col("sent") <= engines.SNAPSHOT, pl.col("answered") > engines.SNAPSHOT
+    )
+    assert late.height > 5
+    assert len(expected) == 25
 
 
 @pytest.mark.parametrize("engine", SOME)

@@ -45,6 +45,14 @@ def test_a_finding_is_said_and_recorded(space):
     assert not rules.broken(findings.recorded(space), promises.PROMISES["findings"])
 
 
+def test_several_are_said_one_after_the_other_and_none_is_nothing(space):
+    said = [{"name": name, "sentence": f"{name}: {{value}}.", "value": 1} for name in "ab"]
+    found = findings.say_each(space, said).data
+    assert found == '<p class="finding">a: 1.</p><p class="finding">b: 1.</p>'
+    assert findings.recorded(space)["name"].to_list() == ["a", "b"]
+    assert findings.say_each(space, []).data == ""
+
+
 def test_saying_it_again_replaces_it(space):
     for value in (1, 2):
         findings.say(space, "n", "{value} customers.", value=value, unit="customers")

@@ -69,11 +69,13 @@ def test_runs_of_segments_keep_the_order_of_the_table_and_are_told_their_segment
 
 def test_a_changed_parameter_concerns_its_notebook_and_what_needs_that(made):
     change(
-        made / "params" / "shop.yaml", "churn:", "parameters: {10_customers: {new_days: 7}}\nchurn:"
+        made / "params" / "shop.yaml",
+        "churn:",
+        "parameters: {10_customers: {high_days: 7}}\nchurn:",
     )
 
     assert jobs.stale(prepared(made)) == {
-        "10_customers": ["parameters: new_days"],
+        "10_customers": ["parameters: high_days"],
         "95_segment-s1": ["needs 10_customers"],
         "95_segment-s10": ["needs 10_customers"],
         "99_summary": ["needs 10_customers, 95_segment-s1, 95_segment-s10"],

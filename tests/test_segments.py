@@ -288,6 +288,12 @@ def shop_tables() -> dict[str, pl.DataFrame]:
     known = {
         name: values[dtype.__name__] for name, dtype in promised.items() if name != "customer_id"
     }
+    kinds = {"String": pl.String, "Float64": pl.Float64, "Boolean": pl.Boolean}
+    unknown = {
+        name: pl.lit(None, kinds[dtype.__name__])
+        for name, dtype in promises.PROMISES["lifecycle"].columns.items()
+        if name not in everybody.columns
+    }
     done = {"day": today, "kind": pl.lit("purchase"), "events": 1 + number % 3}
     when = {"weekday": number % 7, "hour": pl.lit(None, whole), "channel": pl.lit(None, pl.String)}
     found = {
@@ -297,7 +303,7 @@ def shop_tables() -> dict[str, pl.DataFrame]:
     }
     return {
         "customers_at": everybody.select("customer_id", **known),
-        "lifecycle": everybody.select("customer_id", "lifecycle"),
+        "lifecycle": everybody.select("customer_id", "lifecycle", **unknown),
         "members": everybody.select("customer_id", "segment").drop_nulls(),
         "segments": pl.DataFrame(found),
         "activity": everybody.select("customer_id", **done, orders=number, amount_cents=number),

@@ -86,6 +86,7 @@ def test_the_same_seed_writes_the_same_bytes_and_another_seed_others(tmp_path, m
         "contracts.parquet",
         "customers.parquet",
         *(f"events/part-0000{block}.parquet" for block in range(3)),
+        "surveys.parquet",
         "truth.json",
         "truth.parquet",
     ]
@@ -98,7 +99,7 @@ def test_a_whole_block_is_the_same_in_a_larger_world(tmp_path, monkeypatch):
     simulate.write(tmp_path / "small", 800, seed=1)
     simulate.write(tmp_path / "large", 1_000, seed=1)
 
-    for name in ("customers", "contracts", "truth", "events/*"):
+    for name in ("customers", "contracts", "surveys", "truth", "events/*"):
         small, large = (
             pl.read_parquet(tmp_path / size / (name if "*" in name else f"{name}.parquet"))
             for size in ("small", "large")

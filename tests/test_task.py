@@ -12,7 +12,7 @@ from retention import book as books
 from retention.errors import Refused
 from retention.tables import promises, rules, task, workspace
 
-TABLES = ("activity", "habits", "baskets", "terms")
+TABLES = ("activity", "habits", "baskets", "terms", "surveys_at")
 TABLES += ("spells", "customers_at", "exclusions", "intake")
 FORMS = pytest.mark.parametrize("form", ["csv", "parquet"])
 CONTRACT = "{kind: contract, after_days: 30}"

@@ -28,7 +28,11 @@ COLUMNS = {
     ),
     "customers": (("customer_id",), ("started",)),
     "contracts": (("customer_id", "started"), ("ended", "booked", "cause", "plan", "amount")),
+    "surveys": (("customer_id", "sent", "kind"), ("answered", "score")),
 }
+Table = Literal["events", "customers", "contracts", "surveys"]
+# Stages of life that go by rules, the most pressing first; a book may write rules of its own.
+RULED = ("at risk", "dormant", "declining", "new", "reactivated")
 
 # Days that move with the calendar: the last whole one of its kind before the day of the refresh.
 WORDS = ("yesterday", "last_week_end", "last_month_end", "last_quarter_end", "last_year_end")
@@ -43,6 +47,7 @@ ONE_OF = {  # where a value may have several forms: how deep it stands, and all 
     ("only",): (2, CONDITION),
     ("segments",): (4, CONDITION),
     ("columns",): (3, "expected the name of a column, or for an amount the names of two in [ ]"),
+    ("lifecycle",): (3, CONDITION),
 }
 PAIR = Field(min_length=2, max_length=2)  # amount: [quantity, unit_price] are multiplied
 
@@ -147,16 +152,15 @@ class Book(Part):
     title: str = Field(min_length=1)
     label: str = ""
     source: Annotated[Files | DuckDB | Postgres | Spark | Demo, Field(discriminator="kind")]
-    tables: dict[Literal["events", "customers", "contracts"], str] = {}
-    columns: dict[
-        Literal["events", "customers", "contracts"], dict[str, str | Annotated[list[str], PAIR]]
-    ] = {}
+    tables: dict[Table, str] = {}
+    columns: dict[Table, dict[str, str | Annotated[list[str], PAIR]]] = {}
     attributes: list[str] | None = None
     only: Conditions = {}
     timezone: str = ""
     currency: str = Field("EUR", pattern="^[A-Z]{3}$")
     snapshot_date: Day | Annotated[list[Day], Field(min_length=1)]
     churn: Churn
+    lifecycle: dict[Literal[RULED], Annotated[Conditions, Field(min_length=1)]] = {}
     segments: dict[str, Rule] = {}
     names: dict[str, Annotated[str, Field(min_length=1)]] = {}  # of clusters' segments
     keep: int | None = Field(None, ge=1)
@@ -287,7 +291,8 @@ def _fault(fault) -> tuple[tuple[str, ...], str]:
     known = {(): Book, ("churn",): Churn, ("source",): source}.get(place[:-1], Rule)
     if kind == "extra_forbidden" or (kind == "literal_error" and "[key]" in fault["loc"]):
         fields = {field.alias or name for name, field in known.model_fields.items()}
-        names = fields if kind == "extra_forbidden" else COLUMNS
+        keys = RULED if place[0] == "lifecycle" else COLUMNS
+        names = fields if kind == "extra_forbidden" else keys
         return place, f"unknown key{notebooks.nearest(place[-1], names)}"
     if kind in ("missing", "union_tag_not_found"):
         place = place if kind == "missing" else (*place, "kind")

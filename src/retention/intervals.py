@@ -18,3 +18,25 @@ def wilson(count: str, n: str, confidence: float = 0.95) -> tuple[pl.Expr, pl.Ex
         (centre - half).clip(0, 1).alias("ci_lower"),
         (centre + half).clip(0, 1).alias("ci_upper"),
     )
+
+
+def net(plus: str, minus: str, n: str, confidence: float = 0.95) -> tuple[pl.Expr, pl.Expr]:
+    """Limits of the net share ``(plus - minus) / n``, -1 to 1, named ci_lower and ci_upper; null
+    where n is 0 or null.
+
+    The variance of a net share is p+ + p- - (p+ - p-) ** 2, divided by n; one answer is added to
+    either side, without which few or equal answers would seem certain.
+
+    Source: Bonett and Price (2012), Journal of Educational and Behavioral Statistics 37:479 (a
+    difference of paired proportions is a net share). Coverage is counted out over all outcomes in
+    tests/test_intervals.py.
+    """
+    z = float(norm.ppf(0.5 + confidence / 2))
+    size = pl.when(pl.col(n) > 0).then(pl.col(n)) + 2
+    above, below = (pl.col(plus) + 1) / size, (pl.col(minus) + 1) / size
+    centre = above - below
+    half = z * ((above + below - centre**2) / size).sqrt()
+    return (
+        (centre - half).clip(-1, 1).alias("ci_lower"),
+        (centre + half).clip(-1, 1).alias("ci_upper"),
+    )

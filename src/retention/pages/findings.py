@@ -63,6 +63,11 @@ def say(
     return HTML(f'<p class="finding">{html.escape(said)}</p>')
 
 
+def say_each(space: workspace.Workspace, said: list[dict]) -> HTML:
+    """`say` each of several findings, given as its arguments; nothing where there are none."""
+    return HTML("".join(say(space, **one).data for one in said))
+
+
 def note(sentence: str, **further) -> HTML:
     """Say something that is no finding: who is in, a definition, why a section is empty."""
     said = sentence.format(**{key: number(word, "") for key, word in further.items()})

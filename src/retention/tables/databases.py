@@ -226,17 +226,25 @@ def cents(table, theirs: list[str], book: Book, place: str) -> tuple:
     Half a cent goes up. Raises:
         Refused: a column does not hold numbers.
     """
-    for name in theirs:
-        if not table.schema()[name].is_numeric():
-            raise Refused(
-                f"{place}: column {name!r} should hold amounts, is {table.schema()[name]}; "
-                "make a view that casts it"
-            )
-    numbers = [table[name].cast("float64") for name in theirs]
+    numbers = [number(table, name, book, place, "amounts")[0] for name in theirs]
     amount = numbers[0] if len(numbers) == 1 else numbers[0] * numbers[1]
     fits = amount.abs() < MOST
     whole = (amount * 100 + 0.5).floor().cast("int64")
     return fits.ifelse(whole, nothing(int)), (~fits).ifelse("amount|", nothing(str))
+
+
+def number(table, theirs: str, book: Book, place: str, what: str = "numbers") -> tuple:
+    """A column of numbers, and None: with a typed value nothing can be wrong.
+
+    Raises:
+        Refused: the column does not hold numbers.
+    """
+    if not table.schema()[theirs].is_numeric():
+        raise Refused(
+            f"{place}: column {theirs!r} should hold {what}, is {table.schema()[theirs]}; "
+            "make a view that casts it"
+        )
+    return table[theirs].cast("float64"), None
 
 
 def text(table, theirs: str, ours: str, place: str):
@@ -274,7 +282,7 @@ def constant(value: str):
 
 
 def nothing(kind: type):
-    """A null, of whole numbers or of text."""
+    """A null, of whole numbers, numbers or text."""
     import ibis
 
-    return ibis.null("int64" if kind is int else "string")
+    return ibis.null({int: "int64", float: "float64", str: "string"}[kind])

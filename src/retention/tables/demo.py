@@ -9,7 +9,7 @@ import polars as pl
 
 from retention.book import Demo
 from retention.errors import Refused
-from retention.tables import behaviours, simulate
+from retention.tables import behaviours, satisfaction, simulate
 
 JOURNEY = (
     "transactions",
@@ -145,7 +145,9 @@ def _complete_journey() -> dict[str, pl.LazyFrame]:
 
 def _simulated(source: Demo, made: Path) -> dict[str, pl.LazyFrame]:
     """Customers with planted truth, made once for these settings and this code in ``made``."""
-    code = b"".join(Path(part.__file__).read_bytes() for part in (simulate, behaviours))
+    code = b"".join(
+        Path(part.__file__).read_bytes() for part in (behaviours, satisfaction, simulate)
+    )
     code = hashlib.sha256(code).hexdigest()[:8]
     folder = made / f"{source.setting}-{source.customers}-{source.seed}-{code}"
     if not folder.is_dir():
@@ -157,4 +159,5 @@ def _simulated(source: Demo, made: Path) -> dict[str, pl.LazyFrame]:
         "events": pl.scan_parquet(folder / "events" / "*.parquet"),
         "customers": pl.scan_parquet(folder / "customers.parquet"),
         "contracts": pl.scan_parquet(folder / "contracts.parquet"),
+        "surveys": pl.scan_parquet(folder / "surveys.parquet"),
     }

@@ -303,23 +303,34 @@ def cents(frame: pl.LazyFrame, theirs: list[str], book: Book, place: str) -> tup
     Half a cent goes up. Raises:
         Refused: a column holds neither numbers nor text.
     """
-    decimal = getattr(book.source, "decimal", ".")
-    numbers, unread = [], []
-    for name in theirs:
-        dtype, value = frame.collect_schema()[name], pl.col(name)
-        if not (dtype == pl.String or dtype.is_numeric()):
-            raise Refused(f"{place}: column {name!r} should hold amounts, is {dtype}")
-        number = value if dtype.is_numeric() else _number(value, decimal, strict=False)
-        if dtype == pl.String:
-            shape = pl.concat_str(pl.lit("unread"), _shape(value), separator="|")
-            unread.append(pl.when(value.is_not_null() & number.is_null()).then(shape))
-        numbers.append(number.cast(pl.Float64))
+    read = [number(frame, name, book, place, "amounts") for name in theirs]
+    numbers = [value for value, _ in read]
+    unread = [wrong for _, wrong in read if wrong is not None]
     amount = numbers[0] if len(numbers) == 1 else numbers[0] * numbers[1]
     fits = amount.abs() < MOST
     odd = pl.when(~fits).then(pl.lit("amount|"))
     return pl.when(fits).then((amount * 100 + 0.5).floor().cast(pl.Int64)), pl.coalesce(
         *unread, odd
     )
+
+
+def number(
+    frame: pl.LazyFrame, theirs: str, book: Book, place: str, what: str = "numbers"
+) -> tuple[pl.Expr, pl.Expr | None]:
+    """Of a column of numbers, or of text that is one: the numbers, and what was wrong with the
+    values (None where nothing can be).
+
+    Raises:
+        Refused: the column holds neither numbers nor text.
+    """
+    dtype, value = frame.collect_schema()[theirs], pl.col(theirs)
+    if not (dtype == pl.String or dtype.is_numeric()):
+        raise Refused(f"{place}: column {theirs!r} should hold {what}, is {dtype}")
+    if dtype != pl.String:
+        return value.cast(pl.Float64), None
+    read = _number(value, getattr(book.source, "decimal", "."), strict=False)
+    shape = pl.concat_str(pl.lit("unread"), _shape(value), separator="|")
+    return read, pl.when(value.is_not_null() & read.is_null()).then(shape)
 
 
 def _number(text: pl.Expr, decimal: str, strict: bool = True) -> pl.Expr:
@@ -369,5 +380,5 @@ def constant(value: str) -> pl.Expr:
 
 
 def nothing(kind: type) -> pl.Expr:
-    """A null, of whole numbers or of text."""
-    return pl.lit(None, pl.Int64 if kind is int else pl.String)
+    """A null, of whole numbers, numbers or text."""
+    return pl.lit(None, {int: pl.Int64, float: pl.Float64, str: pl.String}[kind])

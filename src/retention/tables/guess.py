@@ -332,9 +332,7 @@ def parameters(book: Book, customers: pl.DataFrame, spells: pl.DataFrame) -> dic
 
     Takes   the tables "customers_at" and "spells" of the book's refresh
     """
-    current, churn = customers.filter("in_risk_set"), book.churn
-    quick = churn.kind == "activity" and churn.after_days <= 90
-    stages = {"silent_days": (churn.after_days + 1) // 2} if quick else {}
+    current = customers.filter("in_risk_set")
     texts = [n for n in ("plan", *(book.attributes or ())) if customers[n].dtype == pl.String]
     texts = [n for n in dict.fromkeys(texts) if not customers[n].has_nulls()]
     few = [name for name in texts if 2 <= customers[name].n_unique() <= 6][:4]
@@ -348,5 +346,5 @@ def parameters(book: Book, customers: pl.DataFrame, spells: pl.DataFrame) -> dic
     groups = {"features": vary, "logged": vary} if vary != usual else {}
     size = min(100, max(10, current.height // 20))
     groups |= {"min_cluster_size": size, "min_samples": max(5, size // 5)} if size < 100 else {}
-    found = {"10_customers": stages, "20_survival": leaving, "30_clusters": groups}
+    found = {"20_survival": leaving, "30_clusters": groups}
     return {notebook: given for notebook, given in found.items() if given}

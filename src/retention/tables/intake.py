@@ -14,7 +14,7 @@ import polars as pl
 
 from retention.book import Book
 from retention.errors import Refused
-from retention.tables import activity, promises, rules, sources
+from retention.tables import activity, promises, rules, sources, surveys
 from retention.tables.sources import KEPT
 
 LEAVE_OUT = "write them alike in the source, or list only the columns you need as `attributes:`"
@@ -23,13 +23,14 @@ LEAVE_OUT = "write them alike in the source, or list only the columns you need a
 @dataclass(frozen=True)
 class Intake:
     """The tables "activity", "habits", "baskets" and "intake" (GLOSSARY.md), and the source's
-    customers (sorted; from events and contracts where it has no such table) and contracts."""
+    customers (sorted; from its other tables where it has no such one), contracts and surveys."""
 
     activity: pl.DataFrame
     habits: pl.DataFrame
     baskets: pl.DataFrame
     customers: pl.DataFrame
     contracts: pl.DataFrame | None
+    surveys: pl.DataFrame | None
     counts: pl.DataFrame
 
     def fingerprint(self) -> str:
@@ -86,7 +87,7 @@ def take(book: Book, root: Path, snapshot_day: int, aside: Path | None = None) -
         faults["events"] = rules.named(
             events, promises.PROMISES["events"], kept_rules, got["breaks"].row(0)
         )
-    for table in set(got) & {"customers", "contracts"}:
+    for table in set(got) & {"customers", "contracts", "surveys"}:
         faults[table] = rules.broken(got[table], promises.PROMISES[table])
     _refuse(source, faults)
     customers = _customers(got)
@@ -96,9 +97,8 @@ def take(book: Book, root: Path, snapshot_day: int, aside: Path | None = None) -
         got["habits"],
         got["baskets"],
         customers.select(pl.exclude(f"^{rules.FAULT}.*$")),
-        got["contracts"].select(*promises.PROMISES["contracts"].columns)
-        if "contracts" in got
-        else None,
+        _plain(got, "contracts"),
+        _plain(got, "surveys"),
         _counts(got, source.tables),
     )
 
@@ -106,9 +106,11 @@ def take(book: Book, root: Path, snapshot_day: int, aside: Path | None = None) -
 def _up_to(source: sources.Source, snapshot_day: int) -> dict[str, nw.LazyFrame]:
     """The tables without what happened later; rows of an unknown day are kept, as faults."""
     frames = dict(source.tables)
-    for table, day in (("events", "day"), ("contracts", "started_day")):
-        if table in frames:
-            frames[table] = activity.until(frames[table], snapshot_day, day)
+    days = {"events": "day", "contracts": "started_day", "surveys": "sent_day"}
+    for table in days.keys() & frames.keys():
+        frames[table] = activity.until(frames[table], snapshot_day, days[table])
+    if "surveys" in frames:
+        frames["surveys"] = surveys.known(frames["surveys"], snapshot_day)
     return {name: nw.from_native(frame).lazy() for name, frame in frames.items()}
 
 
@@ -120,6 +122,11 @@ def _kept(frames: dict[str, nw.LazyFrame]) -> dict[str, nw.LazyFrame]:
         for name in set(kept) - {"customers"}:
             kept[name] = kept[name].join(others, on="customer_id", how="anti")
     return kept
+
+
+def _plain(got: dict[str, pl.DataFrame], table: str) -> pl.DataFrame | None:
+    """The promised columns of a table that the source may have."""
+    return got[table].select(*promises.PROMISES[table].columns) if table in got else None
 
 
 def _refuse(source: sources.Source, faults: dict[str, list[rules.Broken]]) -> None:
@@ -134,10 +141,11 @@ def _refuse(source: sources.Source, faults: dict[str, list[rules.Broken]]) -> No
 
 
 def _customers(got: dict[str, pl.DataFrame]) -> pl.DataFrame:
-    """The source's customers, or whoever has an event or a contract; sorted."""
+    """The source's customers, or whoever has an event or a contract or was asked; sorted."""
     if "customers" in got:
         return got["customers"].sort("customer_id")
-    ids = [got[name].select("customer_id") for name in ("activity", "contracts") if name in got]
+    others = ("activity", "contracts", "surveys")
+    ids = [got[name].select("customer_id") for name in others if name in got]
     known = pl.concat(ids).unique().sort("customer_id")
     return known.with_columns(started_day=pl.lit(None, pl.Int64))
 
@@ -168,6 +176,9 @@ def _whole_faults(
             *promises.against_customers(terms, customers, "started_day"),
             *promises.one_spelling(terms, ["cause", "plan"]),
         ]
+    if "surveys" in got:
+        sent = got["surveys"].with_columns(n=pl.lit(1))
+        faults["surveys"] = promises.against_customers(sent, customers, "sent_day")
     return faults
 
 

@@ -25,6 +25,37 @@ ID = Rule(
     ),
     "trim the ids in every table of the source",
 )
+SCALES = {"nps": range(11), "csat": range(1, 6)}  # kinds of survey: the scores that there are
+SCORE, ANSWERED = nw.col("score"), nw.col("answered_day")
+ANSWERS = (
+    Rule(
+        "kind",
+        "is nps or csat",
+        nw.col("kind").is_in([*SCALES]),
+        "write these two so, and leave other surveys out by `only:`",
+    ),
+    Rule(
+        "score",
+        "is a whole number from 0 to 10 (nps) or 1 to 5 (csat)",
+        SCORE.is_null()
+        | ~nw.col("kind").is_in([*SCALES])
+        | ((nw.col("kind") == "nps") & SCORE.is_in([*map(float, SCALES["nps"])]))
+        | ((nw.col("kind") == "csat") & SCORE.is_in([*map(float, SCALES["csat"])])),
+        "bring scores to that scale, or leave these surveys out by `only:`",
+    ),
+    Rule(
+        "answered_day",
+        "is known where a score is",
+        SCORE.is_null() | ~ANSWERED.is_null(),
+        "give the day of every answer: without it nobody knows whether it came by the snapshot",
+    ),
+    Rule(
+        "score",
+        "is known for every answer to a kind of survey that has scores",
+        SCORE.max().over("kind").is_null() | ANSWERED.is_null() | ~SCORE.is_null(),
+        "leave the day of an answer empty where no score was given",
+    ),
+)
 
 PROMISES = {
     "events": promise(
@@ -61,6 +92,15 @@ PROMISES = {
         ordered("started_day", "ended_day", "a contract cannot end before it starts"),
         at_least("amount_cents", 0, "give amounts per 30 days, not credits"),
     ),
+    "surveys": promise(
+        "the source",
+        "in",
+        "customer_id* text, sent_day* whole, answered_day whole?, kind* text, score real?",
+        ID,
+        at_least("sent_day", 0, "a date before 1970 is a placeholder: give the true one"),
+        ordered("sent_day", "answered_day", "an answer cannot come before its question"),
+        *ANSWERS,
+    ),
     "activity": promise(
         "tables",
         "customer",
@@ -88,6 +128,13 @@ PROMISES = {
         "customer_id* text, started_day* whole, ended_day whole?, booked_day whole?, cause text?, "
         "plan text?, amount_cents whole?",
         ordered("started_day", "ended_day"),
+    ),
+    "surveys_at": promise(
+        "tables",
+        "customer",
+        "customer_id* text, sent_day* whole, answered_day whole?, kind* text, score real?",
+        ordered("sent_day", "answered_day"),
+        *ANSWERS,
     ),
     "spells": promise(
         "tables",
@@ -156,13 +203,58 @@ PROMISES = {
         "share real?, ci_lower real?, ci_upper real?",
         *rate("share", "ci_lower", "ci_upper"),
     ),
-    "lifecycle": promise("10_customers", "customer", "customer_id* text, lifecycle text"),
+    "lifecycle": promise(
+        "10_customers",
+        "customer",
+        "customer_id* text, lifecycle text, rfm text?, rfm_score text?, engagement text?, "
+        "intent text?, trend real?, trend_lower real?, trend_upper real?, silent_detractor truth?",
+        at_least("trend_lower", 0),
+        ordered("trend_lower", "trend_upper"),
+    ),
     "lifecycle_shares": promise(
         "10_customers",
         "aggregate",
         "lifecycle* text, n whole?, share real?, ci_lower real?, ci_upper real?, "
         "share_of_amount real?",
         *rate("share", "ci_lower", "ci_upper", "share_of_amount"),
+    ),
+    "lifecycle_flows": promise(
+        "10_customers",
+        "aggregate",
+        "before* text, lifecycle* text, flow text, n whole?, share real?, ci_lower real?, "
+        "ci_upper real?",
+        *rate("share", "ci_lower", "ci_upper"),
+    ),
+    "lifecycle_balance": promise("10_customers", "aggregate", "customers* text, n whole?"),
+    "rfm_groups": promise(
+        "10_customers",
+        "aggregate",
+        "rfm* text, n whole?, share real?, ci_lower real?, ci_upper real?, "
+        "days_since_last_order real?, orders real?, share_of_amount real?",
+        *rate("share", "ci_lower", "ci_upper", "share_of_amount"),
+    ),
+    "engagement_shares": promise(
+        "10_customers",
+        "aggregate",
+        "by* text, group* text, n whole?, share real?, ci_lower real?, ci_upper real?, "
+        "share_of_amount real?",
+        *rate("share", "ci_lower", "ci_upper", "share_of_amount"),
+    ),
+    "readiness": promise(
+        "10_customers",
+        "aggregate",
+        "intent* text, n whole?, n_before whole?, ordered whole?, share real?, ci_lower real?, "
+        "ci_upper real?",
+        *rate("share", "ci_lower", "ci_upper"),
+    ),
+    "survey_scores": promise(
+        "10_customers",
+        "aggregate",
+        "by* text, group* text, kind* text, n_asked whole?, n_answered whole?, score real?, "
+        "ci_lower real?, ci_upper real?, share_answered real?, answered_lower real?, "
+        "answered_upper real?",
+        at_least("score", -100),
+        *rate("share_answered", "answered_lower", "answered_upper"),
     ),
     "survival_curves": promise(
         "20_survival",

@@ -171,7 +171,8 @@ def _judged(rule: Rule, schema: Mapping[str, object]) -> nw.Expr:
 def readable(fault: str) -> list[Rule]:
     """Rules on a column that says what was wrong with the values of another: "reason|shape"."""
     column, none = fault.removeprefix(FAULT), nw.col(fault).is_null()
-    kind = "a number such as 12.50" if column == "amount_cents" else "a date such as 2025-06-30"
+    numbers = {"amount_cents": "a number such as 12.50", "score": "a number such as 9"}
+    kind = numbers.get(column, "a date such as 2025-06-30")
     return [
         Rule(column, words.format(kind), none | ~nw.col(fault).str.starts_with(reason), mend)
         for reason, (words, mend) in REASONS.items()

@@ -2,7 +2,8 @@
 
 People belong to groups that behave alike, or are stragglers. Their group shifts plan, onboarding,
 payment method and trial usage, and these alone decide how soon they leave, and why. What they do
-meanwhile follows the habits of their group. Readers see contracts and events, tests also the truth.
+meanwhile follows the habits of their group. Readers see contracts, events and surveys, tests also
+the truth.
 The business is one in euros, and everybody starts in it on a known day.
 """
 
@@ -15,6 +16,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import polars as pl
 
+from retention.tables import satisfaction
 from retention.tables.behaviours import (
     BLOCK,
     CATEGORIES,
@@ -232,6 +234,7 @@ def world(
             LAST_DAY: an end not booked by then is null, and so are its cause and booking. To look
             from an earlier snapshot, null those booked after it.
         events: as ``events``
+        surveys: as ``satisfaction.surveys``
         truth: one row per customer and phase: customer_id, from_date, group, declines,
             true_ended and true_cause (of the first spell, as declines; may be after LAST_DAY),
             log_hazard_voluntary, log_hazard_payment_failure (over the baseline)
@@ -259,6 +262,7 @@ def world(
             known.then(name).alias(name) for name in ("ended", "cause", "booked")
         ),
         "events": events(who, periods, habits, seed, block=block),
+        "surveys": satisfaction.surveys(who, periods, seed, block=block),
         "truth": habits.select("customer_id", "from_date", "group").join(
             planted, on="customer_id", maintain_order="left"
         ),
@@ -266,7 +270,7 @@ def world(
 
 
 def write(folder: Path, customers: int, seed: int, setting: str = "separate") -> None:
-    """Write a world: customers, contracts, truth, events/part-*.parquet, and truth.json.
+    """Write a world: customers, contracts, surveys, truth, events/part-*.parquet, and truth.json.
 
     Tables are those of ``world``; the same arguments give the same bytes. Memory is that of one
     block, time grows in proportion to ``customers``.
@@ -285,7 +289,7 @@ def write(folder: Path, customers: int, seed: int, setting: str = "separate") ->
             tables.pop("events").write_parquet(folder / f"events/part-{block:05}.parquet", **FILES)
             for name, table in tables.items():
                 table.write_parquet(Path(parts) / f"{name}-{block:05}.parquet")
-        for name in ("customers", "contracts", "truth"):
+        for name in ("customers", "contracts", "surveys", "truth"):
             whole = pl.scan_parquet(Path(parts) / f"{name}-*.parquet")
             whole.sink_parquet(folder / f"{name}.parquet", **FILES)
     (folder / "truth.json").write_text(json.dumps(truth(customers, seed, setting), indent=2) + "\n")
@@ -305,6 +309,7 @@ def truth(customers: int, seed: int, setting: str) -> dict:
         "returns": RETURNS,
         "decline": DECLINE,
         "moves": MOVES,
+        "surveys": satisfaction.truth(),
         "groups": dict(zip(LABELS, map(asdict, (*groups(setting), STRAGGLERS)), strict=True)),
         "mixes": {name: asdict(mix) for name, mix in MIXES.items()},
     }

@@ -1,8 +1,8 @@
 """Read a book's own tables where they are: columns mapped, days and minor units as integers.
 
 With `files` (Polars) and `databases` (Ibis) the only code that knows a source or an engine: what
-is handed on are lazy frames with the columns of the promises "events", "customers" and
-"contracts", on the engine of the source.
+is handed on are lazy frames with the columns of the promises "events", "customers",
+"contracts" and "surveys", on the engine of the source.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from retention.errors import Refused
 from retention.tables import conditions, databases, demo, files, promises
 from retention.tables.rules import FAULT
 
-DATES = {"at", "started", "ended", "booked"}
+DATES = {"at", "started", "ended", "booked", "sent", "answered"}
 KEPT = "kept by only"  # whether `only:` keeps a row
 ON_DISK = ("files", "demo")  # kinds of source whose bytes can be hashed without reading a row
 
@@ -34,7 +34,7 @@ OURS = {
     *promises.PROMISES["clusters"].columns,
     *promises.PROMISES["members"].columns,
     *("started_day", "started", "entry_days", "last_active_day"),
-    *("spell_events_90d", "weekend_events_90d"),
+    *("spell_events_90d", "weekend_events_90d", "quiet_days", "usage"),
 } - {"plan"}  # an attribute of this name stands for the contract's
 
 
@@ -204,7 +204,8 @@ def _absent(engine, name: str) -> dict[str, object]:
     """An optional column that the source does not have: null, but every event has a kind."""
     if name == "kind":
         return {"kind": engine.constant("purchase")}
-    return {inside(name): engine.nothing(int if name in DATES or name == "amount" else str)}
+    kind = int if name in DATES or name == "amount" else float if name == "score" else str
+    return {inside(name): engine.nothing(kind)}
 
 
 def _column(engine, frame, name: str, theirs: list[str], *, book: Book, place: str) -> dict:
@@ -215,6 +216,9 @@ def _column(engine, frame, name: str, theirs: list[str], *, book: Book, place: s
     elif name == "amount":
         whole, wrong = engine.cents(frame, theirs, book, place)
         ours = {inside(name): whole}
+    elif name == "score":
+        number, wrong = engine.number(frame, theirs[0], book, place)
+        ours = {name: number}
     else:
         return {name: engine.text(frame, theirs[0], name, place)}
     return ours if wrong is None else ours | {FAULT + inside(name): wrong}

@@ -11,8 +11,8 @@ LEAST_CUSTOMERS = 10  # below this nothing can be said that is not about a perso
 
 
 def build(book: Book, space: workspace.Workspace, taken: intake.Intake | None = None) -> None:
-    """Write activity, habits, baskets, terms, spells, customers_at, exclusions and intake, from
-    what was ``taken`` from the source, or is taken now.
+    """Write activity, habits, baskets, terms, surveys_at, spells, customers_at, exclusions and
+    intake, from what was ``taken`` from the source, or is taken now.
 
     Raises:
         Refused: the source breaks its promises, or holds nothing that can be analysed: no events,
@@ -42,6 +42,7 @@ def build(book: Book, space: workspace.Workspace, taken: intake.Intake | None = 
     tables["intake"] = taken.counts.with_columns(n=pl.when(~small).then("n"))
     own = {name: getattr(taken, name) for name in ("activity", "habits", "baskets")}
     own["terms"] = _terms(contracts, book.churn, space.snapshot_day)
+    own["surveys_at"] = _none("surveys_at") if taken.surveys is None else taken.surveys
     for name, frame in (own | tables).items():
         workspace.write_table(space, name, frame)
 
@@ -74,19 +75,38 @@ def derive(activity, customers, contracts, churn: Churn, day: int) -> dict[str, 
     return {name: nw.from_native(frame).lazy() for name, frame in derived.items()}
 
 
+def as_of(
+    customers: pl.DataFrame, activity: pl.LazyFrame, terms: pl.LazyFrame, churn: Churn, day: int
+) -> pl.DataFrame:
+    """The table "customers_at" of an earlier ``day``, by what was known then.
+
+    Takes   the tables customers_at, activity and terms of a later refresh. Attributes are as they
+            stand there; who began later is in it as never active
+    """
+    computed = {*promises.PROMISES["customers_at"].columns} - {"customer_id", "started_day"}
+    computed |= {"plan"} if churn.kind == "contract" else set()
+    own = customers.lazy().drop(computed, strict=False)
+    at = derive(activity, own, terms, churn, day)["customers_at"]
+    return at.collect().to_native().sort("customer_id")
+
+
 def _terms(contracts: pl.LazyFrame | None, churn: Churn, day: int) -> pl.DataFrame:
     """The table "terms", without rows in a book whose churn needs no contracts."""
     if churn.kind == "contract":
         return spells.terms_at(contracts, snapshot_day=day).collect()
-    columns = promises.PROMISES["terms"].columns
+    return _none("terms")
+
+
+def _none(table: str) -> pl.DataFrame:
+    """A table without rows."""
+    columns = promises.PROMISES[table].columns
     return nw.from_dict({name: [] for name in columns}, columns, backend="polars").to_native()
 
 
 def _seen(taken: intake.Intake, day: int) -> pl.DataFrame:
     """The customers known on ``day``: started by then or, with an unknown start, seen by then."""
-    seen = [taken.activity.select("customer_id")]
-    if taken.contracts is not None:
-        seen.append(taken.contracts.select("customer_id"))
+    tables = (taken.activity, taken.contracts, taken.surveys)
+    seen = [table.select("customer_id") for table in tables if table is not None]
     unknown = taken.customers.filter(pl.col("started_day").is_null())
     started = taken.customers.filter(pl.col("started_day") <= day)
     known = unknown.join(pl.concat(seen), on="customer_id", how="semi")

@@ -17,6 +17,7 @@ from retention.pages.charts.cohorts import (
 from retention.pages.charts.data import events_per_day
 from retention.pages.charts.decline import left_by_usage, usage_changes
 from retention.pages.charts.hazards import hazard_ratios
+from retention.pages.charts.lifecycle import readiness, share_bars, stage_flows, survey_scores
 from retention.pages.charts.migrations import migrations
 from retention.pages.charts.risk import backtest, calibration, signals
 from retention.pages.charts.segments import (
@@ -46,6 +47,7 @@ __all__ = [
     "migrations",
     "next_products",
     "profile_heatmap",
+    "readiness",
     "renewals",
     "retention_curves",
     "retention_trends",
@@ -53,8 +55,11 @@ __all__ = [
     "returns",
     "revenue_curves",
     "revenue_triangle",
+    "share_bars",
     "signals",
     "silence_curves",
+    "stage_flows",
+    "survey_scores",
     "survival_curves",
     "traits",
     "trust",
