@@ -102,9 +102,10 @@ def test_a_changed_notebook_and_a_harmed_table_are_named(made):
     assert jobs.stale(job) == {
         "30_clusters": ["its files are gone or were changed"],
         "40_cohorts": ["notebook"],
+        "60_value": ["needs 30_clusters"],
         "95_segment": ["was not made yet"],
-        "99_summary": ["needs 30_clusters, 40_cohorts, 95_segment"],
-        "pages": ["needs 30_clusters, 40_cohorts, 95_segment, 99_summary"],
+        "99_summary": ["needs 30_clusters, 40_cohorts, 60_value, 95_segment"],
+        "pages": ["needs 30_clusters, 40_cohorts, 60_value, 95_segment, 99_summary"],
     }
 
 
@@ -126,7 +127,7 @@ def test_status_says_it_in_lines(made):
     lines.clear()
     status.status(["shop"], made / "reports", True, lines.append)
     assert lines == [
-        f"shop {day}: 2 of 11 tasks would run",
+        f"shop {day}: 2 of 12 tasks would run",
         "  40_cohorts: parameters: ages",
         "  99_summary: needs 40_cohorts",
         "  pages: needs 40_cohorts, 99_summary",
