@@ -62,13 +62,13 @@ def row(name: str, customers: int, seconds: float, labels: np.ndarray, planted: 
 
 
 def ours(frame: pl.DataFrame, at_most: int = AT_MOST) -> clusters.Clustering:
-    behaviour = clusters.behaviour(frame, FEATURES, 10)
+    behaviour = clusters.behaviour(frame, FEATURES, [], 10)
     return clusters.fit(behaviour, [], frame.height // 100, MIN_SAMPLES, at_most)
 
 
 def checked(frame: pl.DataFrame) -> tuple[clusters.Clustering, pl.DataFrame]:
     """Clusters and every check of them, as the notebook makes them."""
-    behaviour, found = clusters.behaviour(frame, FEATURES, 10), ours(frame)
+    behaviour, found = clusters.behaviour(frame, FEATURES, [], 10), ours(frame)
     fitted = behaviour[found.rows]
     units = clusters.units(frame, fitted)
     checks = trust.checks(

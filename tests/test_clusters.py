@@ -32,7 +32,7 @@ def customers(
 
 
 def found_in(frame: pl.DataFrame, fit_at_most: int = 10_000, size: int = 50):
-    behaviour = clusters.behaviour(frame, FEATURES, 10)
+    behaviour = clusters.behaviour(frame, FEATURES, ["money"], 10)
     found = clusters.fit(behaviour, ["money"], size, 10, fit_at_most)
     return behaviour, found, clusters.labelled(behaviour, found)
 
@@ -45,8 +45,10 @@ def test_planted_groups_are_found_and_few_others_join_them():
 
     assert labelled["cluster"].max() == 2
     assert adjusted_rand_score(planted, labelled["cluster"]) >= 0.9
-    noise = clusters.noise(found)
-    assert noise["ci"][0] < noise["value"] == (labelled["cluster"] == -1).mean() < noise["ci"][1]
+    noise = clusters.noise(found, clusters.samples(found), 10)
+    assert noise["value"] == (labelled["cluster"] == -1).mean()
+    assert 0 < noise["ci"][0] <= noise["ci"][1] < 0.3
+    assert clusters.noise(found, [], 1_000)["value"] is None
     assert clusters.headline(found).startswith("3 clusters stand out, and ")
 
 
@@ -85,7 +87,7 @@ def test_of_too_many_a_sample_is_clustered_and_the_others_join_it():
     assert sampled["membership"].is_between(0, 1).all()
     assert sampled["outlier_score"].is_between(0, 1).all()
     said = clusters.definition(FEATURES, ["money"], 200, part)
-    assert "Found among 1,500 customers drawn at random; the other 2,700" in said
+    assert "Found among 1,500 customers drawn at random, in groups of at least 71 of them" in said
     assert "drawn at random" not in clusters.definition(FEATURES, ["money"], 200, whole)
     assert behaviour.height == sampled.height
 
@@ -132,8 +134,9 @@ def test_the_model_follows_customers_who_move_and_not_groups_that_do():
     assert (placed["segment"] == "s2").sum() >= 45
     nobody = clusters.placed(model.clear(), there, some.to_frame())
     assert nobody["segment"].null_count() == 50
-    with pytest.raises(Refused, match="no number 'rate'"):
-        clusters.placed(model, there.drop("rate"), some.to_frame())
+    assert clusters.lost(model, there.drop("rate")) == ["rate"]
+    assert clusters.lost(model, there) == []
+    assert clusters.placed(model, there.drop("rate"), some.to_frame())["segment"].null_count() == 50
 
 
 def test_untrusted_clusters_are_nothing_in_the_model():
@@ -156,14 +159,15 @@ def test_one_event_more_is_the_unit_of_a_share():
             "weekend_share_90d": [0.5, 0.25],
             "events_per_30d": [3.0, 1.0],
             "cents_per_order_90d": [5.0, 6.0],
-            "orders_90d": [2, 3],
+            "orders_90d": [2, 0],
+            "amount_cents_90d": [700, 0],
         }
     )
-    behaviour = clusters.behaviour(frame, frame.columns[4:], 0)
+    behaviour = clusters.behaviour(frame, frame.columns[4:], [], 0)
 
     assert clusters.units(frame, behaviour).rows() == [
-        ("a", 0.1, 30 / 90, 0.0, 1.0),
-        ("b", 0.25, 30 / 45, 0.0, 1.0),
+        ("a", 0.1, 30 / 90, 0.0, 1.0, 350.0),
+        ("b", 0.25, 30 / 45, 0.0, 1.0, 1.0),
     ]
 
 
@@ -175,7 +179,7 @@ def test_who_did_too_little_or_is_gone_is_not_compared():
         rate=pl.when(pl.int_range(pl.len()) != 2).then("rate"),
     )
 
-    compared = clusters.behaviour(some, FEATURES, 10)
+    compared = clusters.behaviour(some, FEATURES, [], 10)
 
     assert compared.height == frame.height - 3
     assert compared["customer_id"].is_sorted()
@@ -184,15 +188,22 @@ def test_who_did_too_little_or_is_gone_is_not_compared():
 def test_what_cannot_be_compared_is_refused():
     frame, _ = customers()
     with pytest.raises(Refused, match="no number 'colour'"):
-        clusters.behaviour(frame, ["colour"], 0)
+        clusters.behaviour(frame, ["colour"], [], 0)
+    with pytest.raises(Refused, match="at least one feature"):
+        clusters.behaviour(frame, [], [], 0)
+    with pytest.raises(Refused, match="logged: 'mony' is no feature; did you mean 'money'"):
+        clusters.behaviour(frame, FEATURES, ["mony"], 0)
+    below = frame.with_columns(money=pl.col("money") - 9)
+    with pytest.raises(Refused, match="logged: 'money' is below 0 of"):
+        clusters.behaviour(below, FEATURES, ["money"], 0)
     with pytest.raises(Refused, match="no number 'customer_id'"):
-        clusters.behaviour(frame, ["customer_id"], 0)
+        clusters.behaviour(frame, ["customer_id"], [], 0)
 
 
 @pytest.mark.parametrize("least", [0, 21])
 def test_too_few_customers_are_noise_and_stop_nothing(least):
     frame, _ = customers()
-    behaviour = clusters.behaviour(frame, FEATURES, least)
+    behaviour = clusters.behaviour(frame, FEATURES, [], least)
 
     found = clusters.fit(behaviour, [], 1_000, 10, 10_000)
     table = clusters.with_nearest(clusters.labelled(behaviour, found), found, IDS.clear())

@@ -13,9 +13,9 @@ PROFILE = pl.DataFrame(
         ("s1", "cents_per_order_90d", 2.0),
         ("s1", "events_per_30d", -0.5),
         ("s1", "tenure_days", 1.0),
-        ("s2", "cents_per_order_90d", -0.2),
-        ("s2", "events_per_30d", 0.3),
-        ("s2", "tenure_days", 0.1),
+        ("s2", "cents_per_order_90d", -0.4),
+        ("s2", "events_per_30d", 0.5),
+        ("s2", "tenure_days", 0.3),
         ("s10", "cents_per_order_90d", 3.0),
         ("s10", "events_per_30d", 0.0),
         ("s10", "tenure_days", 1.5),
@@ -43,7 +43,7 @@ def test_a_name_is_the_two_strongest_traits():
     assert personas.proposed(PROFILE, []) == {
         "s1": "Large orders, long with us",
         "s2": "Much use, small orders",
-        "s10": "Large orders, long with us, little use",
+        "s10": "Large orders, long with us (s10)",
     }
 
 
@@ -59,6 +59,23 @@ def test_a_name_is_the_two_strongest_traits():
 )
 def test_no_name_is_given_twice(taken, name):
     assert personas.proposed(PROFILE, taken)["s2"] == name
+
+
+def test_a_trait_that_is_hardly_there_names_nobody():
+    few = PROFILE.filter(segment="s2").with_columns(pl.col("difference") / 2)
+    assert personas.proposed(few, []) == {"s2": "Much use"}
+    assert personas.proposed(few.with_columns(pl.col("difference") / 9), []) == {"s2": "Much use"}
+
+
+def test_few_customers_and_their_complement_are_hidden():
+    rows = [("s1", 5, 8), ("s2", 12, 15), ("s3", 20, 20), ("s4", 20, 40)]
+    table = pl.DataFrame(rows, ["segment", "count", "n"], orient="row").with_columns(share=0.5)
+    assert personas.hide_few(table, ["share"], 10).rows() == [
+        ("s1", None, None),
+        ("s2", 15, None),
+        ("s3", 20, 0.5),
+        ("s4", 40, 0.5),
+    ]
 
 
 def test_a_feature_without_words_of_its_own_is_called_by_its_name():

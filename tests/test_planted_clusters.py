@@ -11,7 +11,7 @@ from retention.analysis import clusters, trust
 from retention.tables import simulate
 from retention.tables.workspace import root
 
-CUSTOMERS = 8_000
+CUSTOMERS = 5_000
 SEEDS = range(1, 21)
 
 
@@ -21,7 +21,9 @@ def found(seed: int, setting: str) -> tuple[pl.DataFrame, list[int], clusters.Cl
     asked = notebooks.declared(root() / "notebooks" / "30_clusters.ipynb") | own
     world = simulate.world(CUSTOMERS, seed, setting)
     customers = customers_at(world, simulate.LAST_DAY)
-    behaviour = clusters.behaviour(customers, asked["features"], asked["min_events_90d"])
+    behaviour = clusters.behaviour(
+        customers, asked["features"], asked["logged"], asked["min_events_90d"]
+    )
     sizes = asked["min_cluster_size"], asked["min_samples"], asked["fit_at_most"]
     division = clusters.fit(behaviour, asked["logged"], *sizes)
     checks = trust.checks(
@@ -52,18 +54,30 @@ def right(table: pl.DataFrame) -> tuple[float, float]:
 
 
 def inventions(table: pl.DataFrame, trusted: list[int]) -> list[int]:
-    """Trusted clusters that are not one planted group or whole ones together, to four fifths."""
-    sizes = table.group_by("group").agg(all=pl.len()).sort("group")
-    parts = table.group_by("cluster", "group").agg(n=pl.len()).sort("cluster", "group")
-    whole = (
-        parts.join(sizes, on="group")
-        .filter(pl.col("n") >= 0.8 * pl.col("all"), pl.col("group") != "straggler")
-        .group_by("cluster")
-        .agg(whole=pl.col("n").sum())
+    """Trusted clusters that are not one planted group or whole ones together, to four fifths.
+
+    A group counts by those of its customers who are in a cluster: where groups overlap, many at
+    their edges are noise, and belong to nobody.
+    """
+    parts = table.filter(pl.col("cluster") >= 0).group_by("cluster", "group").agg(n=pl.len())
+    shares = parts.sort("cluster", "group").with_columns(
+        of_group=pl.col("n") / pl.col("n").sum().over("group"),
+        of_cluster=pl.col("n") / pl.col("n").sum().over("cluster"),
     )
-    held = parts.group_by("cluster").agg(pl.col("n").sum()).join(whole, on="cluster", how="left")
-    good = held.filter(pl.col("whole") >= 0.8 * pl.col("n"))["cluster"].to_list()
+    whole = shares.filter(pl.col("of_group") >= 0.8, pl.col("group") != "straggler")
+    held = whole.group_by("cluster").agg(pl.col("of_cluster").sum()).sort("cluster")
+    good = held.filter(pl.col("of_cluster") >= 0.8)["cluster"].to_list()
     return [cluster for cluster in trusted if cluster not in good]
+
+
+def test_a_cluster_that_cuts_a_group_is_an_invention():
+    table = pl.DataFrame(
+        {"cluster": [0] * 6 + [1] * 4 + [-1], "group": ["a"] * 6 + ["a", "a", "a", "b", "b"]}
+    )
+    assert inventions(table, [0, 1]) == [0, 1]
+    whole = table.with_columns(group=pl.Series(["a"] * 6 + ["b"] * 5))
+    assert inventions(whole, [0, 1]) == []
+    assert inventions(whole.with_columns(group=pl.lit("straggler")), [0, 1]) == [0, 1]
 
 
 def test_planted_groups_are_found_trusted_and_stragglers_are_noise():

@@ -39,14 +39,17 @@ def test_current_customers_who_meet_all_conditions_belong_and_rules_overlap():
         ("c", "any"),
         ("c", "vip"),
     ]
-    assert rule_segments.large(found, 3)["segment"].unique().to_list() == ["any"]
+    shown = rule_segments.large(found, 3, 3)
+    assert shown["segment"].unique().to_list() == ["any"]
+    assert rule_segments.large(found, 4, 3).is_empty()
+    assert rule_segments.definition(rules, shown).endswith(" to be shown: Some, Some.")
 
 
 def test_without_rules_nobody_belongs():
     empty = rule_segments.members(CUSTOMERS, {})
     assert empty.schema == {"customer_id": pl.String, "segment": pl.String}
     assert empty.is_empty()
-    assert rule_segments.definition({}) == ""
+    assert rule_segments.definition({}, empty) == ""
 
 
 @pytest.mark.parametrize(
@@ -69,7 +72,9 @@ def test_rules_are_said_in_words():
         "vip": rule("Best", amount_cents_365d={"at_least": 500}, plan="pro"),
         "new": rule("New", tenure_days={"below": 30}, region=["north", "east"]),
     }
-    assert rule_segments.definition(rules) == (
-        "Best: amount cents 365d at least 500, plan is pro; "
+    members = pl.DataFrame({"segment": ["vip", "new"]})
+    assert rule_segments.names(rules) == ["Best", "New"]
+    assert rule_segments.definition(rules, members) == (
+        "By rule, overlapping others: Best: amount cents 365d at least 500, plan is pro; "
         "New: tenure days below 30, region is north or east."
     )

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from retention.analysis import trust
+from retention.analysis import clusters, trust
 from retention.estimators import density, scaling, stability
 
 
@@ -72,6 +72,34 @@ def test_a_lattice_of_counts_is_refused_though_other_checks_pass(logged, min_sam
         assert passed["value"].min() >= 0.9
         assert largest.filter(check="counts spread")["value"].item() < trust.LEAST
         assert "whole numbers made it" in trust.refusals(found)
+
+
+def test_prices_make_a_lattice_of_amounts_too():
+    """Customers of a shop with one price: how much they paid is how often they bought."""
+    rng = np.random.default_rng(0)
+    orders = rng.geometric(0.4, 3_000)
+    customers = behaviour(np.column_stack([rng.integers(1, 700, 3_000), 1_990 * orders]))
+    customers = customers.rename({"a": "days_since_last_activity", "b": "amount_cents_total"})
+    known = customers.with_columns(
+        pl.col(customers.columns[1:]).cast(pl.Int64),
+        orders_total=pl.Series(orders),
+        in_risk_set=pl.lit(True),
+        events_90d=pl.lit(1),
+    )
+    logged = customers.columns[1:]
+    found = clusters.behaviour(known, logged, logged, 0)
+    division = clusters.fit(found, logged, 100, 20, 10_000)
+    checks = trust.checks(
+        found,
+        clusters.units(known, found),
+        logged,
+        division.fit,
+        clusters.samples(division),
+        min_cluster_size=100,
+    )
+
+    assert division.labels.max() >= 3
+    assert trust.trusted(trust.judged(checks)) == []
 
 
 def test_copies_of_few_rows_are_refused_though_they_come_back():

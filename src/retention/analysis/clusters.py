@@ -9,13 +9,23 @@ from retention.errors import Refused
 from retention.estimators import density, scaling, stability
 from retention.estimators.scaling import LOG
 from retention.estimators.stability import Sample, shrunk
-from retention.intervals import wilson
+from retention.notebooks import nearest
 
 MODEL = ("customer_id", "segment", "min_samples", "core_distance", "born_at")
 LENT = {"cluster": pl.Int64, "nearest_probability": pl.Float64}
 NEIGHBOURS = 25  # members of segments that say which one is nearest
-# What one event more would make of a feature that is no count itself.
+
+
+def _worth(amount: str, orders: str) -> pl.Expr:
+    """The amount of an order, on average; a cent where there was none."""
+    return pl.when(pl.col(orders) > 0).then(pl.col(amount) / pl.col(orders)).otherwise(1.0)
+
+
+# What one event or order more would make of a feature that counts them, but not as such.
 ONE_MORE = {
+    "amount_cents_total": _worth("amount_cents_total", "orders_total"),
+    "amount_cents_365d": _worth("amount_cents_total", "orders_total"),
+    "amount_cents_90d": _worth("amount_cents_90d", "orders_90d"),
     "events_per_30d": 30 / pl.min_horizontal("tenure_days", 90),
     "weekend_share_90d": 1 / pl.col("events_90d"),
     "order_share_90d": 1 / pl.col("events_90d"),
@@ -36,29 +46,57 @@ class Clustering:
     outlier_scores: np.ndarray  # 0 to 1
 
 
-def behaviour(customers: pl.DataFrame, features: list[str], min_events: int) -> pl.DataFrame:
+def behaviour(
+    customers: pl.DataFrame, features: list[str], logged: list[str], min_events: int
+) -> pl.DataFrame:
     """The customers that can be compared, with the features to compare them by.
 
-    Takes   customers_at: customer_id, in_risk_set, events_90d, ``features``
+    Takes   customers_at: customer_id, in_risk_set, events_90d, ``features``, of which some are to
+            be ``logged``
     Returns customer_id and the features (float), sorted by customer_id: customers in the risk set
             with at least ``min_events`` events in 90 days and every feature known
 
     Raises:
-        Refused: a feature is unknown or no number.
+        Refused: there is no feature, one is unknown or no number, one to be logged is no feature
+            or below 0.
     """
+    if not features:
+        raise Refused("clusters need at least one feature: name some as `features`")
     for name in features:
         if name not in customers.columns or not customers[name].dtype.is_numeric():
             raise Refused(f"clusters need numeric features; customers_at has no number {name!r}")
-    return (
+    for name in logged:
+        if name not in features:
+            raise Refused(f"logged: {name!r} is no feature{nearest(name, features)}")
+    compared = (
         customers.filter(pl.col("in_risk_set"), pl.col("events_90d") >= min_events)
         .select("customer_id", pl.col(features).cast(pl.Float64))
         .drop_nulls()
+        .drop_nans()
         .sort("customer_id")
     )
+    for name in logged:
+        if below := (compared[name] < 0).sum():
+            raise Refused(f"logged: {name!r} is below 0 of {below} customers: leave it unlogged")
+    return compared
+
+
+def smallest(min_cluster_size: int, min_samples: int, min_cell: int) -> int:
+    """``min_cluster_size``, if clusters of that size may be shown.
+
+    Raises:
+        Refused: it, or ``min_samples``, is below ``min_cell``: parts of samples would be shown.
+    """
+    asked = {"min_cluster_size": min_cluster_size, "min_samples": min_samples}
+    for name, value in asked.items():
+        if value < min_cell:
+            raise Refused(f"{name} is {value}, below min_cell ({min_cell}): raise it")
+    return min_cluster_size
 
 
 def units(customers: pl.DataFrame, behaviour: pl.DataFrame) -> pl.DataFrame:
-    """What one event, day or order more would make of each feature: 1 of a count, 0 of no count.
+    """What one event, day or order more would make of each feature: 1 of a count, of an amount
+    what an order brings, 0 of what counts nothing.
 
     Takes   customers_at; ``behaviour`` of some of them (see `behaviour`)
     Returns customer_id and the features, in the same order
@@ -92,14 +130,14 @@ def fit(
     rows, size = np.arange(n), min_cluster_size
     if n > fit_at_most:
         rows = np.sort(np.random.default_rng(n).choice(n, fit_at_most, replace=False))
-        size = shrunk(min_cluster_size, fit_at_most, n)
+        size = max(shrunk(min_cluster_size, fit_at_most, n), min_samples)
     points = scaling.points(compared, compared[rows])
     fitted = density.fit(points[rows], size, min_samples)
     scores = density.outlier_scores(fitted)
     if len(rows) == n:
         return Clustering(points, rows, fitted, size, fitted.labels, fitted.membership, scores)
     labels, membership, nearest = density.assign(density.model(fitted), points)
-    membership[rows] = fitted.membership
+    labels[rows], membership[rows] = fitted.labels, fitted.membership
     scores = np.append(scores, 1.0)[nearest]
     return Clustering(points, rows, fitted, size, labels, membership, scores)
 
@@ -130,11 +168,14 @@ def labelled(behaviour: pl.DataFrame, clustering: Clustering) -> pl.DataFrame:
     )
 
 
-def noise(clustering: Clustering, confidence: float = 0.95) -> dict:
-    """The share of the compared customers that is noise, as value and ci; unknown of nobody."""
-    counts = pl.DataFrame({"noise": (clustering.labels < 0).sum(), "n": len(clustering.labels)})
-    row = counts.select(pl.col("noise") / pl.col("n"), *wilson("noise", "n", confidence)).row(0)
-    return {"value": row[0], "ci": row[1:]} if row[1] is not None else {"value": None, "ci": None}
+def noise(clustering: Clustering, samples: list[Sample], min_cell: int) -> dict:
+    """The share of the compared customers that is noise, and the least and most of it in the
+    ``samples``, as value and ci; unknown of nobody, and of fewer than ``min_cell``."""
+    noise = (clustering.labels < 0).sum()
+    if not len(clustering.labels) or 0 < noise < min_cell:
+        return {"value": None, "ci": None}
+    shares = [float((one.fit.labels < 0).mean()) for one in samples]
+    return {"value": noise / len(clustering.labels), "ci": (min(shares), max(shares))}
 
 
 def with_nearest(labelled: pl.DataFrame, clustering: Clustering, ids: pl.DataFrame) -> pl.DataFrame:
@@ -196,16 +237,15 @@ def placed(model: pl.DataFrame, customers: pl.DataFrame, ids: pl.DataFrame) -> p
     Returns customer_id, segment (null = none), sorted; who lacks a feature is in none, and
             everybody if there is no model
 
-    Raises:
-        Refused: customers_at has a feature of the model no more.
+    Where customers_at has a feature of the model no more, nobody can be placed: see `lost`.
     """
-    if model.is_empty():
+    if model.is_empty() or lost(model, customers):
         return ids.select("customer_id", segment=pl.lit(None, pl.String)).sort("customer_id")
     compared = model.select("customer_id", pl.exclude(MODEL))
     features = [name.removesuffix(LOG) for name in compared.columns[1:]]
     logged = [name.removesuffix(LOG) for name in compared.columns if name.endswith(LOG)]
     known = customers.join(ids, on="customer_id", how="semi")
-    now = scaling.compared(behaviour(known, features, 0), logged)
+    now = scaling.compared(behaviour(known, features, logged, 0), logged)
     groups = model.select("segment", "born_at").drop_nulls().unique("segment").sort("segment")
     groups = groups.with_row_index("number").cast({"number": pl.Int64})
     lent = model.join(groups, on="segment", how="left", maintain_order="left")
@@ -228,6 +268,12 @@ def placed(model: pl.DataFrame, customers: pl.DataFrame, ids: pl.DataFrame) -> p
     )
 
 
+def lost(model: pl.DataFrame, customers: pl.DataFrame) -> list[str]:
+    """The features of an earlier ``model`` that customers_at has no more."""
+    features = [name.removesuffix(LOG) for name in model.columns if name not in MODEL]
+    return [name for name in features if name not in customers.columns]
+
+
 def definition(
     features: list[str], logged: list[str], min_cluster_size: int, clustering: Clustering
 ) -> str:
@@ -235,8 +281,9 @@ def definition(
     names = [f"{name} (log)" if name in logged else name for name in features]
     fitted, n = len(clustering.rows), len(clustering.points)
     sample = (
-        f" Found among {fitted:,} customers drawn at random; the other {n - fitted:,} were assigned"
-        " to where they would join them."
+        f" Found among {fitted:,} customers drawn at random, in groups of at least "
+        f"{clustering.min_cluster_size} of them; the other {n - fitted:,} were assigned to where "
+        "they would join them."
     )
     return (
         f"HDBSCAN on {', '.join(names)}, each scaled by median and interquartile range; groups of "
@@ -250,5 +297,4 @@ def headline(clustering: Clustering) -> str:
     if not k:
         return "No cluster stands out: everybody compared is noise"
     noise = (clustering.labels < 0).mean()
-    clusters = "One cluster stands" if k == 1 else f"{k} clusters stand"
-    return f"{clusters} out, and {noise:.0%} of those compared are in none"
+    return f"{k} clusters stand out, and {noise:.0%} of those compared are in none"

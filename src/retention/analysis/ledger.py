@@ -1,13 +1,10 @@
 """The ledger of segments: every one that a book ever had, under its lasting id and name."""
 
-import re
-
 import polars as pl
 
 from retention import notebooks
+from retention.book import CLUSTER
 from retention.errors import Refused
-
-ID = re.compile(r"s[1-9]\d*")
 
 
 def carried(
@@ -32,7 +29,7 @@ def carried(
     """
     known = sorted({*ledger["segment"], *named["segment"]})
     for segment in sorted(given):
-        if not ID.fullmatch(segment):
+        if not CLUSTER.fullmatch(segment):
             hint = notebooks.nearest(segment, known)
             raise Refused(f"names: there is no segment {segment!r}{hint}")
     today = named.select("segment", proposed="name", now=pl.lit(snapshot_day, pl.Int64))

@@ -106,6 +106,15 @@ def headline(moved: pl.DataFrame, min_cell: int) -> str:
     return f"{said}: " + ", ".join(f"{row[name]:,} because {BECAUSE[name]}" for name in BECAUSE)
 
 
+def unplaced(lost: list[str]) -> str:
+    """That nobody could be placed by the groups of then, in a sentence; "" where all could.
+
+    Takes   lost: the features of the old model that are measured no more
+    """
+    said = f" The old segments used {', '.join(lost)}, which is measured no more: nobody can be "
+    return said + "placed in them, and every move counts as the customer's." if lost else ""
+
+
 def largest(migrations: pl.DataFrame) -> pl.DataFrame:
     """The moves between places that are shown, the largest first: move ("s1 to s2"), n."""
     then, now = (pl.col(name).fill_null("-") for name in ("previous_segment", "segment"))

@@ -6,21 +6,22 @@ import polars as pl
 from retention.book import Rule
 from retention.intervals import wilson
 
+CLEAR = 0.25  # interquartile ranges from which on a trait may name a segment
 POINTS = 4_000  # customers drawn on the map
 # How a segment is called whose customers have much or little of a feature.
 TRAITS = {
     "tenure_days": ("long with us", "with us for a short time"),
     "days_since_last_activity": ("long silent", "active lately"),
     "active_days_total": ("often here", "seldom here"),
-    "active_days_90d": ("often here", "seldom here"),
-    "active_days_28d": ("often here", "seldom here"),
-    "events_90d": ("much use", "little use"),
+    "active_days_90d": ("often here lately", "seldom here lately"),
+    "active_days_28d": ("often here this month", "seldom here this month"),
+    "events_90d": ("much use lately", "little use lately"),
     "events_per_30d": ("much use", "little use"),
     "orders_total": ("many orders", "few orders"),
-    "orders_90d": ("many orders", "few orders"),
+    "orders_90d": ("many orders lately", "few orders lately"),
     "amount_cents_total": ("high spending", "low spending"),
-    "amount_cents_90d": ("high spending", "low spending"),
-    "amount_cents_365d": ("high spending", "low spending"),
+    "amount_cents_90d": ("high spending lately", "low spending lately"),
+    "amount_cents_365d": ("high spending this year", "low spending this year"),
     "cents_per_order_90d": ("large orders", "small orders"),
     "weekend_share_90d": ("at weekends", "on weekdays"),
     "order_share_90d": ("quick to buy", "much browsing"),
@@ -53,13 +54,16 @@ def proposed(profile: pl.DataFrame, taken: list[str]) -> dict[str, str]:
     """A plain name for every segment: the words for its two strongest traits.
 
     Takes   profile; ``taken``: names that are in use, which none gets again: it is told apart by
-            its third trait, or else by its id
+            its third trait, or else by its id. Traits of less than CLEAR name nobody, unless
+            there is no other
     """
     names = {}
     strength = pl.col("difference").abs()
     ordered = profile.sort(*_natural(), strength, "trait", descending=[False, False, True, False])
     for (segment,), traits in ordered.group_by("segment", maintain_order=True):
-        words = list(dict.fromkeys(map(_words, traits["trait"], traits["difference"])))
+        clear = traits.filter(strength >= CLEAR)
+        chosen = clear if clear.height else traits[:1]
+        words = list(dict.fromkeys(map(_words, chosen["trait"], chosen["difference"])))
         sayings = [", ".join(words[:many]).capitalize() for many in (2, 3)]
         used = {*taken, *names.values()}
         free = [saying for saying in sayings if saying not in used]
@@ -203,14 +207,23 @@ def sizes_headline(segments: pl.DataFrame) -> str:
     )
 
 
-def definition(currency: str, rules: str) -> str:
-    """What the table of segments holds, for the page."""
+def definition(currency: str, *further: str) -> str:
+    """What the table of segments holds, for the page, and what is to be said ``further``."""
     said = (
         "Shares are of the current customers and of what they paid in the last 365 days; further "
         f"columns are medians in the feature's own unit, amounts in cents of {currency}. A cluster "
         "that cannot be trusted, and noise, is no segment."
     )
-    return said + (f" By rule, overlapping others: {rules}" if rules else "")
+    return " ".join([said, *filter(None, further)])
+
+
+def hide_few(favourites: pl.DataFrame, columns: list[str], min_cell: int) -> pl.DataFrame:
+    """``favourites`` with ``columns`` null where fewer than ``min_cell`` customers chose it, or all
+    but fewer, and n null where it is below."""
+    count, n = pl.col("count"), pl.col("n")
+    few = (count < min_cell) | (n - count).is_between(1, min_cell - 1)
+    shown = favourites.with_columns(pl.when(~few).then(name).alias(name) for name in columns)
+    return shown.with_columns(n=pl.when(n >= min_cell).then(n)).drop("count")
 
 
 def certainty(clusters: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:

@@ -26,14 +26,14 @@ def read(space: workspace.Workspace) -> Previous:
     """
     names = ("members", "segments", "clusters", "cluster_model", "known_segments")
     tables = {name: workspace.read_previous(space, name) for name in names}
+    ledger, before = tables.pop("known_segments"), workspace.previous(space)
     if tables["cluster_model"].is_empty():
         tables = {name: table.clear() for name, table in tables.items()}
-    before = workspace.previous(space)
     clusters = tables["segments"].filter(kind="cluster")
     return Previous(
-        before.name[:10] if before and tables["cluster_model"].height else "",
+        before.name[:10] if before and ledger.height + tables["cluster_model"].height else "",
         tables["members"].join(clusters, on="segment", how="semi", maintain_order="left"),
         tables["clusters"].select("customer_id"),
-        tables["known_segments"],
+        ledger,
         tables["cluster_model"],
     )

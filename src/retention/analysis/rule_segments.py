@@ -31,15 +31,26 @@ def members(customers: pl.DataFrame, rules: dict[str, Rule]) -> pl.DataFrame:
     return pl.concat([empty, *found]).sort("customer_id", "segment")
 
 
-def large(members: pl.DataFrame, min_cell: int) -> pl.DataFrame:
-    """``members`` of the segments with at least ``min_cell`` customers; fewer are not shown."""
-    return members.filter(pl.len().over("segment") >= min_cell)
+def large(members: pl.DataFrame, current: int, min_cell: int) -> pl.DataFrame:
+    """``members`` of the segments that may be shown: of at least ``min_cell`` customers, and of the
+    ``current`` ones none or as many are left."""
+    n = pl.len().over("segment").cast(pl.Int64)
+    rest = current - n
+    return members.filter(n >= min_cell, (rest == 0) | (rest >= min_cell))
 
 
-def definition(rules: dict[str, Rule]) -> str:
-    """The rules in words, for the page."""
+def names(rules: dict[str, Rule]) -> list[str]:
+    """What the rules' segments are called."""
+    return [rule.name for rule in rules.values()]
+
+
+def definition(rules: dict[str, Rule], shown: pl.DataFrame) -> str:
+    """The rules in words, for the page, and which have no segment among the members ``shown``."""
     said = [f"{rule.name}: {_words(rule)}" for rule in rules.values()]
-    return "; ".join(said) + "." if said else ""
+    absent = [rule.name for key, rule in rules.items() if key not in set(shown["segment"])]
+    few = f" Met by too few customers, or by all but too few, to be shown: {', '.join(absent)}."
+    whole = f"By rule, overlapping others: {'; '.join(said)}." if said else ""
+    return whole + (few if absent else "")
 
 
 def _holds(current: pl.DataFrame, segment: str, rule: Rule) -> pl.Series:

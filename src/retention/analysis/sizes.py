@@ -7,6 +7,7 @@ from retention.estimators.stability import Sample
 
 PARTS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)  # of the size that was chosen
 STABLE = 0.75  # mean part of a cluster found again in other samples
+REAL = ("noise_share", "persistence", "validity", "found_again", "share_in_stable")
 NEARLY = 0.9  # of the largest share of customers in stable clusters
 
 
@@ -30,10 +31,10 @@ def compared(
     for size in sorted({max(round(min_cluster_size * part), min_cell) for part in PARTS}):
         smallest = stability.shrunk(size, len(fit.points), n)
         rows.append({"min_cluster_size": size, **_criteria(fit, samples, smallest)})
-    table = pl.DataFrame(rows, infer_schema_length=None).with_columns(
+    table = pl.DataFrame(rows, schema_overrides=dict.fromkeys(REAL, pl.Float64)).with_columns(
         chosen=pl.col("min_cluster_size") == min_cluster_size
     )
-    enough = pl.col("share_in_stable") >= NEARLY * table["share_in_stable"].max()
+    enough = pl.col("share_in_stable") >= NEARLY * (table["share_in_stable"].max() or 0)
     distance = (pl.col("min_cluster_size") / min_cluster_size).log().abs()
     best = (
         table.filter(enough, pl.col("stable_clusters") > 0)

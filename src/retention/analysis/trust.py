@@ -16,6 +16,7 @@ from retention.estimators.stability import AT_MOST, Sample, shrunk, stability
 SAMPLES, ORDER, IDS, SPREAD = "other samples", "other order", "other ids", "counts spread"
 DISTINCT, SIZES, VERDICT = "distinct rows", "other sizes", "verdict"
 ALL = "all clusters"
+FIRST = ("segment", "n", "verdict", "stability")
 BANDS = {0.85: "highly stable", 0.75: "stable", 0.6: "doubtful", 0.0: "unstable"}
 LEAST = 0.6  # of a cluster that has to be found again in every check but that of sizes
 COPIES = 0.5  # distinct rows for each customer, below which a cluster is mostly copies
@@ -59,7 +60,7 @@ def checks(
     base = Sample(np.arange(n), fit) if n <= AT_MOST else samples[0]
     size = shrunk(min_cluster_size, len(base.rows), n)
     matches = overlap.jaccard(fit.labels[base.rows], base.fit.labels)
-    match = np.where(matches.max(axis=1) > 0, matches.argmax(axis=1), -1)
+    match = np.where(matches.max(axis=1, initial=0) > 0, _best(matches), -1)
 
     def again(theirs: np.ndarray) -> np.ndarray:
         return np.append(overlap.best(base.fit.labels, theirs), 0)[match]
@@ -78,6 +79,10 @@ def checks(
     ]
     rows += [(None, n, check, value) for check, value in rand.items()]
     return pl.DataFrame(rows, SCHEMA, orient="row")
+
+
+def _best(matches: np.ndarray) -> np.ndarray:
+    return matches.argmax(axis=1) if matches.size else np.zeros(len(matches), int)
 
 
 def _changed(
@@ -179,8 +184,10 @@ def side_by_side(named: pl.DataFrame) -> pl.DataFrame:
     checks = named.filter(pl.col("check") != VERDICT)
     wide = checks.pivot(on="check", index=["segment", "n"], values="value", maintain_order=True)
     last = verdicts(named).select("segment", "verdict")
-    return wide.join(last, on="segment", how="left", maintain_order="left").select(
-        "segment", "n", "verdict", pl.exclude("segment", "n", "verdict")
+    band = named.filter(check=SAMPLES).select("segment", stability="verdict")
+    both = last.join(band, on="segment", how="left")
+    return wide.join(both, on="segment", how="left", maintain_order="left").select(
+        *FIRST, pl.exclude(FIRST)
     )
 
 
@@ -207,8 +214,7 @@ def headline(judged: pl.DataFrame) -> str:
     if not k:
         return "There is no cluster to trust"
     if good in (0, k):
-        whole = "The one cluster" if k == 1 else f"All {k} clusters"
-        return f"{whole} can be trusted" if good else f"{whole} found: none can be trusted"
+        return f"{'All' if good else 'None of'} {k} clusters can be trusted"
     return f"{good} of {k} clusters can be trusted"
 
 

@@ -125,9 +125,9 @@ def nodes(fit: Fit) -> pl.DataFrame:
     Returns one row per node: node (0 = all points), parent, n and n_at_death (points at its birth
             and when it splits; 0 where it does not), birth and death (densities, 1 / distance: of
             splitting off, and of splitting or the last points' parting), group (the node's and
-            those beneath it; -1 = of none)
+            those beneath it; -1 = of none). No rows where there is no group
     """
-    if not len(fit.condensed):
+    if fit.labels.max(initial=-1) < 0:
         return pl.DataFrame(schema=NODES)
     root = len(fit.points)
     rows = pl.DataFrame({name: fit.condensed[name] for name in fit.condensed.dtype.names})

@@ -48,15 +48,18 @@ def hide_crossed(
     *,
     totals: list[str],
     sums: Collection[pl.Expr] = (),
+    columns: Collection[str] = (),
 ) -> pl.DataFrame:
-    """Null ``count`` where it is 1 to ``min_cell`` - 1, and where totals would tell those.
+    """Null ``columns`` (if none are named, ``count``) where ``count`` is 1 to ``min_cell`` - 1, and
+    where totals would tell those.
 
     Takes   one row per cell; a cell without a row holds nobody. What a reader may know: for every
             value of each of the columns ``totals`` (null is one, too) the sum of its cells, and
             the sum of the cells for which each of ``sums`` is true
     Returns ``frame`` with so many more cells hidden, small ones first, that no hidden one follows
             from all these together, and that what is hidden of one of them is at least
-            ``min_cell``, unless it is less as a whole; all cells where less will not do
+            ``min_cell``, unless it is less as a whole. A cell that the totals tell whatever is
+            hidden, as the only one of its total, hides no other
 
     Source: secondary suppression by linear programmes, see Hundepool et al. (2012), Statistical
     Disclosure Control, chapter 4. Checked by other linear programmes in tests/test_cells.py.
@@ -67,20 +70,24 @@ def hide_crossed(
     each = [pl.col(name).eq_missing(one) for name in totals for one in frame[name].unique().sort()]
     known = [frame.select(cells.fill_null(False)).to_series() for cells in (*each, *sums)]
     lines = np.array([cells.to_numpy() for cells in known])
+    free = counts > 0
+    free[_told(lines, free)] = False
     hidden = (counts > 0) & (counts < min_cell)
-    while (further := _further(counts, lines, hidden, min_cell)).any():
+    while (further := _further(counts, lines, hidden & free, free, min_cell)).any():
         hidden |= further
     shown = pl.Series("_shown", ~hidden)
-    return frame.with_columns(pl.when(shown).then(count).alias(count))
+    return frame.with_columns(pl.when(shown).then(name).alias(name) for name in columns or [count])
 
 
-def _further(counts: np.ndarray, lines: np.ndarray, hidden: np.ndarray, least: int) -> np.ndarray:
-    """What to hide next: what one told cell needs, or the smallest of a total of which too little
-    is hidden; nothing when all is well."""
-    shown = (counts > 0) & ~hidden
+def _further(
+    counts: np.ndarray, lines: np.ndarray, hidden: np.ndarray, free: np.ndarray, least: int
+) -> np.ndarray:
+    """What to hide next of the ``free``: what the smallest told cell needs, or the smallest cell of
+    a total of which too little is hidden; nothing when all is well."""
+    shown = free & ~hidden
     if (told := _told(lines, hidden)).size:
-        needed = _through(counts, lines, hidden, told[0])
-        return shown & needed if needed.any() else shown
+        first = told[np.lexsort((told, counts[told]))[0]]
+        return shown & _through(np.where(free, counts, 0), lines, hidden, first)
     held = lines @ (counts * hidden)
     few = lines[(held > 0) & (held < least)]
     places = np.flatnonzero(shown & few.any(axis=0))

@@ -346,7 +346,7 @@ PROMISES = {
     "favourites": promise(
         "30_clusters",
         "aggregate",
-        "segment* text, what* text, favourite text?, n whole, share real?, ci_lower real?, "
+        "segment* text, what* text, favourite text?, n whole?, share real?, ci_lower real?, "
         "ci_upper real?, share_of_all real?",
         *rate("share", "ci_lower", "ci_upper", "share_of_all"),
     ),
