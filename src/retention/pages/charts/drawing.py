@@ -79,12 +79,13 @@ def grid(
 def heat(values: np.ndarray, rows: list[str], columns: list[str], form: str, **colours) -> Axes:
     few = len(columns) <= 13 and len(rows) <= 13
     thin = 1 if len(columns) <= 13 else 3
+    digits = int(form[form.index(".") + 1])  # rounded first, so that no zero has a sign
     columns = [name if number % thin == 0 else "" for number, name in enumerate(columns)]
     axes = canvas(1.4 + (0.36 if len(rows) <= 13 else 0.22) * len(rows))
     axes.patch.set(hatch="///", edgecolor=GREY)  # seen where there is no value
     sns.heatmap(
         values,
-        annot=np.vectorize(form.format)(values.round(1) + 0.0) if few else None,
+        annot=np.vectorize(form.format)(values.round(digits) + 0.0) if few else None,
         fmt="",
         annot_kws={"size": 13},
         xticklabels=columns,
