@@ -1,11 +1,15 @@
 """What a task depends on: every part of it tells, and nothing else does."""
 
+import gc
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from retention import book as books
+from retention import notebooks
 from retention.refresh import keys
 
 PROJECT = Path(__file__).parents[1]
@@ -130,3 +134,28 @@ def test_hashes_of_files_are_of_names_and_bytes(tmp_path):
     assert whole == keys.file_hash([one, two])
     one.rename(tmp_path / "three")
     assert whole != keys.file_hash([tmp_path / "three", two])
+
+
+class Litter:
+    """Cleaned up by Python at any time, when other threads get their turn."""
+
+    def __init__(self):
+        self.own = self
+
+    def __del__(self):
+        sum(range(10))
+
+
+def test_modules_are_read_by_many_threads_at_once():
+    """CPython 3.11 fails where one thread makes a syntax tree while another one does."""
+    source = "\n".join(f"from retention import m{n}\nx = [[{n}, f(a)[{n}]]]" for n in range(200))
+    before = sys.getswitchinterval(), gc.get_threshold()
+    sys.setswitchinterval(1e-6)
+    gc.set_threshold(10)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            trees = list(pool.map(lambda _: (Litter(), notebooks.parsed(source)), range(60)))
+    finally:
+        sys.setswitchinterval(before[0])
+        gc.set_threshold(*before[1])
+    assert {len(tree.body) for _, tree in trees} == {400}

@@ -31,7 +31,7 @@ PAGES = {
     "40_cohorts.html",
     "50_risk.html",
     "60_value.html",
-    *(f"95_segment-s{n}.html" for n in range(1, 4)),
+    *(f"95_segment-s{n}.html" for n in range(1, 5)),
     "index.html",
 }
 
@@ -169,7 +169,7 @@ def test_one_parameter_of_one_notebook_runs_it_and_what_needs_it_as_a_revision(s
         book.write_text(SHOP)
 
     assert why.stdout.splitlines() == [
-        "shop 2025-06-30: 2 of 12 tasks would run",
+        "shop 2025-06-30: 2 of 14 tasks would run",
         "  20_survival: parameters: causes",
         "  99_summary: needs 20_survival",
         "  pages: needs 20_survival, 99_summary",
@@ -334,9 +334,13 @@ FIFTY = """\
 import polars as pl
 
 fifty = customers.filter("in_risk_set").sort("customer_id").select("customer_id")
-fifty = fifty.with_columns(cluster=pl.int_range(pl.len(), dtype=pl.Int64) % 50)
-workspace.write_table(space, "members", clusters.members(fifty))
-workspace.write_table(space, "segments", clusters.segments(fifty, customers, features))"""
+place = 1 + pl.int_range(pl.len()) % 50
+fifty = fifty.with_columns(segment=pl.concat_str(pl.lit("s"), place))
+named = {f"s{n}": f"Segment {n}" for n in range(1, 51)}
+workspace.write_table(space, "members", fifty)
+workspace.write_table(
+    space, "segments", personas.segments(fifty, customers, features, named, [])
+)"""
 
 
 @pytest.mark.slow

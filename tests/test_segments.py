@@ -307,7 +307,7 @@ def shop_tables() -> dict[str, pl.DataFrame]:
         "members": everybody.select("customer_id", "segment").drop_nulls(),
         "segments": pl.DataFrame(found),
         "activity": everybody.select("customer_id", **done, orders=number, amount_cents=number),
-        "habits": everybody.select("customer_id", **when, events=1 + number % 3),
+        "habits": everybody.select("customer_id", **when, events=1 + number % 3, first_day=today),
     }
 
 

@@ -4,10 +4,12 @@ import ast
 import difflib
 import json
 from pathlib import Path
+from threading import Lock
 
 from retention.errors import Refused
 
 LEAST_CELL = 5  # customers; no book may show smaller counts
+_PARSING = Lock()
 
 
 def cells(notebook: Path, kind: str, tag: str | None = None) -> list[str]:
@@ -18,6 +20,13 @@ def cells(notebook: Path, kind: str, tag: str | None = None) -> list[str]:
         if cell["cell_type"] == kind
         and (tag is None or tag in cell.get("metadata", {}).get("tags", []))
     ]
+
+
+def parsed(source: str) -> ast.Module:
+    """``source`` as Python's own tree. One thread at a time: CPython 3.11 counts the depth of all
+    trees that are being made together, and fails where two threads make one each."""
+    with _PARSING:
+        return ast.parse(source)
 
 
 def question(notebook: Path) -> str:
@@ -42,7 +51,7 @@ def declared(notebook: Path) -> dict[str, object]:
             f"found {len(found)}"
         )
     defaults = {}
-    for statement in ast.parse(found[0]).body:
+    for statement in parsed(found[0]).body:
         target = statement.targets[0] if isinstance(statement, ast.Assign) else None
         target = statement.target if isinstance(statement, ast.AnnAssign) else target
         try:

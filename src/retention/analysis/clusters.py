@@ -81,16 +81,14 @@ def behaviour(
     return compared
 
 
-def smallest(min_cluster_size: int, min_samples: int, min_cell: int) -> int:
+def smallest(min_cluster_size: int, min_cell: int) -> int:
     """``min_cluster_size``, if clusters of that size may be shown.
 
     Raises:
-        Refused: it, or ``min_samples``, is below ``min_cell``: parts of samples would be shown.
+        Refused: it is below ``min_cell``.
     """
-    asked = {"min_cluster_size": min_cluster_size, "min_samples": min_samples}
-    for name, value in asked.items():
-        if value < min_cell:
-            raise Refused(f"{name} is {value}, below min_cell ({min_cell}): raise it")
+    if min_cluster_size < min_cell:
+        raise Refused(f"min_cluster_size is {min_cluster_size}, below min_cell ({min_cell})")
     return min_cluster_size
 
 

@@ -6,16 +6,15 @@ Times of the models are weeks, as published, up to 1997-09-30; cohorts and silen
 
 from datetime import date
 
-import narwhals as nw
 import numpy as np
 import polars as pl
 from scipy.special import gammaln, hyp2f1
 
-from retention.analysis import cohorts, silences
+from retention.analysis import cohorts, retention, silences
 from retention.book import Churn
 from retention.estimators import bg_nbd, gamma_gamma, likelihood, sbg
 from retention.numbers import fits
-from retention.tables import calendar, demo
+from retention.tables import calendar, demo, spells
 
 SNAPSHOT = calendar.day_of(date(1998, 6, 30))
 PURCHASES = Churn(kind="activity", activity=["purchase"], after_days=180)
@@ -147,17 +146,20 @@ def _silences(days: pl.DataFrame) -> fits.Found:
 def _cohorts(name: str, days: pl.DataFrame) -> fits.Found:
     """Customers of each month of start who are active in a later one (bounded), and in it or a
     later one still (unbounded)."""
-    months = cohorts.active_months(days, PURCHASES.activity)
-    starts = days.group_by("customer_id").agg(pl.col("day").min()).sort("customer_id")
-    starts = nw.from_native(starts).select("customer_id", cohort=calendar.month("day")).to_native()
-    last = months.group_by("customer_id").agg(pl.col("month").max()).sort("customer_id")
-    later = pl.col("n_active").cum_sum(reverse=True).over("cohort", order_by="age")
-    counts = {
-        "bounded": cohorts.active_counts(starts, months),
-        "unbounded": cohorts.active_counts(starts, last).with_columns(n_active=later),
-    }
+    people = days.group_by("customer_id").agg(started_day=pl.col("day").min()).sort("customer_id")
+    stays = spells.from_activity(
+        days,
+        people,
+        kinds=PURCHASES.activity,
+        snapshot_day=SNAPSHOT,
+        after_days=PURCHASES.after_days,
+    )
+    divided = cohorts.divide(cohorts.starts(stays).sort("customer_id"), ["start_month"], 1)
+    scope = retention.Scope({"month": 17}, {})
+    whole = {"churn": PURCHASES, "snapshot_day": SNAPSHOT, "scope": scope}
+    tally = retention.count(days.lazy(), stays, *cohorts.cells(divided), **whole)
+    table = retention.retention(tally, scope).select("cohort", "definition", "age", "n_active")
     return {
-        f"{name}, {cohort // 12}-{cohort % 12 + 1:02}, {kind}: active in month {age}": n
-        for kind, table in counts.items()
-        for cohort, age, n in table.select("cohort", "age", "n_active").iter_rows()
+        f"{name}, {cohort}, {kind}: active in month {age}": n
+        for cohort, kind, age, n in table.drop_nulls("n_active").iter_rows()
     }

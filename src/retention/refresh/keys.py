@@ -192,7 +192,7 @@ def _imports_of_notebook(file: Path) -> list[str]:
 
 def _imports(source: str) -> Iterator[str]:
     """Names of this package's modules, perhaps of things in them, that ``source`` imports."""
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(notebooks.parsed(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name.startswith("retention"))
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("retention"):
