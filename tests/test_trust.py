@@ -59,7 +59,7 @@ def test_planted_groups_are_trusted():
 
 
 @pytest.mark.parametrize("logged", ["", "abcd"], ids=["as they are", "logged"])
-@pytest.mark.parametrize("min_samples", [15, 100])
+@pytest.mark.parametrize("min_samples", [15, pytest.param(100, marks=pytest.mark.slow)])
 def test_a_lattice_of_counts_is_refused_though_other_checks_pass(logged, min_samples):
     found, labels = judged(poisson(), 100, min_samples, logged, unit=1.0)
 
