@@ -308,6 +308,13 @@ def shop_tables() -> dict[str, pl.DataFrame]:
         "segments": pl.DataFrame(found),
         "activity": everybody.select("customer_id", **done, orders=number, amount_cents=number),
         "habits": everybody.select("customer_id", **when, events=1 + number % 3, first_day=today),
+        "surveys_at": everybody.select(
+            "customer_id",
+            sent_day=today - 30,
+            answered_day=pl.when(number % 2 == 0).then(today - 20),
+            kind=pl.lit("nps"),
+            score=pl.when(number % 2 == 0).then((number % 11).cast(pl.Float64)),
+        ),
     }
 
 

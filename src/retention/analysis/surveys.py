@@ -87,6 +87,24 @@ def scores(
     )
 
 
+def by_group(
+    surveys: pl.DataFrame,
+    customers: pl.DataFrame,
+    column: str,
+    *,
+    days: tuple[int, int, int],
+    confidence: float = 0.95,
+) -> pl.DataFrame:
+    """Scores and response rates of the groups that one ``column`` makes of ``customers``.
+
+    Takes   surveys_at; customers: customer_id, ``column``; ``days``: the snapshot, and the two
+            numbers of days of `asked`
+    Returns as `scores`, without the rows of everybody
+    """
+    own = asked(surveys, *days).join(customers.select("customer_id"), on="customer_id", how="semi")
+    return scores(own, customers, [column], confidence).filter(pl.col("by") == column)
+
+
 def _divided(asked: pl.DataFrame, customers: pl.DataFrame, by: list[str]) -> pl.DataFrame:
     """``asked`` once for everybody and once for each of ``by``, with by and group."""
     for name in by:
