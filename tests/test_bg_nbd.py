@@ -157,7 +157,6 @@ def test_who_bought_once_is_alive_only_where_the_first_purchase_cannot_be_the_la
     once = (np.array([0.0]), np.array([0.0]), np.array([200.0]))
     assert bg_nbd.alive(FITS[False], *once)[0] == 1
     assert bg_nbd.alive(FITS[True], *once)[0] < 0.5
-    assert bg_nbd.expected_new(FITS[True], [0.0, 5.0, 50.0])[0] == pytest.approx(0)
 
 
 def test_customers_of_whom_nobody_bought_again_are_refused():

@@ -17,7 +17,6 @@ from retention.book import Churn
 from retention.intervals import wilson
 from retention.tables import blocks, calendar
 
-DEFINITIONS = ("bounded", "unbounded", "bracket", "active since")
 KEY = ("definition", "unit", "cohort_by", "cohort", "age", "until_age")
 CELL = ["unit", "cohort_by", "cohort", "age"]  # what all definitions say something about
 SUMS = ["definition", "unit", "cohort_by", "age", "until_age"]  # within which cohorts add up

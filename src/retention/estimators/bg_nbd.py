@@ -72,16 +72,6 @@ def expected(
     return grown * alive(fit, frequency, recency, age)
 
 
-def expected_new(fit: Fit, horizon: np.ndarray) -> np.ndarray:
-    """Days with a purchase, after the first, to be expected of a new customer by an age.
-
-    Equation 9 of the source.
-    """
-    horizon = np.asarray(horizon, dtype=float)
-    nothing = np.zeros_like(horizon)
-    return expected(fit, nothing, nothing, nothing, horizon)
-
-
 def alive(fit: Fit, frequency: np.ndarray, recency: np.ndarray, age: np.ndarray) -> np.ndarray:
     """The chance that each customer has not gone."""
     r, alpha, a, b = fit[:4]
