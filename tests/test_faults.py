@@ -24,6 +24,7 @@ import drawing
 import nbformat
 import psutil
 import pytest
+from processes import wait_for
 
 DAY = "2025-06-30"
 CELL = 'exec(open("fault.py").read())'
@@ -116,15 +117,6 @@ def ended(process: subprocess.Popen, seconds: float = 300) -> subprocess.Complet
 def refresh(folder: Path, *words: str, **given) -> subprocess.CompletedProcess:
     with begin(folder, *words, **given) as process:
         return ended(process)
-
-
-def wait_for(true: Callable[[], object], seconds: float = 60) -> object:
-    """What it gives, as soon as that is something."""
-    ends = time.monotonic() + seconds
-    while not (found := true()):
-        assert time.monotonic() < ends, "it never came"
-        time.sleep(0.02)
-    return found
 
 
 def sleeper(folder: Path) -> int:

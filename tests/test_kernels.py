@@ -7,21 +7,21 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
-import psutil
 import pytest
+from processes import gone, line_of, wait_for
 from test_run import notebook
 
 from retention.book import Postgres
 from retention.errors import Failed
 from retention.refresh import build, run, server, states
 
-SOON = 3  # seconds in which whatever should be gone is gone
+SOON = 10  # seconds in which whatever should be gone is gone
 
 
 @contextmanager
@@ -50,28 +50,6 @@ def serving(folder: Path, **env: str) -> Iterator[SimpleNamespace]:
 def kernels(tmp_path_factory) -> Iterator[SimpleNamespace]:
     with serving(tmp_path_factory.mktemp("kernels"), ONLY_THE_SERVERS="1") as served:
         yield served
-
-
-def soon(what: Callable[[], bool]) -> bool:
-    """Whether it becomes true in a few seconds."""
-    ends = time.monotonic() + SOON
-    while not (true := what()) and time.monotonic() < ends:
-        time.sleep(0.02)
-    return true
-
-
-def wait_for(file: Path, seconds: float = 60) -> str:
-    """What a file holds, as soon as it holds a line."""
-    ends = time.monotonic() + seconds
-    while time.monotonic() < ends:
-        if file.exists() and (text := file.read_text()).endswith("\n"):
-            return text.strip()
-        time.sleep(0.02)
-    raise AssertionError(f"{file} was not written")
-
-
-def gone(pid: int) -> bool:
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
 def leave(file: Path, pid: str = "os.getpid()") -> str:
@@ -134,8 +112,8 @@ def test_however_a_kernel_ends_so_does_what_it_started(kernels, tmp_path, last, 
     else:
         kernels.run(*cells)
 
-    child = int(wait_for(tmp_path / "child"))
-    assert soon(lambda: gone(child))
+    child = int(line_of(tmp_path / "child"))
+    wait_for(lambda: gone(child), SOON)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +150,7 @@ def test_kernels_outlive_their_server_and_later_ones_are_ordinary(tmp_path):
         cells = [leave(tmp_path / "begun"), "import time; time.sleep(2)", "1"]
         thread = threading.Thread(target=lambda: told.append(served.run(*cells)[0]))
         thread.start()
-        wait_for(tmp_path / "begun")
+        line_of(tmp_path / "begun")
         served.warm.process.kill()
         thread.join(60)
         told += [served.run("1")[0] for _ in range(2)]
@@ -209,11 +187,11 @@ def test_kernels_end_with_the_refresh(tmp_path):
     with serving(tmp_path) as served:
         thread = threading.Thread(target=execute, args=(served,))
         thread.start()
-        child = int(wait_for(tmp_path / "child"))
+        child = int(line_of(tmp_path / "child"))
     thread.join(SOON * 5)
 
     assert "its kernel died" in str(failed[0])
-    assert soon(lambda: gone(child) and gone(served.warm.process.pid))
+    wait_for(lambda: gone(child) and gone(served.warm.process.pid), SOON)
 
 
 PARENT = """\
@@ -238,13 +216,13 @@ def test_whoever_kills_the_refresh_kills_its_server_and_kernels(tmp_path, busy):
     )
     with parent:
         pids = [int(parent.stdout.readline())]
-        pids += map(int, wait_for(tmp_path / "pids").split())
+        pids += map(int, line_of(tmp_path / "pids").split())
         time.sleep(0.2)
         assert not any(map(gone, pids))
 
         parent.send_signal(signal.SIGKILL)
 
-        assert soon(lambda: all(map(gone, pids)))
+        wait_for(lambda: all(map(gone, pids)), SOON)
 
 
 def test_secrets_of_a_source_are_not_in_a_kernels_environment(tmp_path, monkeypatch):
