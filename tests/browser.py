@@ -8,6 +8,12 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+SETTINGS = [  # width of the window in pixels, and colours
+    (360, "dark"),
+    (1280, "light"),
+    pytest.param(360, "light", marks=pytest.mark.slow),
+    pytest.param(1280, "dark", marks=pytest.mark.slow),
+]
 QUIET = (
     "--no-sandbox",
     "--disable-gpu",

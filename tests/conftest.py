@@ -1,5 +1,7 @@
 """What all tests share: workbooks of their own, and properties that draw the same every time."""
 
+import fcntl
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -8,11 +10,20 @@ import pytest
 from drawing import SHOP, save, shop
 from hypothesis import settings
 from servers import postgres, spark_connect, spark_environment, spark_local  # noqa: F401
+from workbooks import SHOP as SMALL
+from workbooks import retention
 
 PROJECT = Path(__file__).parent.parent
+FIRST = ("refresh", "new_book", "faults", "bad_inputs", "engines", "determinism", "outcome", "lab")
 
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest comes first, or it would run alone at the end."""
+    order = {f"test_{name}": place for place, name in enumerate(FIRST)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +39,26 @@ def make_workbook(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path
         return root
 
     return make
+
+
+@pytest.fixture(scope="session")
+def refreshed(make_workbook, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workbook whose book `shop` has been refreshed once, in the middle of July 2025.
+
+    Whichever process of the tests comes first makes it for all of them: to be copied, not changed.
+    """
+    own = tmp_path_factory.getbasetemp()
+    common = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    with (common / "refreshed.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (root := common / "refreshed").is_dir():
+            made = make_workbook()
+            (made / "params" / "shop.yaml").write_text(SMALL, encoding="utf-8")
+            asked = ("shop", "--snapshot-date", "last_month_end", "--jobs", "2")
+            done = retention(made, "refresh", *asked, SOURCE_DATE_EPOCH="1752537600")
+            assert done.returncode == 0, done.stdout + done.stderr
+            made.rename(root)
+    return root
 
 
 @pytest.fixture

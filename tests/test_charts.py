@@ -324,6 +324,7 @@ def figures():
 
 
 @cache
+@cache
 def shown():
     """Every chart, finished for the page."""
     return {

@@ -197,8 +197,7 @@ def test_secrets_are_hidden_everywhere_and_before_anything_is_cut(tmp_path):
 
 
 @pytest.mark.chromium
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize(("width", "scheme"), browser.SETTINGS)
 def test_a_browser_finds_nothing_wrong(tmp_path, width, scheme):
     from axe_playwright_python.sync_playwright import Axe
 

@@ -25,6 +25,7 @@ import nbformat
 import psutil
 import pytest
 from processes import wait_for
+from workbooks import with_only
 
 DAY = "2025-06-30"
 CELL = 'exec(open("fault.py").read())'
@@ -63,10 +64,7 @@ def shop(made) -> Path:
 
 
 def workbook(make_workbook: Callable[[], Path], keep: tuple[str, ...] = ("99",)) -> Path:
-    folder = make_workbook()
-    for file in (folder / "notebooks").glob("*.ipynb"):
-        if not file.name.startswith(keep):
-            file.unlink()
+    folder = with_only(make_workbook(), *keep)
     cells = [nbformat.v4.new_code_cell(text) for text in (GIVEN, FINDING, CELL)]
     cells[0].metadata["tags"] = ["parameters"]
     cells.insert(0, nbformat.v4.new_markdown_cell("# Does it fail?"))

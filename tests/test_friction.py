@@ -73,6 +73,7 @@ def test_planted_friction_is_found_and_ranks_first():
     assert row(ratios, "use: each doubling")["p_value"] > 0.001
 
 
+@pytest.mark.slow
 def test_planted_ratios_are_covered_as_often_as_they_should_be():
     covered = 0
     for seed in range(25):

@@ -123,6 +123,7 @@ def test_ratios_with_late_entry_are_not_those_of_all_seen_from_the_start():
 # Proportional hazards: judged by size.
 
 
+@pytest.mark.slow
 def test_where_hazards_are_proportional_hardly_any_world_is_flagged():
     flagged = sum(
         not hazards.hazard_ratios(drawn(seed, 600, 2, 2), ["x", "y"])["proportional"].all()
@@ -171,6 +172,7 @@ def test_ratios_by_period_are_those_of_two_fits_cut_at_the_middle_where_all_depa
         assert np.log(row["hazard_ratio"]) == pytest.approx(logs[0], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_of_many_customers_a_trivial_departure_is_not_flagged_and_a_large_one_is():
     terms = ["x: one more", "y: one more"]
     trivial = hazards.hazard_ratios_by_cause(drawn(1, 200_000, 2.0, 1.8, 42), ["x", "y"], [])[0]

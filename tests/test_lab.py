@@ -4,6 +4,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from browser import chromium
-from workbooks import SHOP, outputs, retention
+from workbooks import outputs
 
 PROJECT = Path(__file__).parents[1]
 NOTEBOOK = "20_survival.ipynb"
@@ -52,11 +53,8 @@ def jupyter_lab(folder: Path):
 
 
 @pytest.mark.chromium
-def test_run_all_in_jupyterlab_shows_what_the_page_shows(make_workbook):
-    folder = make_workbook()
-    (folder / "params" / "shop.yaml").write_text(SHOP)
-    done = retention(folder, "refresh", "shop")
-    assert done.returncode == 0, done.stderr
+def test_run_all_in_jupyterlab_shows_what_the_page_shows(refreshed, tmp_path):
+    folder = shutil.copytree(refreshed, tmp_path / "shop", symlinks=True)
     notebook = folder / "notebooks" / NOTEBOOK
     changed = json.loads(notebook.read_text().replace('\\"cdnow\\"', '\\"shop\\"'))
     parameters = 'by = "plan"\ncovariates = ["onboarding"]\ncauses = ["voluntary"]'

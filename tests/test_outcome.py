@@ -3,18 +3,13 @@
 import json
 
 import pytest
-from workbooks import SHOP, files, retention
-
-QUICK = ("00_data", "99_summary")
+from workbooks import SHOP, files, retention, with_only
 
 
 @pytest.fixture
 def folder(make_workbook):
     """A workbook of two notebooks, whose book `shop` has two dates."""
-    root = make_workbook()
-    for notebook in (root / "notebooks").glob("*.ipynb"):
-        if notebook.stem not in QUICK:
-            notebook.unlink()
+    root = with_only(make_workbook(), "00_data", "99_summary")
     text = SHOP[: SHOP.index("parameters:")].replace(
         "snapshot_date: 2025-06-30", "snapshot_date: [2025-03-31, 2025-06-30]"
     )

@@ -29,10 +29,10 @@ def code(source, *outputs, tags=()):
     return new_code_cell(source, outputs=list(outputs), metadata={"tags": list(tags)})
 
 
-def sample(part: int = 0):
-    """A notebook with every other chart, a wide table, text, and data that would like to be markup:
-    all charts on one page would be more than a page may hold."""
-    shown = dict(list(test_charts.shown().items())[part::2])
+def sample(part: int | None = 0):
+    """A notebook with every other chart or none, a wide table, text, and data that would like to be
+    markup: all charts on one page would be more than a page may hold."""
+    shown = {} if part is None else dict(list(test_charts.shown().items())[part::2])
     return new_notebook(
         cells=[
             new_markdown_cell(f"# How long do customers stay?\n\nOne curve per plan. {EVIL}"),
@@ -60,8 +60,12 @@ def sample(part: int = 0):
 
 
 @cache
-def rendered(part: int = 0):
+def rendered(part: int | None = 0):
     return render(sample(part))
+
+
+def digest():
+    return hashlib.sha256(rendered(None).encode()).hexdigest()
 
 
 def render(notebook):
@@ -89,7 +93,8 @@ def test_a_page_of_charts_has_no_problems_and_is_small(part):
 
 
 def test_the_same_notebook_gives_the_same_bytes_in_every_process():
-    code = "import test_page as t, hashlib as h; print(h.sha256(t.rendered().encode()).hexdigest())"
+    """Of charts that is seen in test_charts."""
+    code = "import test_page; print(test_page.digest())"
     child = subprocess.run(
         [sys.executable, "-c", code],
         cwd=os.path.dirname(__file__),
@@ -98,7 +103,7 @@ def test_the_same_notebook_gives_the_same_bytes_in_every_process():
         text=True,
         check=True,
     )
-    assert child.stdout.strip() == hashlib.sha256(rendered().encode()).hexdigest()
+    assert child.stdout.strip() == digest()
 
 
 def test_what_varies_between_runs_does_not_reach_the_page():
@@ -223,8 +228,7 @@ def opened(chromium, file, width, scheme, **context):
 
 
 @pytest.mark.chromium
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize(("width", "scheme"), browser.SETTINGS)
 @pytest.mark.parametrize("part", [0, 1])
 def test_a_browser_finds_nothing_wrong(tmp_path, part, width, scheme):
     from axe_playwright_python.sync_playwright import Axe

@@ -189,8 +189,7 @@ def test_segments_are_folded_and_only_those_of_the_newest_are_listed(tmp_path):
 
 
 @pytest.mark.chromium
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize(("width", "scheme"), browser.SETTINGS)
 def test_a_browser_finds_nothing_wrong(tmp_path, width, scheme):
     from axe_playwright_python.sync_playwright import Axe
 

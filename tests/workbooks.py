@@ -26,6 +26,14 @@ parameters:
 """
 
 
+def with_only(root: Path, *stems: str) -> Path:
+    """The workbook without all other notebooks: what takes long, and is no matter to a test."""
+    for notebook in (root / "notebooks").glob("*.ipynb"):
+        if not notebook.stem.startswith(stems):
+            notebook.unlink()
+    return root
+
+
 def retention(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess:
     """The command as a user runs it, in ``folder``."""
     return subprocess.run(
