@@ -240,6 +240,8 @@ def test_a_browser_finds_nothing_wrong(tmp_path, part, width, scheme):
         assert asked == [file.as_uri()]
         assert complaints == []
         assert tab.evaluate("document.documentElement.scrollWidth") == width
+        ends = "all => all.map(caption => caption.getBoundingClientRect().right)"
+        assert 0 < max(tab.locator("caption").evaluate_all(ends)) <= width  # of a wide table too
         letters = tab.locator("svg text").evaluate_all(
             "all => all.map(text => text.getBoundingClientRect())"
             ".map(box => Math.min(box.width, box.height) ? box.height : 99)"
