@@ -156,9 +156,58 @@ def test_a_column_whose_values_do_not_fit_is_passed_over():
         "events", user=["a"], customer=[0.5], order_date=["soon"], date=["2024-01-01"]
     )
     assert found == {"customer_id": "user", "at": "date"}
-    words = "'at'; not all values of 'at' are dates, written in one way [(]found: user, at[)]; say"
-    with pytest.raises(Refused, match=f"^place: no column is found for {words} which it is: --col"):
+    words = "'at'; 'at' is empty, or not all its values are dates, written in one way [(]found: us"
+    with pytest.raises(
+        Refused, match=f"^place: no column is found for {words}er, at[)]; say which"
+    ):
         mapped("events", user=["a"], at=["soon"])
+
+
+def test_an_optional_column_that_is_passed_over_is_named():
+    found, notes = mapped("events", user=["a"], date=["2024-01-01"], total=["free"])
+    assert "amount" not in found
+    assert notes == {
+        "amount": "no amount: 'total' is empty, or not all its values are numbers, "
+        "written in one way"
+    }
+    said = {"order_id": "total"}
+    assert mapped("events", said, user=["a"], date=["2024-01-01"], total=["free"])[1] == {}
+
+
+SURVEY = {"client": ["a", "b"], "sent_at": ["2024-01-01"] * 2, "answered": ["2024-01-02", None]}
+
+
+def test_columns_of_surveys_are_found_by_name_and_value():
+    columns = SURVEY | {"survey": ["spring", "summer"], "type": ["NPS", "mood"]}
+    found, notes = mapped("surveys", **columns, answer=["fine", None], rating=["9", None])
+    assert found == {
+        "customer_id": "client",
+        "sent": "sent_at",
+        "kind": "type",
+        "answered": "answered",
+        "score": "rating",
+    }
+    assert notes == {}
+
+
+def test_a_kind_of_survey_that_is_not_said_is_asked_for():
+    with pytest.raises(Refused, match=r"^place: no column is found for 'kind' \(found: .* "):
+        mapped("surveys", **SURVEY)
+    words = "'survey' is empty, or not all its values are nps or csat"
+    add = r"say which it is: --column kind=\.\.\., or add one that says nps or csat in every row$"
+    with pytest.raises(Refused, match=f"for 'kind'; {words} .*; {add}"):
+        mapped("surveys", **SURVEY, survey=["spring", None])
+    assert mapped("surveys", {"kind": "wave"}, **SURVEY, wave=["spring"] * 2)[0]["kind"] == "wave"
+
+
+def test_scores_need_the_days_of_answers():
+    asked = {name: column for name, column in SURVEY.items() if name != "answered"}
+    asked |= {"type": ["nps", "nps"]}
+    found = {"customer_id": "client", "sent": "sent_at", "kind": "type"}
+    assert mapped("surveys", **asked, answered=["no", "yes"])[0] == found
+    for said in ({}, {"score": "rating"}):
+        with pytest.raises(Refused, match=r"for 'answered' .*: --column answered=\.\.\.$"):
+            mapped("surveys", said, **asked, rating=[9, 10])
 
 
 def test_no_column_is_two_of_ours():
@@ -253,5 +302,25 @@ def test_refunds_are_kinds_of_which_every_amount_is_negative():
     frame = pl.LazyFrame(
         {"kind": ["buy", "buy", "refund", "visit"], "amount": [1.0, -1.0, -2.0, None]}
     )
-    assert guess.refunds(frame, "kind", ["amount"]) == (["buy", "visit"], False)
+    assert guess.refunds(frame, "kind", ["amount"]) == (["refund"], False)
     assert guess.refunds(frame.filter(pl.col("kind") == "buy"), "kind", ["amount"]) == ([], True)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "others"),
+    [
+        (["nps", "csat", None], []),
+        (["nps", "mood", "mood", "effort", None], ["effort", "mood"]),
+        (["NPS ", "Customer satisfaction", "mood"], ["mood"]),  # ours, to be written as promised
+        (["mood", "effort"], []),
+        ([1, 2], []),
+    ],
+)
+def test_surveys_of_other_kinds_are_those_beside_ours(kinds, others):
+    assert guess.other_surveys(pl.LazyFrame({"survey": kinds}), "survey") == others
+
+
+def test_values_are_those_of_a_column_that_is_there():
+    frame = pl.LazyFrame({"kind": ["b", "a", None, "b"]})
+    assert guess.values(frame, "kind") == ["a", "b"]
+    assert guess.values(frame, "kinds") == []

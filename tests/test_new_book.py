@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 from pathlib import Path
 
+import drawing
 import polars as pl
 import pytest
 import servers
@@ -21,9 +22,7 @@ SECRET = "hunter2"
 
 def new(name: str, source: str = "files", columns: tuple = (), **given) -> list[str]:
     """Make the book ``name``; what is said."""
-    tables = {
-        table: given.pop(table) for table in ("events", "customers", "contracts") if table in given
-    }
+    tables = {table: given.pop(table) for table in books.COLUMNS if table in given}
     said = []
     new_book.new_book(name, tables, said.append, source=source, columns=list(columns), **given)
     return said
@@ -221,6 +220,147 @@ def test_odd_names_are_quoted(workbook):
     assert read(workbook)[0].columns["events"]["at"] == odd
 
 
+# Surveys
+
+
+def surveys(**columns: pl.Expr) -> pl.DataFrame:
+    """One survey for each customer of the drawn shop, of whom every second has answered."""
+    number = pl.int_range(pl.len())
+    sent = pl.lit(date(2024, 8, 1))
+    asked = shop()["customers"].select(
+        client="customer_id",
+        sent_at=sent,
+        responded_at=pl.when(number % 2 > 0).then(sent + pl.duration(days=2)),
+        survey=pl.when(number < 30).then(pl.lit("nps")).otherwise(pl.lit("csat")),
+        rating=pl.when(number % 2 > 0).then(number % 5 + 1),
+    )
+    return asked.with_columns(**columns)
+
+
+def promised() -> pl.DataFrame:
+    """These surveys as a refresh takes them."""
+    sent, answered = (
+        pl.col(name).cast(pl.Int32).cast(pl.Int64) for name in ("sent_at", "responded_at")
+    )
+    rows = {"customer_id": "client", "sent_day": sent, "answered_day": answered, "kind": "survey"}
+    return surveys().select(**rows, score=pl.col("rating").cast(pl.Float64)).sort("customer_id")
+
+
+SEVENTH = pl.col("client").str.ends_with("7")  # of six customers in sixty, half of whom answered
+
+
+def save_as(form: str, frame: pl.DataFrame, name: str) -> str:
+    """The place of a table that is saved, or put into a database."""
+    if form == "duckdb":
+        servers.load(Path("data/shop.duckdb"), {name: frame})
+        return name
+    return str(drawing.save(frame, Path(f"data/{name}.{form}")))
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "duckdb"])
+def test_surveys_become_part_of_a_book_that_reads_them(workbook, form):
+    tables = {"events": shop()["events"], "surveys": surveys()}
+    options = [f"--{table}={save_as(form, frame, table)}" for table, frame in tables.items()]
+    options += ["--source=duckdb:data/shop.duckdb"] if form == "duckdb" else []
+    made = retention(workbook, "new-book", "mine", *options)
+    assert (made.returncode, made.stderr) == (0, "")
+    assert " Surveys: 60, answered: 30.\n" in made.stdout
+
+    book, taken = read(workbook)
+    assert book.tables["surveys"] == options[1].removeprefix("--surveys=")
+    assert book.columns["surveys"] == {
+        "customer_id": "client",
+        "sent": "sent_at",
+        "kind": "survey",
+        "answered": "responded_at",
+        "score": "rating",
+    }
+    assert book.only == {}
+    assert taken.surveys.sort("customer_id").equals(promised())
+
+
+@pytest.mark.parametrize(
+    ("columns", "given"),
+    [
+        ({"rating": pl.format("{},0", "rating"), "sent_at": pl.lit("1.8.2024")}, {}),
+        (
+            {"rating": pl.format(" {} ", "rating"), "sent_at": pl.lit("2024-08-01 23:30")},
+            {"timezone": "Europe/Berlin"},
+        ),
+    ],
+)
+def test_surveys_however_written_are_read_alike(workbook, columns, given):
+    events = save(shop()["events"].drop("amount"), "lines")
+    new("mine", events=events, surveys=save(surveys(**columns), "surveys"), **given)
+    assert read(workbook)[1].surveys.sort("customer_id").equals(promised())
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"survey": pl.lit("How likely are you to recommend us?")}, "write these two so"),
+        ({"responded_at": pl.when(~SEVENTH).then("responded_at")}, "give the day of every answer"),
+        ({"sent_at": pl.lit("2024-08-01 23:30")}, "such as --timezone Europe/Berlin"),
+        ({"client": pl.lit("customer-7")}, "remove the duplicates"),
+    ],
+)
+def test_surveys_that_cannot_be_read_are_refused_with_what_to_do(workbook, columns, words):
+    message = refused(
+        workbook, events="data/events.csv", surveys=save(surveys(**columns), "surveys")
+    )
+    assert words in message
+
+
+def test_a_table_without_a_kind_of_survey_is_refused_with_what_to_do(workbook):
+    message = refused(
+        workbook, events="data/events.csv", surveys=save(surveys().drop("survey"), "surveys")
+    )
+    assert message == (
+        "data/surveys.csv: no column is found for 'kind' (found: client, sent_at, responded_at, "
+        "rating); say which it is: --column kind=..., or add one that says nps or csat in every row"
+    )
+
+
+def test_scores_that_are_no_numbers_are_said_to_be_left_aside(workbook):
+    odd = surveys(rating=pl.format("{} of 5", "rating"))
+    new("mine", events="data/events.csv", surveys=save(odd, "surveys"))
+    assert read(workbook)[1].surveys["score"].null_count() == 60
+    assert (
+        "  # no score: 'rating' is empty, or not all its values are numbers, written in one way\n"
+        "  surveys: {"
+    ) in text(workbook)
+
+
+def test_surveys_of_other_kinds_or_of_nobody_are_left_out_and_counted(workbook):
+    kind = pl.when(SEVENTH).then(pl.lit("mood")).otherwise("survey")
+    nobody = pl.when(~pl.col("client").str.ends_with("8")).then("client")
+    asked = surveys(survey=kind, client=nobody)
+    new("mine", events="data/events.csv", surveys=save(asked, "surveys"))
+    assert read(workbook)[1].surveys.height == 48
+    assert "client: {known: true}  # leaves out 6 rows\n" in text(workbook)
+    assert "survey: [csat, nps]  # leaves out 6 further rows\n" in text(workbook)
+
+
+def test_a_condition_on_kinds_keeps_those_of_every_table_with_such_a_column(workbook):
+    events = shop()["events"]
+    refunds = events.head(20).with_columns(kind=pl.lit("refund"), amount=-1.0)
+    kind = pl.when(SEVENTH).then(pl.lit("mood")).otherwise("survey")
+    asked = surveys(kind=kind).drop("survey")
+    lines = save(pl.concat([events, refunds]), "lines")
+    new("mine", events=lines, surveys=save(asked, "surveys"))
+    book, taken = read(workbook)
+    assert book.only == {"kind": ["purchase", "csat", "nps"]}
+    assert "leaves out 26 rows" in text(workbook)
+    assert (taken.activity["events"].sum(), taken.surveys.height) == (events.height, 54)
+
+
+def test_another_kind_of_survey_that_is_a_kind_of_event_is_refused(workbook):
+    kind = pl.when(SEVENTH).then(pl.lit("purchase")).otherwise("survey")
+    asked = save(surveys(kind=kind).drop("survey"), "surveys")
+    message = refused(workbook, events="data/events.csv", surveys=asked)
+    assert "kind: promise broken: 'kind is nps or csat', 6 rows" in message
+
+
 # What is refused
 
 
@@ -312,6 +452,11 @@ def test_refunds_of_a_kind_of_their_own_are_left_out_by_their_kind(workbook):
     assert taken.activity["events"].sum() == events.height + 30
 
 
+def test_events_that_are_refunds_one_and_all_are_refused(workbook):
+    events = shop()["events"].with_columns(amount=-1.0)
+    assert "no event is left" in refused(workbook, events=save(events, "lines"))
+
+
 # Databases
 
 
@@ -330,13 +475,16 @@ def test_a_table_in_duckdb_becomes_a_book(workbook):
 
 
 def test_postgresql_is_named_by_its_variable(workbook, postgres, monkeypatch):  # noqa: F811
-    servers.load(postgres, {"orders": shop()["events"], "people": shop()["customers"]})
+    bought = {"orders": shop()["events"], "people": shop()["customers"]}
+    servers.load(postgres, bought | {"asked": surveys()})
     monkeypatch.setenv("SHOP_DB", postgres)
-    said = new("mine", "env:SHOP_DB", events="public.orders", customers="people")
+    tables = {"events": "public.orders", "customers": "people", "surveys": "asked"}
+    said = new("mine", "env:SHOP_DB", **tables)
 
     book, taken = read(workbook)
     assert book.source == books.Postgres(kind="postgres", url="env:SHOP_DB")
     assert taken.activity["customer_id"].n_unique() == 60
+    assert taken.surveys["answered_day"].count() == taken.surveys["score"].count() == 30
     assert "loopback" not in text(workbook) + "".join(said)
 
 

@@ -186,6 +186,7 @@ def new_book(
     events: Annotated[str, typer.Option(help="file, glob, folder, or table of the source")],
     customers: Annotated[str | None, typer.Option(help="likewise")] = None,
     contracts: Annotated[str | None, typer.Option(help="likewise; then churn is their end")] = None,
+    surveys: Annotated[str | None, typer.Option(help="likewise; NPS and CSAT")] = None,
     source: Annotated[str, typer.Option(help=SOURCES)] = "files",
     column: Annotated[list[str] | None, typer.Option(metavar="OURS=THEIRS", help=COLUMN)] = None,
     timezone: Annotated[str | None, typer.Option(help="such as Europe/Berlin")] = None,
@@ -208,7 +209,7 @@ def new_book(
         "delimiter": delimiter,
         "encoding": encoding,
     }
-    tables = {"events": events, "customers": customers, "contracts": contracts}
+    tables = {"events": events, "customers": customers, "contracts": contracts, "surveys": surveys}
     tables = {table: place for table, place in tables.items() if place}
     stated = {key: value for key, value in given.items() if value is not None}
     new.new_book(name, tables, print, source=source, columns=column or [], **stated)

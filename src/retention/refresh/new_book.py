@@ -27,7 +27,8 @@ GRACE_DAYS = 30  # in which a contract may be renewed
 def new_book(
     name: str, tables: dict[str, str], say: Callable, *, source: str, columns: list[str], **given
 ) -> None:
-    """Write ``params/<name>.yaml`` for ``tables`` (events, perhaps customers and contracts).
+    """Write ``params/<name>.yaml`` for ``tables`` (events, perhaps customers, contracts and
+    surveys).
 
     ``source``: files, duckdb:FILE, env:NAME, postgresql://..., sc://... or local[n]; ``columns``:
     ours=theirs or table.ours=theirs; ``given``: what is known of the book (timezone, currency,
@@ -159,10 +160,13 @@ def _filled(book: dict, said: list[str], given: dict, root: Path, spool: Path) -
     notes[("currency",)] = "" if "currency" in given else "if it is another, say so here"
     book["parameters"] = _parameters(_checked(book), taken, spool)
     notes[("parameters",)] = "where the notebooks' own would say little about such a book"
+    asked, more = taken.surveys, ""
+    if asked is not None:
+        more = f" Surveys: {asked.height:,}, answered: {asked['answered_day'].count():,}."
     return notes, (
         f"Read: {acts['events'].sum():,} events of {acts['customer_id'].n_unique():,} customers, "
         f"{calendar.date_of(acts['day'].min())} to {book['snapshot_date']}, amounts of "
-        f"{acts['amount_cents'].sum() / 100:,.2f} {book['currency']} in all."
+        f"{acts['amount_cents'].sum() / 100:,.2f} {book['currency']} in all.{more}"
     )
 
 
@@ -193,11 +197,12 @@ def _map(book: dict, said: list[str], frames: dict[str, object], notes: Notes) -
         seen = guess.columns(table, frame, told[table], draft)
         found, doubts = guess.mapping(table, seen, told[table], book["tables"][table])
         book["columns"][table] = found
-        notes |= {("columns", table, ours): words for ours, words in doubts.items()}
+        notes |= {("columns", table, ours): doubts[ours] for ours in doubts if ours in found}
+        notes[("columns", table)] = "; ".join(doubts[ours] for ours in doubts if ours not in found)
         for ours, name in ((o, name) for o, theirs in found.items() for name in guess.each(theirs)):
             if ours in sources.DATES:
                 ways["date_format"][name] = seen[name].forms
-            elif ours == "amount":
+            elif ours in guess.NUMBERS:
                 ways["decimal"][name] = seen[name].decimals
     for key, fits in ways.items():
         if key not in book["source"] and (way := guess.agreed(fits, key)) != guess.CSV[key]:
@@ -212,10 +217,17 @@ def _leave_out(book: dict, root: Path, spool: Path, notes: Notes) -> None:
     only: dict = {name: {"known": True} for name in needed}
     only |= {name: {"at_least": 0} for name in amounts}
     with _tables(_checked(book | {"only": only}), root, spool) as frames:
+        gone = {}
         if amounts and kind:
-            keep, all_have = guess.refunds(frames["events"], kind, amounts)
+            gone["events", kind], all_have = guess.refunds(frames["events"], kind, amounts)
             only = {name: how for name, how in only.items() if all_have or name not in amounts}
-            only |= {kind: keep} if keep else {}
+        if "surveys" in frames:
+            asked = theirs["surveys"]["kind"]
+            gone["surveys", asked] = guess.other_surveys(frames["surveys"], asked)
+        for name in (name for (_, name), out in gone.items() if out):
+            held = [(t, v) for t, frame in frames.items() for v in guess.values(frame, name)]
+            kept = dict.fromkeys(v for t, v in held if v not in gone.get((t, name), ()))
+            only |= {name: list(kept)} if kept else {}
         conditions, counts = _checked(book | {"only": only}).only, dict.fromkeys(only, 0)
         for frame in frames.values():
             counts |= {n: counts[n] + out for n, out in guess.left_out(frame, conditions).items()}

@@ -46,11 +46,17 @@ USUAL = {  # names a column of ours often has, best first, as `plain` writes the
     "customers.started": "started signupdate signedup signedupat registered registeredat joined "
     "registrationdate joindate joinedat customersince createdat kundeseit registriert",
     "contracts.amount": "amount monthlyamount monthlyfee monthlyprice mrr fee monatsbeitrag",
+    "sent": "sent sentat sentdate senddate asked askedat surveydate date createdat versandt datum",
+    "answered": "answered answeredat respondedat responsedate submittedat completedat beantwortet",
+    "score": "score rating npsscore nps csatscore csat answer response value bewertung antwort",
+    "surveys.kind": "kind surveytype survey type metric questiontype question umfrage frage",
 }
 USUAL["customers.customer_id"] = USUAL["customer_id"] + " id"
 PERSONAL = ("name", "mail", "phone", "telefon", "mobile", "address", "adresse", "street", "strasse")
 PERSONAL += ("postcode", "zip", "plz", "iban", "birth", "geburt")
 PARTS = ("quantity", "price")  # whose product is an amount
+NUMBERS = ("amount", "score")  # columns of ours
+SURVEYS = ("nps", "promot", "recommend", "empfehl", "csat", "satisf", "zufrieden")  # meant by these
 CSV = {"delimiter": ",", "encoding": "utf-8", "decimal": ".", "date_format": ""}  # what is usual
 DAYS = "%d.%m.%Y %d/%m/%Y %m/%d/%Y %d-%m-%Y %m-%d-%Y %Y/%m/%d %Y.%m.%d %Y%m%d %d.%m.%y %d/%m/%y"
 DAYS = (*DAYS.split(), "%m/%d/%y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%b %d, %Y")
@@ -62,9 +68,10 @@ OFTEN = 50  # ends of one cause that can be looked at by themselves
 
 @dataclass(frozen=True)
 class Column:
-    """What all values of a column can be: sorts of "text", "whole", "number", "day", "truth"; of
-    text the date formats in which every value is a day ("" is ISO), and the decimal marks with
-    which every value is a number (none where all are whole).
+    """What all values of a column can be: sorts of "text", "whole", "number", "day", "truth"
+    ("survey": some name a survey of NPS or CSAT); of text the date formats in which every value is
+    a day ("" is ISO), and the decimal marks with which every value is a number (none where all are
+    whole).
     """
 
     sorts: frozenset[str] = frozenset()
@@ -92,6 +99,14 @@ def each(theirs: str | list[str]) -> list[str]:
 def names(frame) -> list[str]:
     """The columns' names of any lazy frame."""
     return nw.from_native(frame).collect_schema().names()
+
+
+def values(frame, name: str) -> list:
+    """The known values of a column, in order; none where there is no such column."""
+    if name not in names(frame):
+        return []
+    levels = nw.from_native(frame).lazy().select(name).unique().sort(name).collect("polars")
+    return levels.to_native()[name].drop_nulls().to_list()
 
 
 def dialect(paths: list[Path], said: dict[str, str]) -> dict[str, str]:
@@ -141,7 +156,11 @@ def columns(table: str, frame, said: dict, book: Book) -> dict[str, Column]:
     given = names(frame)
     meant = {n for ours in (*sum(COLUMNS[table], ()), *PARTS) for n in hopeful(table, ours, given)}
     meant |= {name for theirs in said.values() for name in each(theirs)}
-    return {name: _column(frame, name, book) if name in meant else Column() for name in given}
+    seen = {name: _column(frame, name, book) if name in meant else Column() for name in given}
+    for name in hopeful(table, "kind", given) if table == "surveys" else ():
+        if any(map(_is_survey, values(frame, name))):
+            seen[name] = Column(seen[name].sorts | {"survey"})
+    return seen
 
 
 def _column(frame, name: str, book: Book) -> Column:
@@ -193,37 +212,53 @@ def _forms(frame: pl.LazyFrame, name: str, book: Book) -> tuple[str, ...]:
 def mapping(
     table: str, seen: dict[str, Column], said: dict[str, str | list[str]], place: str
 ) -> tuple[dict[str, str | list[str]], dict[str, str]]:
-    """Which of their columns is which of ours: ours to theirs, and notes on what is doubtful.
+    """Which of their columns is which of ours: ours to theirs, and notes on what is doubtful, or
+    not found though a name is usual for it.
 
     Raises:
-        Refused: a required column of ours is not found.
+        Refused: a required column of ours is not found; or none of the days of answers, where there
+            are scores.
     """
     found, notes = {ours: theirs for ours, theirs in said.items() if theirs}, {}
 
     def fitting(ours: str) -> list[str]:
+        return [name for name in unused(ours) if seen[name].sorts & _wanted(table, ours)[0]]
+
+    def unused(ours: str) -> list[str]:
         used = {name for theirs in found.values() for name in each(theirs)}
-        want = {"number"} if ours in ("amount", *PARTS) else {"text", "whole"}
-        want = {"day"} if ours in sources.DATES else want
-        fits = [name for name in hopeful(table, ours, seen) if seen[name].sorts & want]
-        return [name for name in fits if name not in used]
+        return [name for name in hopeful(table, ours, seen) if name not in used]
 
     required, optional = COLUMNS[table]
     for ours in (name for name in (*required, *optional) if name not in said):
+        odd, (_, kind) = unused(ours), _wanted(table, ours)
+        hint = f"{odd[0]!r} is empty, or not all its values are {kind}" if odd else ""
         if fits := fitting(ours):
             found[ours] = fits[0]
             notes |= {ours: f"or {', '.join(fits[1:])}?"} if fits[1:] else {}
-        elif ours in required:
-            odd, kind = hopeful(table, ours, seen), "dates" if ours in sources.DATES else "ids"
-            hint = f"; not all values of {odd[0]!r} are {kind}, written in one way" if odd else ""
+        elif ours in required or (ours == "answered" and ("score" in found or fitting("score"))):
+            mend = f", or add one that says {kind} in every row" if ours == "kind" else ""
             raise Refused(
-                f"{place}: no column is found for {ours!r}{hint} (found: {', '.join(seen)}); "
-                f"say which it is: --column {ours}=..."
+                f"{place}: no column is found for {ours!r}{hint and f'; {hint}'} "
+                f"(found: {', '.join(seen)}); say which it is: --column {ours}=...{mend}"
             )
+        elif hint:
+            notes[ours] = f"no {ours}: {hint}"
     if table == "events" and "amount" not in {*found, *said} and (price := fitting("price")):
         quantity = fitting("quantity")
         found["amount"] = [quantity[0], price[0]] if quantity else price[0]
         notes["amount"] = "multiplied" if quantity else "a price, taken as the amount of its row"
     return found, notes
+
+
+def _wanted(table: str, ours: str) -> tuple[set[str], str]:
+    """The sorts of which a column of ours may be one, and what its values then are."""
+    if (table, ours) == ("surveys", "kind"):
+        return {"survey"}, " or ".join(promises.SCALES)
+    if ours in sources.DATES:
+        return {"day"}, "dates, written in one way"
+    if ours in (*NUMBERS, *PARTS):
+        return {"number"}, "numbers, written in one way"
+    return {"text", "whole"}, "text or whole numbers"
 
 
 def agreed(ways: dict[str, tuple[str, ...]], key: str) -> str:
@@ -260,16 +295,26 @@ def _one(holds: nw.Expr) -> nw.Expr:
 
 
 def refunds(frame, kind: str, amounts: list[str]) -> tuple[list[str], bool]:
-    """The kinds to keep where every amount of another is negative (else none is named), and
-    whether every kind has amounts."""
+    """The kinds of which every amount is negative, and whether every kind has amounts."""
     below = nw.any_horizontal(*(nw.col(name) < 0 for name in amounts), ignore_nulls=True)
     none = nw.any_horizontal(*(nw.col(name).is_null() for name in amounts), ignore_nulls=True)
     marked = nw.from_native(frame).lazy().select(kind, below=_one(below), none=_one(none))
     sums = (nw.col(name).sum().cast(nw.Int64) for name in ("below", "none"))
     kinds = marked.group_by(kind).agg(*sums, n=nw.len()).sort(kind).collect("polars").to_native()
-    kept = kinds.drop_nulls(kind).filter(pl.col("below") < pl.col("n"))[kind].to_list()
-    gone = kinds.filter(pl.col("below") == pl.col("n")).height
-    return kept if gone else [], bool((kinds["none"] < kinds["n"]).all())
+    gone = kinds.filter(pl.col("below") == pl.col("n"))[kind].to_list()
+    return gone, bool((kinds["none"] < kinds["n"]).all())
+
+
+def other_surveys(frame, kind: str) -> list[str]:
+    """The kinds of survey that are not meant for NPS or CSAT, where some are."""
+    kinds = values(frame, kind)
+    others = [name for name in kinds if not _is_survey(name)]
+    return others if len(others) < len(kinds) else []
+
+
+def _is_survey(name: object) -> bool:
+    """Whether a name of a survey, however it is written, seems to mean NPS or CSAT."""
+    return any(word in plain(str(name)) for word in SURVEYS)
 
 
 def attributes(frame, given: list[str]) -> tuple[list[str], str]:
@@ -281,10 +326,8 @@ def attributes(frame, given: list[str]) -> tuple[list[str], str]:
     for name in given:
         known = table.filter(~nw.col(name).is_null())
         rows, levels = known.select(n=nw.len(), u=nw.col(name).n_unique()).collect("polars").row(0)
-        sorts, personal = (
-            _sorts(table.collect_schema()[name]),
-            any(w in plain(name) for w in PERSONAL),
-        )
+        sorts = _sorts(table.collect_schema()[name])
+        personal = any(word in plain(name) for word in PERSONAL)
         most = 0.9 * rows if "whole" in sorts else rows if "number" in sorts else LEVELS
         odd = "day" in sorts or name in sources.OURS or not name.strip()
         (kept if 2 <= levels <= most and not personal and not odd else out).append(name)
