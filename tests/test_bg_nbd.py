@@ -153,6 +153,23 @@ def test_who_never_goes_is_expected_at_their_own_rate():
     assert said[0] == pytest.approx((fit.r + 4) / (fit.alpha + 30) * 12)
 
 
+@EITHER
+@pytest.mark.parametrize("same", [99.0, 400.0, 2_900.0])
+def test_where_chances_to_go_are_alike_the_mean_is_that_of_equal_chances(at_first, same):
+    fit = bg_nbd.Fit(0.6, 40.0, same, 49 * same, np.nan, at_first)
+    x, tx, t = np.array([0.0, 3, 60]), np.array([0.0, 50, 300]), np.array([10.0, 100, 310])
+
+    said = bg_nbd.expected(fit, x, tx, t, 400.0)
+
+    def expected(r: float, alpha: float) -> float:
+        rate = gamma(r, scale=1 / alpha)
+        return quad(lambda own: -np.expm1(-own * 8) * 50 * rate.pdf(own), 0, 3)[0]
+
+    alive = bg_nbd.alive(fit, x, tx, t)
+    equal = [expected(0.6 + own, 40.0 + age) for own, age in zip(x, t, strict=True)] * alive
+    assert said == pytest.approx(equal, rel=0.03)
+
+
 def test_who_bought_once_is_alive_only_where_the_first_purchase_cannot_be_the_last():
     once = (np.array([0.0]), np.array([0.0]), np.array([200.0]))
     assert bg_nbd.alive(FITS[False], *once)[0] == 1

@@ -103,7 +103,7 @@ def test_words_say_who_is_in_and_what_value_is():
     assert "1 of them on several days" in value.who(buyers([0, 2], [1.0, 2.0]), SHOP, 1)
     assert "of <10 the amount is not known" in value.who(members([1.0, 2.0, None]), CLUB, 10)
     assert "of 0 the end is booked" in value.who(members([1.0, 2.0, None]), CLUB, 10)
-    for churn, words in ((SHOP, "NBD with 15% of the weight"), (CLUB, "Kaplan-Meier")):
+    for churn, words in ((SHOP, "an NBD that forgets"), (CLUB, "Kaplan-Meier")):
         said = value.definition(churn, **OPTIONS)
         assert words in said
         assert "within 40 days, times a margin of 50%, discounted at 20% a year" in said

@@ -23,7 +23,6 @@ MONTH_DAYS = 30  # amounts of contracts are for so many days
 YEAR_DAYS = 365
 LEAST_OF_PLAN = 200  # spells of a plan, for a curve of its own
 LEAST_AT_RISK = 20  # spells still at risk where a curve stops
-LIVES = ("frequency", "recency", "age")
 
 
 class Past(NamedTuple):
@@ -67,13 +66,14 @@ def models(past: Past, churn: Churn, known: pl.DataFrame, day: int) -> dict[str,
         return {}
     if churn.kind == "contract":
         return _contract_models(past, churn, known, day)
-    lives = [known[name].to_numpy().astype(float) for name in LIVES]
+    history = _history(past, known, day)
+    lives = forecast.lives(history)
     try:
-        ours, plain = forecast.fit(*lives), bg_nbd.fit(*lives)
+        ours, plain = forecast.fit(history), bg_nbd.fit(*lives)
     except Refused:
         return {}
     return {
-        "ours": partial(forecast.expected, ours, *lives),
+        "ours": partial(forecast.expected, ours, history),
         "BG/NBD": partial(bg_nbd.expected, plain, *lives),
     }
 
@@ -145,6 +145,15 @@ def _buyers(past: Past, day: int) -> pl.DataFrame:
         )
     )
     return lives.sort("customer_id")
+
+
+def _history(past: Past, known: pl.DataFrame, day: int) -> forecast.History:
+    place = known.select("customer_id", "age").with_row_index("who")
+    at = (pl.col("age") - (day - pl.col("day"))).alias("at")
+    rows = purchases(past).join(place, on="customer_id", how="inner").select("who", "day", at)
+    again = rows.filter(pl.col("day") <= day, pl.col("at") > 0)
+    age, at_age = (part.to_numpy().astype(float) for part in (known["age"], again["at"]))
+    return forecast.History(age, again["who"].to_numpy(), at_age)
 
 
 def _under_contract(past: Past, churn: Churn, day: int) -> pl.DataFrame:

@@ -11,7 +11,7 @@ import polars as pl
 
 from retention.book import Churn
 from retention.errors import Refused
-from retention.estimators import forecast, gamma_gamma
+from retention.estimators import gamma_gamma
 
 Ahead = Callable[[float], np.ndarray]
 STEP_DAYS = 30  # amounts within so many days are discounted alike
@@ -163,8 +163,8 @@ def who(known: pl.DataFrame, churn: Churn, min_cell: int) -> str:
 def definition(churn: Churn, ahead_days: int, discount_rate: float, margin: float) -> str:
     """What value is, for the page."""
     units = (
-        f"days with a purchase to be expected (MBG/NBD, and NBD with {forecast.STAYING:.0%} of the "
-        "weight) times the amount of one (Gamma-Gamma)"
+        "days with a purchase to be expected (MBG/NBD and an NBD that forgets, weighted by how "
+        "each foretold the last third of what is known) times the amount of one (Gamma-Gamma)"
         if churn.kind == "activity"
         else "days under contract to be expected (Kaplan-Meier from the present age on, by plan "
         "where it has enough contracts, the last year's rate beyond the data) times the amount "

@@ -20,6 +20,7 @@ from scipy.special import betaln, digamma, expit, gammaln, hyp2f1, log_expit
 from retention.errors import Refused
 from retention.estimators import likelihood
 
+ALIKE = 100.0  # a from which on chances count as no more alike: beyond, the series overflows
 NEAR_ONE = 1e-6  # at a = 1 the mean is a limit: it is taken from this far beside it
 
 
@@ -64,8 +65,10 @@ def expected(
     terms stay small however often a customer has bought.
     """
     r, _, a, b = fit[:4]
+    alike = min(1, ALIKE / a)
+    a, stayed = a * alike, (b + frequency + fit.at_first) * alike
     a = 1 + NEAR_ONE if abs(a - 1) < NEAR_ONE else a
-    ever = a + b + frequency + fit.at_first - 1
+    ever = a + stayed - 1
     ahead = horizon / (fit.alpha + age + horizon)
     series = hyp2f1(ever - r - frequency, a - 1, ever, ahead)
     grown = ever / (a - 1) * (1 - (1 - ahead) ** (a - 1) * series)

@@ -8,8 +8,9 @@ from scipy.optimize import minimize
 
 from retention.errors import Refused
 
-BOUND = 15.0  # of the logarithms: where a parameter has no finite best value, it ends there
+BOUND = 8.0  # of the logarithms: where a parameter has no finite best value, it ends there
 FLAT = 1e-5  # the steepest mean slope at which the top counts as reached
+STARTS = 3  # the search goes on from where it got stuck, where that is no top
 OPTIONS = {"maxiter": 5000, "maxfun": 20000, "ftol": 1e-16, "gtol": 1e-10, "maxcor": 20}
 Model = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
@@ -40,8 +41,11 @@ def maximise(model: Model, n: np.ndarray, start: tuple[float, ...]) -> tuple[tup
 
     bounds = [(-BOUND, BOUND)] * len(start)
     options = {"method": "L-BFGS-B", "jac": True, "bounds": bounds, "options": OPTIONS}
-    found = minimize(loss, np.log(start), **options)
-    outward = (np.abs(found.x) >= BOUND) & (found.x * found.jac < 0)
-    if not np.isfinite(found.fun) or np.abs(found.jac[~outward]).max(initial=0) > FLAT:
-        raise Refused(f"no likeliest parameters can be found ({found.message})")
-    return tuple(map(float, np.exp(found.x))), float(-found.fun * whole)
+    at = np.log(start)
+    for _ in range(STARTS):
+        found = minimize(loss, at, **options)
+        outward = (np.abs(found.x) >= BOUND) & (found.x * found.jac < 0)
+        if np.isfinite(found.fun) and np.abs(found.jac[~outward]).max(initial=0) <= FLAT:
+            return tuple(map(float, np.exp(found.x))), float(-found.fun * whole)
+        at = found.x
+    raise Refused(f"no likeliest parameters can be found ({found.message})")
