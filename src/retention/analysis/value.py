@@ -163,8 +163,9 @@ def who(known: pl.DataFrame, churn: Churn, min_cell: int) -> str:
 def definition(churn: Churn, ahead_days: int, discount_rate: float, margin: float) -> str:
     """What value is, for the page."""
     units = (
-        "days with a purchase to be expected (MBG/NBD and an NBD that forgets, weighted by how "
-        "each foretold the last third of what is known) times the amount of one (Gamma-Gamma)"
+        "days with a purchase to be expected (of customers who leave for good, MBG/NBD, and of "
+        "customers whose rates change, an NBD that forgets, weighted by how each foretold the last "
+        "third of what is known) times the amount of one (Gamma-Gamma)"
         if churn.kind == "activity"
         else "days under contract to be expected (Kaplan-Meier from the present age on, by plan "
         "where it has enough contracts, the last year's rate beyond the data) times the amount "
