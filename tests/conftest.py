@@ -14,7 +14,7 @@ from workbooks import SHOP as SMALL
 from workbooks import retention
 
 PROJECT = Path(__file__).parent.parent
-FIRST = ("refresh", "new_book", "faults", "bad_inputs", "engines", "determinism", "outcome", "lab")
+FIRST = ("refresh", "new_book", "faults", "bad_inputs", "engines", "outcome", "determinism", "lab")
 
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")

@@ -43,7 +43,8 @@ CONTRACTS = pl.DataFrame(
     }
 )
 ALL = {"events": EVENTS, "customers": CUSTOMERS, "contracts": CONTRACTS}
-FORMS = pytest.mark.parametrize("form", ["csv", "parquet", "duckdb"])
+DUCKDB = pytest.param("duckdb", marks=pytest.mark.slow)  # test_engines and test_bad_inputs ask it
+FORMS = pytest.mark.parametrize("form", ["csv", "parquet", DUCKDB])
 TYPED = pytest.mark.parametrize("form", ["parquet", "duckdb"])
 
 

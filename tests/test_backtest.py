@@ -85,6 +85,7 @@ def test_every_measure_at_every_landmark_is_that_of_its_rows():
     assert table.filter(model="recency")["calibration_error"].min() > 0.1
 
 
+@pytest.mark.slow
 def test_the_interval_of_the_difference_covers_the_truth_as_often_as_it_says():
     covered = 0
     truth = backtest.play(world(99, n=60_000, days=[240]), MODELS, AFTER, [240])

@@ -1,9 +1,13 @@
-"""A refresh gives the same bytes, whatever kernels, jobs and hash seed it is made with."""
+"""A refresh gives the same bytes, whatever kernels, jobs and hash seed it is made with.
+
+For the books that ship `make verify` sees to it.
+"""
 
 import json
 import shutil
 from pathlib import Path
 
+import pytest
 from workbooks import files, retention
 
 DAY = "2025-06-30"
@@ -17,6 +21,7 @@ def made(root: Path, kernel: str) -> dict[str, bytes]:
     return files(root / "reports") | files(work / "tables")
 
 
+@pytest.mark.slow
 def test_pages_and_tables_are_the_same_from_any_kernels_jobs_and_hash_seed(
     refreshed, make_workbook
 ):

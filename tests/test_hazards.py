@@ -132,6 +132,7 @@ def test_where_hazards_are_proportional_hardly_any_world_is_flagged():
     assert flagged <= 3
 
 
+@pytest.mark.slow
 def test_a_planted_turn_is_flagged_and_both_ratios_cover_the_truth():
     found = [
         hazards.hazard_ratios(drawn(seed, 4_000, 2, 0.5, turn=38), ["x", "y"]) for seed in range(20)

@@ -515,7 +515,8 @@ def test_a_variable_that_is_not_set_is_named(workbook):
 # Real lines
 
 
-@pytest.mark.parametrize("form", ["%m/%d/%Y", pytest.param("ISO", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["%m/%d/%Y", "ISO"])
 def test_online_retail_gives_its_known_figures(workbook, form):
     if not RETAIL.is_file():
         pytest.skip("no ../shared/data/online_retail (UCI Online Retail, 541,909 lines)")

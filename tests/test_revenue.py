@@ -244,6 +244,7 @@ def test_amounts_of_few_are_withheld_for_the_whole_division():
     assert revenue.withheld(none, 10).is_empty()
 
 
+@pytest.mark.slow
 def test_limits_of_net_cover_the_planted_share_as_often_as_they_say():
     """Everybody pays 100 at first, and later with chance .6 some amount of mean 100."""
     covered = 0
