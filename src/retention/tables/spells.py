@@ -37,14 +37,14 @@ def from_activity(activity, customers, *, kinds: list[str], snapshot_day: int, a
     """
     counts = nw.col("kind").is_in(kinds) & (nw.col("day") <= snapshot_day)
     days = activity.filter(counts).select("customer_id", "day").unique()
-    first_data_day = days.select(nw.col("day").min().alias("first_data_day"))
     gap = nw.col("day") - nw.col("day").shift(1).over("customer_id", order_by="day")
     stretches = (
         _numbered(days.with_columns(gap=gap), "day", after_days)
         .group_by("customer_id", "spell")
         .agg(nw.col("day").min().alias("first_day"), nw.col("day").max().alias("end_day"))
         .join(customers.select("customer_id", "started_day"), on="customer_id", how="left")
-        .join(first_data_day, how="cross")
+        .with_columns(everybody=nw.lit(0))  # not a cross join: PostgreSQL repeats that for each row
+        .with_columns(first_data_day=nw.col("first_day").min().over("everybody"))
     )
     at_the_edge = nw.col("first_day") - nw.col("first_data_day") < after_days
     older = (nw.col("started_day") < nw.col("first_data_day")).fill_null(False)
