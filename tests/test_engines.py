@@ -21,10 +21,8 @@ EVERY = [
     pytest.param("files"),
     pytest.param("duckdb"),
     pytest.param("postgres", marks=pytest.mark.postgres),
-    pytest.param("spark_local", marks=pytest.mark.spark),
-    pytest.param("spark_connect", marks=pytest.mark.spark),
+    pytest.param("spark_connect", marks=pytest.mark.spark),  # another Spark is the same engine
 ]
-SOME = [*EVERY[:3], EVERY[4]]  # both Sparks are one engine; the slow proof asks both
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +41,7 @@ def many(tmp_path_factory) -> tuple[dict, dict[str, pl.DataFrame]]:
 @pytest.fixture
 def place(engine: str, request) -> str:
     """The address of the engine's server, which runs from now on."""
-    served = engine in ("postgres", "spark_local", "spark_connect")
+    served = engine in ("postgres", "spark_connect")
     return request.getfixturevalue(engine) if served else ""
 
 
@@ -99,7 +97,7 @@ def test_the_drawn_world_holds_what_makes_engines_differ(few):
     assert len(expected) == 25
 
 
-@pytest.mark.parametrize("engine", SOME)
+@pytest.mark.parametrize("engine", EVERY)
 def test_every_table_is_the_same_on_every_engine(tmp_path, few, engine, place):
     tables, expected = few
     some = HARD if engine.startswith("spark") else set(expected)
@@ -108,7 +106,7 @@ def test_every_table_is_the_same_on_every_engine(tmp_path, few, engine, place):
     assert differences(found, expected) == {}
 
 
-@pytest.mark.parametrize("engine", SOME)
+@pytest.mark.parametrize("engine", EVERY)
 def test_broken_promises_are_counted_alike_on_every_engine(tmp_path, few, engine, place):
     tables = few[0] | {"events": engines.broken(few[0]["events"])}
     counts, said = told(engine, tmp_path / "1", place, tables)
