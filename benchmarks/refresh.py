@@ -25,11 +25,13 @@ PROGRAMS = Path(sys.executable).parent
 REFRESH = "2025-06-30"
 TEN = """\
 import polars as pl
-
-current = customers.filter(pl.col("in_risk_set")).sort("customer_id").select("customer_id")
-ten = current.with_columns(cluster=pl.int_range(pl.len(), dtype=pl.Int64) % 10)
-workspace.write_table(space, "members", clusters.members(ten))
-workspace.write_table(space, "segments", clusters.segments(ten, customers, features))"""
+ten = customers.filter("in_risk_set").sort("customer_id").select("customer_id")
+ten = ten.with_columns(segment=pl.concat_str(pl.lit("s"), 1 + pl.int_range(pl.len()) % 10))
+named = {f"s{n}": f"Segment {n}" for n in range(1, 11)}
+workspace.write_table(space, "members", ten)
+workspace.write_table(
+    space, "segments", personas.segments(ten, customers, features, named, [])
+)"""
 LOOP = """\
 set -e
 for given in loop/*.yaml; do
