@@ -424,6 +424,19 @@ def test_books_side_by_side_leave_a_table_each_above_what_is_said(restless, term
         assert all("✓ done" in line for line in lines[table + 1 : table + 13])
 
 
+def test_what_is_said_while_a_table_is_drawn_tears_nothing(restless, terminal, monkeypatch):
+    monkeypatch.setattr(progress, "REDRAWN", 0.001)
+    screen, said = terminal(), [f"line {number}" for number in range(1_000)]
+    with progress.watching(screen.stream) as watch:
+        for number, line in enumerate(said):
+            watch.seen(TITLE, runs(*map(Run, "abcdefghij"[: 1 + 9 * (number % 2)])))
+            watch.say(line)
+        watch.seen(TITLE, runs(Run("tables", "done")))
+
+    table = [f"{TITLE}: 1 of 1 done", "  ✓ done                          tables"]
+    assert screen.at_the_end() == [*said, *table]
+
+
 def test_an_end_that_is_told_late_leaves_no_second_table(terminal):
     screen, tasks = terminal(), runs(Run("tables", "done"), Run("00_data", "running"))
     with progress.watching(screen.stream) as watch:

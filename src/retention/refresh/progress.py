@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from threading import RLock
+from threading import Event, RLock, Thread
 from typing import TextIO
 
 from rich.console import Console, Group
@@ -29,6 +29,7 @@ LOOKS = {  # sign and style of every state, in the order in which they matter
     "unchanged": ("= unchanged", "green"),
 }
 URGENCY = list(LOOKS)
+REDRAWN = 0.25  # seconds from one drawing of a live table to the next
 UNPRINTABLE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x1f\x7f-\x9f]")  # colours, controls
 
 
@@ -123,8 +124,12 @@ def _reason(run: Run) -> str:
 
 @contextmanager
 def _live(console: Console) -> Iterator[Watch]:
-    """Tables that are drawn four times a second; above them what was said, and what has ended."""
-    shown, began, settled, lock = {}, {}, {}, RLock()
+    """Tables that are drawn again and again; above them what was said, and what has ended.
+
+    Rich counts the lines to go back over when it draws, and writes later: whoever draws holds
+    ``lock`` until it is written, so rich's own thread, which would not, is left out.
+    """
+    shown, began, settled, lock, over = {}, {}, {}, RLock(), Event()
 
     def seen(title: str, runs: dict[str, Run]) -> None:
         for run in list(runs.values()):
@@ -151,8 +156,8 @@ def _live(console: Console) -> Iterator[Watch]:
     def settle(ended: Callable[[Run], bool]) -> None:
         """Tables whose runs have all ended leave the live ones and stay as they are."""
         with lock, console:
-            over = {title: runs for title, runs in so_far().items() if all(map(ended, runs))}
-            for title, runs in over.items():
+            ends = {title: runs for title, runs in so_far().items() if all(map(ended, runs))}
+            for title, runs in ends.items():
                 settled[title] = [(run.task, run.state) for run in runs]
                 del shown[title]
                 live.refresh()
@@ -163,16 +168,26 @@ def _live(console: Console) -> Iterator[Watch]:
             settle(lambda run: run.state in ENDED)
             console.print(Text(text), soft_wrap=True)
 
+    def redraw() -> None:
+        while not over.wait(REDRAWN):
+            with lock:
+                live.refresh()
+
     live = Live(
+        auto_refresh=False,
         get_renderable=lambda: Group(*board(so_far(), console.height - 1)),
         console=console,
         redirect_stdout=_is_terminal(sys.stdout),
         redirect_stderr=_is_terminal(sys.stderr),
     )
+    drawing = Thread(target=redraw, daemon=True)
     with live:
+        drawing.start()
         try:
             yield Watch(say, seen)
         finally:
+            over.set()
+            drawing.join()
             settle(lambda run: True)
 
 
