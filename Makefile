@@ -5,7 +5,9 @@ SHELL := /bin/sh
 
 BOOK ?= cdnow
 RETENTION = .venv/bin/python -m retention
-PYTEST = .venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+# two workers on two cores: threads of BLAS would only wait for one another
+PYTEST = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
+	.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 help:  ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | awk -F'|' '{printf "make %-10s %s\n", $$1, $$2}'
