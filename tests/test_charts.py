@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 from retention.pages import charts, layout, show
 from retention.pages.charts import drawing
+from retention.pages.words import amount
 
 EVIL = "<script>alert(1)</script>"
 
@@ -545,9 +546,9 @@ def test_a_table_prints_numbers_for_readers():
     page = BeautifulSoup(show.table(frame, "Segments", percent=["share"]).data, "html.parser")
     cells = [[cell.text for cell in row.find_all(["th", "td"])] for row in page.find_all("tr")]
     assert cells == [
-        ["segment", "customers", "cents", "share", "ratio", "vip"],
-        ["a", "1,234", "1,234,567", "12.3%", "0.0343", "yes"],
-        ["b", "<10", "−5", "–", "1,234", "no"],
+        ["segment", "customers", "amount", "share", "ratio", "vip"],
+        ["a", "1,234", "12,346", "12.3%", "0.0343", "yes"],
+        ["b", "<10", "−0.05", "–", "1,234", "no"],
     ]
     assert page.caption.text == "Segments"
     assert [th["scope"] for th in page.find_all("th")] == ["col"] * 6 + ["row"] * 2
@@ -555,6 +556,19 @@ def test_a_table_prints_numbers_for_readers():
         None, ["n"], ["n"], ["n"], ["n"], None
     ]  # fmt: skip
     assert "– means" in page.text
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("value_at_risk_cents", "value_at_risk"),
+        ("amount_cents_90d", "amount_90d"),
+        ("cents_per_order_90d", "amount_per_order_90d"),
+        ("recents", "recents"),
+    ],
+)
+def test_cents_are_called_by_the_amount_they_are(name, said):
+    assert amount(name) == said
 
 
 def test_a_long_table_says_how_much_is_left_out():

@@ -114,7 +114,7 @@ def test_stages_of_an_earlier_day_are_those_that_were_told_then(workbook):
     customers = workspace.read_table(now, "customers_at")
     acts, terms = (workspace.scan_table(now, name) for name in ("activity", "terms"))
 
-    again = task.as_of(customers, acts, terms, book.churn, then.snapshot_day)
+    again, _ = task.as_of(customers, acts, terms, book.churn, then.snapshot_day)
 
     told = lifecycle.staged(workspace.read_table(then, "customers_at"), book)
     said = lifecycle.staged(again, book).join(told.select("customer_id"), on="customer_id")

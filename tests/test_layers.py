@@ -25,7 +25,7 @@ MODULES = {
     )
     for file in sorted(PACKAGE.rglob("*.py"))
 }
-BUDGET = 14_700  # lines of code, without docstrings, blanks and comments
+BUDGET = 14_720  # lines of code, without docstrings, blanks and comments
 
 LEAVES = ("errors", "intervals", "estimators", "notebooks", "book")
 LAYERS = ("tables", "analysis", "pages", "refresh")

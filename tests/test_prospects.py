@@ -1,5 +1,7 @@
 """What may come of customers: by hand, at the edges of contracts, and in drawn businesses."""
 
+from functools import partial
+
 import numpy as np
 import planted_truth
 import polars as pl
@@ -8,6 +10,7 @@ from drawing import drawn
 
 from retention.analysis import prospects
 from retention.book import Churn
+from retention.estimators import forecast, forgetting
 
 SHOP = Churn(kind="activity", activity=["purchase"], after_days=30)
 CLUB = Churn(kind="contract", after_days=30)
@@ -118,5 +121,19 @@ def test_in_a_planted_business_the_days_foretold_are_those_that_came():
     booked = known["until"].is_finite().to_numpy()
     assert (said[booked] <= known["until"].to_numpy()[booked] + 1e-9).all()
     assert (np.diff([models["ours"](ahead) for ahead in (0, 1, 30, 180)], axis=0) >= 0).all()
-    assert prospects.beyond(past, CLUB, known, day, 5_000).startswith("Of 100% the days")
-    assert prospects.beyond(past, SHOP, known, day, 5_000) == ""
+    said = prospects.rests_on(models, past, CLUB, known, day, ahead_days=5_000)
+    assert said.startswith("Of 100% the days")
+    assert prospects.rests_on({}, past, CLUB, known, day, ahead_days=5_000) == ""
+
+
+@pytest.mark.parametrize(
+    ("half", "said"), [(120.0, "counts half after 120 days."), (np.inf, "never fades.")]
+)
+def test_how_the_models_of_purchases_are_weighted_is_said(shop, half, said):
+    fit = forecast.Fit(None, forgetting.Fit(1, 1, half, 0), 0.25)
+    models = {"ours": partial(forecast.expected, fit)}
+    told = prospects.rests_on(
+        models, shop, SHOP, prospects.known(shop, SHOP, 20), 20, ahead_days=365
+    )
+    assert "75% of it is that of customers who leave for good, 25% that" in told
+    assert told.endswith(said)

@@ -104,6 +104,6 @@ def test_words_say_who_is_in_and_what_value_is():
     assert "of <10 the amount is not known" in value.who(members([1.0, 2.0, None]), CLUB, 10)
     assert "of 0 the end is booked" in value.who(members([1.0, 2.0, None]), CLUB, 10)
     for churn, words in ((SHOP, "an NBD that forgets"), (CLUB, "Kaplan-Meier")):
-        said = value.definition(churn, **OPTIONS)
+        said = value.definition(churn, "USD", **OPTIONS)
         assert words in said
         assert "within 40 days, times a margin of 50%, discounted at 20% a year" in said

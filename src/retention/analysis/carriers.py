@@ -161,12 +161,12 @@ def at_risk(customers: pl.DataFrame) -> float | None:
     return round(whole / 100) if whole else None
 
 
-def definition(confidence: float) -> str:
+def definition(currency: str, confidence: float) -> str:
     """What is shared out, for the page."""
     return (
         "Last year: what was paid in the 365 days up to the snapshot, by customers who have left "
-        f"as well. Expected value: see above. Intervals ({confidence:.0%}) take customers, not "
-        "their money, as drawn."
+        f"as well. Expected value: see above. Amounts in {currency}. Intervals ({confidence:.0%}) "
+        "take customers, not their money, as drawn."
     )
 
 

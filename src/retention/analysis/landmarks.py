@@ -11,7 +11,7 @@ import polars as pl
 from retention.book import Churn
 from retention.errors import Failed
 from retention.estimators import by_group, cox, risk_sets
-from retention.tables import promises, task
+from retention.tables import task
 
 LEAST_AT_RISK = 20  # spells still at risk, or the risk at an age is not known
 OUTCOMES = ("landmark_day", "customer_id", "left", "left_in_days", "end_known")
@@ -123,9 +123,6 @@ def at_their_age(
 
 def _known(past: Past, churn: Churn, day: int, horizon_days: int) -> pl.DataFrame:
     """The risk set on ``day``, as known then."""
-    computed = {*promises.PROMISES["customers_at"].columns, "plan"} - {"customer_id", "started_day"}
-    customers = past.customers.lazy().drop(computed, strict=False)
-    derived = task.derive(past.activity, customers, past.terms, churn, day)
-    at, stretches = (derived[name].collect().to_native() for name in ("customers_at", "spells"))
+    at, stretches = task.as_of(*past, churn, day)
     there = at_their_age(at.filter("in_risk_set"), stretches, churn, horizon_days)
     return there if churn.kind == "activity" else there.drop_nulls("age_risk")

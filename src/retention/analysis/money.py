@@ -101,18 +101,13 @@ def adds_up(ledgers: list, currency: str) -> str:
         whole = ledger.sums.filter(pl.col("cohort_by") == "all")
         over = whole.filter(pl.col("age") <= pl.col("reach"))["cents"].sum()
         rest = whole["cents"].sum() - over
-        words = [_money(cents) for cents in (ledger.booked_cents, over, rest, ledger.before_cents)]
+        sums = (ledger.booked_cents, over, rest, ledger.before_cents)
         parts.append(
-            "{}: {} {currency} booked by these customers = {} in months of life that are over for "
-            "their cohort + {} in months still running + {} before the start.".format(
-                ledger.name.capitalize(), *words, currency=currency
-            )
+            "{}: {:,.2f} {currency} booked by these customers = {:,.2f} in months of life that are "
+            "over for their cohort + {:,.2f} in months still running + {:,.2f} before the start."
+            "".format(ledger.name.capitalize(), *(one / CENTS for one in sums), currency=currency)
         )
     return " ".join(parts)
-
-
-def _money(cents: int) -> str:
-    return f"{cents // CENTS:,}.{cents % CENTS:02}"
 
 
 def definition(confidence: float) -> str:

@@ -211,7 +211,7 @@ def definition(currency: str, *further: str) -> str:
     """What the table of segments holds, for the page, and what is to be said ``further``."""
     said = (
         "Shares are of the current customers and of what they paid in the last 365 days; further "
-        f"columns are medians in the feature's own unit, amounts in cents of {currency}. A cluster "
+        f"columns are medians in the feature's own unit, amounts in {currency}. A cluster "
         "that cannot be trusted, and noise, is no segment."
     )
     return " ".join([said, *filter(None, further)])

@@ -116,18 +116,36 @@ def paid(past: Past, churn: Churn, day: int) -> pl.DataFrame:
     return everybody.with_columns(whole)
 
 
-def beyond(past: Past, churn: Churn, known: pl.DataFrame, day: int, ahead_days: int) -> str:
-    """For which part of the ``known`` the days ahead lead beyond the data, in a sentence.
+def rests_on(
+    models: dict[str, Ahead],
+    past: Past,
+    churn: Churn,
+    known: pl.DataFrame,
+    day: int,
+    *,
+    ahead_days: int,
+) -> str:
+    """What the `models` of the ``known`` rest on, in a sentence: in an activity book how two are
+    weighted, in a contract book for which part the days ahead lead beyond the data.
 
-    "" in an activity book, and where nobody has left yet.
+    "" where nothing is foretold.
     """
-    if churn.kind == "activity" or known.is_empty():
+    if not models:
         return ""
+    if churn.kind == "activity":
+        return _weighted(models["ours"].args[0])
     judged = _stretches(past, churn, day).filter(pl.col("excluded").is_null())
-    if not judged["event_observed"].any():
-        return ""
     off = remaining.beyond(_curve(judged), known["tenure_days"].to_numpy(), ahead_days).mean()
     return f"Of {off:.0%} the days ahead lead beyond the longest stays that were seen."
+
+
+def _weighted(fit: forecast.Fit) -> str:
+    half = fit.changing.half
+    fades = "never fades" if np.isinf(half) else f"counts half after {half:.0f} days"
+    return (
+        f"By how both foretold the past, {1 - fit.weight:.0%} of it is that of customers who leave "
+        f"for good, {fit.weight:.0%} that of customers whose rates change: a purchase {fades}."
+    )
 
 
 def _buyers(past: Past, day: int) -> pl.DataFrame:

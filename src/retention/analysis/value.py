@@ -160,7 +160,9 @@ def who(known: pl.DataFrame, churn: Churn, min_cell: int) -> str:
     )
 
 
-def definition(churn: Churn, ahead_days: int, discount_rate: float, margin: float) -> str:
+def definition(
+    churn: Churn, currency: str, ahead_days: int, discount_rate: float, margin: float
+) -> str:
     """What value is, for the page."""
     units = (
         "days with a purchase to be expected (of customers who leave for good, MBG/NBD, and of "
@@ -172,8 +174,8 @@ def definition(churn: Churn, ahead_days: int, discount_rate: float, margin: floa
         "agreed"
     )
     return (
-        f"Value: {units}, within {ahead_days} days, times a margin of {margin:.0%}, discounted at "
-        f"{discount_rate:.0%} a year. It allows for leaving."
+        f"Value, in {currency}: {units}, within {ahead_days} days, times a margin of "
+        f"{margin:.0%}, discounted at {discount_rate:.0%} a year. It allows for leaving."
     )
 
 

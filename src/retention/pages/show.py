@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 from xml.etree import ElementTree
 
 import polars as pl
+import polars.selectors as cs
 from IPython.display import HTML
 from markupsafe import Markup
 from matplotlib import pyplot as plt
@@ -79,9 +80,11 @@ def table(
     """Print a table for readers, its first column as the name of each row.
 
     Whole numbers get thousands separators, columns named in ``percent`` (shares, 0 to 1) per
-    cent, other numbers three significant figures; null is a dash, explained beneath; text such
-    as "<10" stands as it is. ``names`` gives headings, by default the column's name in words.
-    At most ``limit`` rows are printed, and a note says how many there are.
+    cent, other numbers three significant figures; columns with ``cents`` in their names are
+    amounts in whole units of the currency, which the caption or a definition names; null is a
+    dash, explained beneath; text such as "<10" stands as it is. ``names`` gives headings, by
+    default the column's name in words. At most ``limit`` rows are printed, and a note says how
+    many there are.
 
     Raises:
         ValueError: the caption is empty, or ``percent`` or ``names`` name an unknown column.
@@ -92,16 +95,19 @@ def table(
     if unknown := {*percent, *names} - set(frame.columns):
         raise ValueError(f"table {caption!r} has no column {', '.join(sorted(unknown))}")
     shown = frame.head(limit)
+    cents = {one.name for one in frame.select(cs.numeric()) if words.CENTS.search(one.name)}
     notes = {
         f"The first {limit:,} of {frame.height:,} rows.": frame.height > limit,
         "No rows.": frame.is_empty(),
         "– means not observed, not applicable or hidden.": sum(shown.null_count().row(0)),
     }
-    columns = [
-        (names.get(column.name, words.heading(column.name)), _is_number(column)) for column in shown
-    ]
+    names = {name: words.heading(words.amount(name)) for name in cents} | names
+    columns = [(names.get(one.name, words.heading(one.name)), _is_number(one)) for one in shown]
     rows = [
-        [words.text(value, name in percent) for name, value in row.items()]
+        [
+            words.money(value) if name in cents else words.text(value, name in percent)
+            for name, value in row.items()
+        ]
         for row in shown.iter_rows(named=True)
     ]
     note = " ".join(note for note, is_so in notes.items() if is_so)

@@ -77,8 +77,8 @@ def derive(activity, customers, contracts, churn: Churn, day: int) -> dict[str, 
 
 def as_of(
     customers: pl.DataFrame, activity: pl.LazyFrame, terms: pl.LazyFrame, churn: Churn, day: int
-) -> pl.DataFrame:
-    """The table "customers_at" of an earlier ``day``, by what was known then.
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The tables "customers_at" and "spells" of an earlier ``day``, by what was known then.
 
     Takes   the tables customers_at, activity and terms of a later refresh. Attributes are as they
             stand there; who began later is in it as never active
@@ -86,8 +86,9 @@ def as_of(
     computed = {*promises.PROMISES["customers_at"].columns} - {"customer_id", "started_day"}
     computed |= {"plan"} if churn.kind == "contract" else set()
     own = customers.lazy().drop(computed, strict=False)
-    at = derive(activity, own, terms, churn, day)["customers_at"]
-    return at.collect().to_native().sort("customer_id")
+    derived = derive(activity, own, terms, churn, day)
+    at, stretches = (derived[name].collect().to_native() for name in ("customers_at", "spells"))
+    return at.sort("customer_id"), stretches.sort("customer_id", "spell")
 
 
 def _terms(contracts: pl.LazyFrame | None, churn: Churn, day: int) -> pl.DataFrame:
