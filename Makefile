@@ -26,7 +26,7 @@ lint: .venv/.ready  ## look for mistakes of form
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
 
 check: lint  ## lint, all tests and the slow proofs (every book twice, byte for byte)
-	@$(PYTEST) -m "slow or not slow"
+	@$(PYTEST) -n 3 -m "slow or not slow"  # many proofs wait for one process, so one more
 
 verify: .venv/.ready  ## refresh twice in two clean folders and compare every byte
 	@$(RETENTION) verify $(BOOK)

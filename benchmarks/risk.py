@@ -212,7 +212,8 @@ def business(folder: Path, customers: int) -> int:
     terms = spells.terms_at(contracts.lazy(), snapshot_day=SNAPSHOT)
     (folder / "tables").mkdir(parents=True)
     (folder / "book.json").write_text(settings.model_dump_json(exclude=keys.UNSEEN))
-    for name, table in ({"activity": acts.lazy(), "terms": terms} | derived).items():
+    given = {"activity": acts.lazy(), "terms": terms, "surveys_at": task.none("surveys_at").lazy()}
+    for name, table in (given | derived).items():
         frame = nw.from_native(table).collect().to_native()
         frame = frame.sort(promises.PROMISES[name].grain)
         workspace.save(frame, folder / "tables" / f"{name}.parquet")

@@ -6,19 +6,21 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from retention.book import load
 from retention.errors import Failed
 from retention.tables import workspace
 
-WAYS = {1: ["--jobs", "1", "--ordinary-kernels"], 2: ["--jobs", "2"]}
+WAYS = {1: ["--jobs", "1"], 2: ["--jobs", "2", "--ordinary-kernels"]}
 NEEDED = ("src", "notebooks", "params", "requirements.lock", "pyproject.toml")
 
 
 def verify(name: str, say: Callable[[str], None]) -> None:
-    """Refresh the book ``name`` in two clean copies of the workbook, under two hash seeds, once
-    with ordinary kernels one by one and once with forked ones side by side.
+    """Refresh the book ``name`` in two clean copies of the workbook at once, under two hash seeds,
+    in one with forked kernels one by one, in the other with ordinary ones side by side.
 
     Raises:
         Failed: a refresh failed, or a published file differs; the message names the files.
@@ -29,21 +31,25 @@ def verify(name: str, say: Callable[[str], None]) -> None:
     own = [place for place in places if place and not Path(place).is_absolute()]
     with tempfile.TemporaryDirectory() as scratch:
         folders = [Path(scratch) / "first", Path(scratch) / "the-second"]
-        for seed, folder in enumerate(folders, start=1):
+        for folder in folders:
             _copy(root, folder, own)
-            say(f"{name}: run {seed} of {len(folders)}")
-            env = os.environ | {"PYTHONPATH": str(folder / "src"), "PYTHONHASHSEED": str(seed)}
-            command = [sys.executable, "-m", "retention", "refresh", name, *WAYS[seed]]
-            done = subprocess.run(
-                command, check=False, cwd=folder, env=env, capture_output=True, text=True
-            )
-            if done.returncode:
-                raise Failed(f"{name}: run {seed} failed:\n{done.stdout}{done.stderr}")
+        say(f"{name}: {len(folders)} runs")
+        with ThreadPoolExecutor() as pool:
+            done = list(pool.map(partial(_run, name), folders, WAYS))
+        for seed, run in enumerate(done, start=1):
+            if run.returncode:
+                raise Failed(f"{name}: run {seed} failed:\n{run.stdout}{run.stderr}")
         first, second = (_contents(folder / "reports") for folder in folders)
     different = [file for file in first | second if first.get(file) != second.get(file)]
     if different:
         raise Failed(f"{name}: not the same in both runs: {', '.join(sorted(different))}")
     say(f"{name}: {len(first)} published files, the same byte for byte in both runs")
+
+
+def _run(name: str, folder: Path, seed: int) -> subprocess.CompletedProcess:
+    env = os.environ | {"PYTHONPATH": str(folder / "src"), "PYTHONHASHSEED": str(seed)}
+    command = [sys.executable, "-m", "retention", "refresh", name, *WAYS[seed]]
+    return subprocess.run(command, check=False, cwd=folder, env=env, capture_output=True, text=True)
 
 
 def _copy(root: Path, folder: Path, places: Iterable[str]) -> None:

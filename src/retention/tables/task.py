@@ -42,7 +42,7 @@ def build(book: Book, space: workspace.Workspace, taken: intake.Intake | None = 
     tables["intake"] = taken.counts.with_columns(n=pl.when(~small).then("n"))
     own = {name: getattr(taken, name) for name in ("activity", "habits", "baskets")}
     own["terms"] = _terms(contracts, book.churn, space.snapshot_day)
-    own["surveys_at"] = _none("surveys_at") if taken.surveys is None else taken.surveys
+    own["surveys_at"] = none("surveys_at") if taken.surveys is None else taken.surveys
     for name, frame in (own | tables).items():
         workspace.write_table(space, name, frame)
 
@@ -95,10 +95,10 @@ def _terms(contracts: pl.LazyFrame | None, churn: Churn, day: int) -> pl.DataFra
     """The table "terms", without rows in a book whose churn needs no contracts."""
     if churn.kind == "contract":
         return spells.terms_at(contracts, snapshot_day=day).collect()
-    return _none("terms")
+    return none("terms")
 
 
-def _none(table: str) -> pl.DataFrame:
+def none(table: str) -> pl.DataFrame:
     """A table without rows."""
     columns = promises.PROMISES[table].columns
     return nw.from_dict({name: [] for name in columns}, columns, backend="polars").to_native()
