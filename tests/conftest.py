@@ -14,7 +14,10 @@ from workbooks import SHOP as SMALL
 from workbooks import retention
 
 PROJECT = Path(__file__).parent.parent
-FIRST = ("refresh", "new_book", "faults", "bad_inputs", "engines", "outcome", "determinism", "lab")
+FIRST = (
+    "refresh", "verify", "new_book", "faults", "bad_inputs", "engines", "outcome", "lab",
+    "planted_hazards", "planted_clusters", "planted_risk", "planted_survival", "environment",
+)  # fmt: skip
 
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")

@@ -5,11 +5,9 @@ import fcntl
 import hashlib
 import json
 import os
-import random
 import re
 import shutil
 import tempfile
-from datetime import date, timedelta
 from pathlib import Path
 
 import nbformat
@@ -372,36 +370,3 @@ def test_fifty_segments_are_fifty_runs_and_fifty_pages(make_workbook):
     for path in (pages / "index.html", folder / "reports" / "index.html"):
         assert all(f"95_segment-s{n}.html" in path.read_text() for n in range(1, 51)), path
         assert "Segments (50)" in path.read_text()
-
-
-@pytest.mark.slow
-def test_a_book_of_files_repeats_byte_for_byte(make_workbook):
-    folder = make_workbook()
-    rng = random.Random(1)
-    days = [date(2024, 1, 1) + timedelta(days=n) for n in range(540)]
-    lines = [
-        f"c{n:03},{rng.choice(days)},{rng.randint(1, 90)}" for n in range(150) for _ in range(9)
-    ]
-    (folder / "data").mkdir()
-    (folder / "data" / "orders.csv").write_text("\n".join(["customer_id,at,amount", *lines]))
-    (folder / "params" / "shop.yaml").write_text(
-        "title: Shop\nsource: {kind: files}\ntables: {events: data/orders.csv}\n"
-        "snapshot_date: 2025-06-23\n"
-        "churn: {kind: activity, activity: [purchase], after_days: 45}\n"
-    )
-    shutil.copytree(PROJECT / "src", folder / "src")
-    shutil.copy2(PROJECT / "pyproject.toml", folder)
-
-    done = retention(folder, "verify", "shop")
-
-    assert done.returncode == 0, done.stderr
-    assert "the same byte for byte in both runs" in done.stdout
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("book", ["cdnow", "simulated", "complete-journey"])
-def test_every_book_that_ships_repeats_byte_for_byte(book):
-    done = retention(PROJECT, "verify", book)
-
-    assert done.returncode == 0, done.stderr
-    assert "the same byte for byte in both runs" in done.stdout
