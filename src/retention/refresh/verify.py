@@ -1,4 +1,5 @@
-"""Proof that a refresh repeats: run twice in two clean folders, compare every byte."""
+"""Proof that a refresh repeats: run twice in two clean folders, compare every byte of what it
+publishes and of the customer tables."""
 
 import os
 import shutil
@@ -23,7 +24,8 @@ def verify(name: str, say: Callable[[str], None]) -> None:
     in one with forked kernels one by one, in the other with ordinary ones side by side.
 
     Raises:
-        Failed: a refresh failed, or a published file differs; the message names the files.
+        Failed: a refresh failed, or a published file or a customer table differs; the message
+            names the files.
     """
     root = workspace.root()
     book = load(name, root)
@@ -39,11 +41,11 @@ def verify(name: str, say: Callable[[str], None]) -> None:
         for seed, run in enumerate(done, start=1):
             if run.returncode:
                 raise Failed(f"{name}: run {seed} failed:\n{run.stdout}{run.stderr}")
-        first, second = (_contents(folder / "reports") for folder in folders)
+        first, second = map(_contents, folders)
     different = [file for file in first | second if first.get(file) != second.get(file)]
     if different:
         raise Failed(f"{name}: not the same in both runs: {', '.join(sorted(different))}")
-    say(f"{name}: {len(first)} published files, the same byte for byte in both runs")
+    say(f"{name}: {len(first)} files, the same byte for byte in both runs")
 
 
 def _run(name: str, folder: Path, seed: int) -> subprocess.CompletedProcess:
@@ -67,8 +69,5 @@ def _copy(root: Path, folder: Path, places: Iterable[str]) -> None:
 
 
 def _contents(folder: Path) -> dict[str, bytes]:
-    return {
-        str(file.relative_to(folder)): file.read_bytes()
-        for file in folder.rglob("*")
-        if file.is_file()
-    }
+    found = [*folder.glob("reports/**/*"), *folder.glob("work/*/*/tables/*")]
+    return {str(one.relative_to(folder)): one.read_bytes() for one in found if one.is_file()}
