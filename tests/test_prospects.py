@@ -127,7 +127,7 @@ def test_in_a_planted_business_the_days_foretold_are_those_that_came():
 
 
 @pytest.mark.parametrize(
-    ("half", "said"), [(120.0, "counts half after 120 days."), (np.inf, "never fades.")]
+    ("half", "said"), [(120.0, "counts half after 120 days)."), (np.inf, "never fades).")]
 )
 def test_how_the_models_of_purchases_are_weighted_is_said(shop, half, said):
     fit = forecast.Fit(None, forgetting.Fit(1, 1, half, 0), 0.25)
@@ -135,5 +135,5 @@ def test_how_the_models_of_purchases_are_weighted_is_said(shop, half, said):
     told = prospects.rests_on(
         models, shop, SHOP, prospects.known(shop, SHOP, 20), 20, ahead_days=365
     )
-    assert "75% of it is that of customers who leave for good, 25% that" in told
+    assert "75% of customers who leave for good, 25% of customers whose rates change" in told
     assert told.endswith(said)

@@ -143,8 +143,9 @@ def _weighted(fit: forecast.Fit) -> str:
     half = fit.changing.half
     fades = "never fades" if np.isinf(half) else f"counts half after {half:.0f} days"
     return (
-        f"By how both foretold the past, {1 - fit.weight:.0%} of it is that of customers who leave "
-        f"for good, {fit.weight:.0%} that of customers whose rates change: a purchase {fades}."
+        f"Two forecasts are mixed by how each foretold the past: {1 - fit.weight:.0%} of customers "
+        f"who leave for good, {fit.weight:.0%} of customers whose rates change (a purchase "
+        f"{fades})."
     )
 
 
