@@ -4,7 +4,7 @@ SHELL := /bin/sh
 .PHONY: help refresh test lab check lint verify benchmark spark lock clean
 
 BOOK ?= cdnow
-RETENTION = .venv/bin/python -m retention
+RETENTION = .venv/bin/python -m retention_app
 # two workers on two cores: threads of BLAS would only wait for one another
 PYTEST = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
 	.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder

@@ -20,9 +20,9 @@ import polars as pl
 import sklearn.cluster
 from sklearn.metrics import adjusted_rand_score
 
-from retention import notebooks
-from retention.analysis import clusters, trust
+from retention.clusters import clusters, trust
 from retention.tables.workspace import root
+from retention_runner import notebooks
 
 FEATURES = [f"feature_{number}" for number in range(8)]
 PART = 10  # of all customers one in so many is looked at with trust, and fitted whole

@@ -24,11 +24,11 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from retention.analysis import cohorts, drop_off, retention, revenue, trends
+from retention import findings
 from retention.book import Churn
-from retention.pages import findings
-from retention.refresh import build
+from retention.cohorts import cohorts, drop_off, retention, revenue, trends
 from retention.tables import spells
+from retention_runner import build
 
 CHURN = Churn(kind="activity", activity=["purchase"], after_days=90)
 BLOCK = 50_000  # customers drawn at once

@@ -25,10 +25,11 @@ import polars as pl
 from sklearn.metrics import roc_auc_score
 
 from retention import book
-from retention.analysis import risk
-from retention.estimators import cox, scores
-from retention.refresh import build, keys, run, states
-from retention.tables import behaviours, calendar, promises, simulate, spells, task, workspace
+from retention.risk import risk
+from retention.stats import cox, scores
+from retention.tables import calendar, promises, spells, task, workspace
+from retention_demo import behaviours, simulate
+from retention_runner import build, keys, run, states
 
 PROJECT = Path(__file__).parent.parent
 NOTEBOOK = PROJECT / "notebooks" / "50_risk.ipynb"

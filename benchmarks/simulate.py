@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from retention.tables import simulate
+from retention_demo import simulate
 
 
 def measure(customers: int) -> tuple[float, float, float]:

@@ -24,8 +24,9 @@ import polars as pl
 from lifetimes import BetaGeoFitter
 from lifetimes.utils import ConvergenceError
 
-from retention.estimators import bg_nbd, forecast, gamma_gamma
-from retention.tables import calendar, demo
+from retention.stats import bg_nbd, forecast, gamma_gamma
+from retention.tables import calendar
+from retention_demo import readers
 
 RETAIL = "online_retail/lines.parquet"
 QUARTER = 91  # days
@@ -60,8 +61,8 @@ class Judged(NamedTuple):
 
 def cdnow() -> dict[str, pl.DataFrame]:
     """Days with a purchase of the 1/10 sample, and of everybody else: customer_id, day."""
-    whole = demo.cdnow()["events"]
-    chosen_on = demo.cdnow("CDNOW_sample.txt")["events"].select("customer_id").unique()
+    whole = readers.cdnow()["events"]
+    chosen_on = readers.cdnow("CDNOW_sample.txt")["events"].select("customer_id").unique()
     parts = {
         SAMPLE: whole.join(chosen_on, on="customer_id", how="semi"),
         NINE: whole.join(chosen_on, on="customer_id", how="anti"),

@@ -12,9 +12,10 @@ import polars as pl
 import servers
 from inputs import book
 
-from retention.analysis import cohorts, retention, revenue
 from retention.book import Churn
-from retention.tables import activity, calendar, promises, rules, sources, spells, surveys, task
+from retention.cohorts import cohorts, retention, revenue
+from retention.tables import activity, calendar, promises, rules, spells, surveys, task
+from retention_intake import sources
 
 SNAPSHOT = date(2024, 12, 31)
 DAY = calendar.day_of(SNAPSHOT)

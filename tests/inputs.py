@@ -12,7 +12,8 @@ from drawing import save
 
 from retention.book import Book
 from retention.errors import Refused
-from retention.tables import calendar, intake, sources
+from retention.tables import calendar
+from retention_intake import intake, sources
 
 SECRET_ID = "ann-lee-1970"  # stands in every table that is refused, and in no message
 SNAPSHOT = date(2025, 6, 30)

@@ -5,9 +5,10 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from retention.analysis import survival
-from retention.estimators import design, proportional
-from retention.tables import activity, behaviours, calendar, features, simulate, spells
+from retention.stats import design, proportional
+from retention.survival import survival
+from retention.tables import activity, calendar, features, spells
+from retention_demo import behaviours, simulate
 
 CUSTOMERS = 2_000
 NOISE = np.array([0.06, 0.08, 0.03, 0.03])  # sd with which 90 days of events show the coordinates

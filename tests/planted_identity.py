@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 from scipy.stats import multivariate_normal
 
-from retention.analysis import identity, ledger, migrations
-from retention.estimators import density
+from retention.clusters import identity, migrations, segment_names
+from retention.stats import density
 
 MIN_CLUSTER_SIZE, MIN_SAMPLES = 100, 15
 NOBODY = "-"  # belongs to no group
@@ -145,7 +145,7 @@ def follow(told: list[Snapshot]) -> list[Followed]:
             today, now.clusters.select("customer_id"), members, compared, under
         )
         named = ids.select("segment", name=pl.lit(None, pl.String))
-        known = ledger.carried(known, named, {}, day)
+        known = segment_names.carried(known, named, {}, day)
         compared, members = now.clusters.select("customer_id"), today
         followed.append(Followed(changes, today, moves, known))
     return followed

@@ -13,7 +13,8 @@ from planted import _day, activity_of
 from scipy.stats import qmc
 from sklearn.metrics import roc_auc_score
 
-from retention.tables import behaviours, calendar, simulate
+from retention.tables import calendar
+from retention_demo import behaviours, simulate
 
 KNOWN = frozenset({"bookings", "grace", "usage"})
 GRACE_DAYS = 30  # after_days of the book "simulated"

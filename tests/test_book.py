@@ -9,7 +9,7 @@ from drawing import SHOP
 from retention import book as books
 from retention.errors import Refused
 
-PROJECT = Path(__file__).parent.parent
+PROJECT = Path(__file__).parents[1]
 
 WHOLE = """\
 title: Corner Shop

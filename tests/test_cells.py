@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from retention.pages import cells
+from retention import cells
 
 TOTALS = ["then", "now", "by"]
 

@@ -9,8 +9,8 @@ from drawing import drawn
 from hypothesis import given
 from hypothesis import strategies as st
 
+from retention import findings
 from retention.errors import Refused
-from retention.pages import findings
 from retention.tables import promises, rules, workspace
 
 

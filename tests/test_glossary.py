@@ -11,9 +11,10 @@ from typing import get_args
 import pytest
 from pydantic import BaseModel
 
-from retention import book, notebooks
-from retention.analysis import lifecycle
+from retention import book
+from retention.customers import lifecycle
 from retention.tables import promises
+from retention_runner import notebooks
 
 ROOT = Path(__file__).resolve().parents[1]
 GLOSSARY = (ROOT / "GLOSSARY.md").read_text(encoding="utf-8")

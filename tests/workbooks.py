@@ -7,7 +7,7 @@ from pathlib import Path
 
 import nbformat
 
-from retention.pages import page
+from retention_runner import page
 
 SHOP = """\
 title: Corner shop
@@ -37,7 +37,7 @@ def with_only(root: Path, *stems: str) -> Path:
 def retention(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess:
     """The command as a user runs it, in ``folder``."""
     return subprocess.run(
-        [sys.executable, "-m", "retention", *words],
+        [sys.executable, "-m", "retention_app", *words],
         cwd=folder,
         env=os.environ | environment,
         capture_output=True,

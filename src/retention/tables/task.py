@@ -5,7 +5,8 @@ import polars as pl
 
 from retention.book import Book, Churn
 from retention.errors import Refused
-from retention.tables import calendar, features, intake, promises, spells, workspace
+from retention.tables import calendar, features, promises, spells, workspace
+from retention_intake import intake
 
 LEAST_CUSTOMERS = 10  # below this nothing can be said that is not about a person
 

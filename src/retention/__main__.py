@@ -1,3 +1,0 @@
-from retention.cli import app
-
-app()

@@ -1,0 +1,202 @@
+"""What charts are drawn with: colours, axes of rows, lines with intervals, heat maps."""
+
+import re
+
+import numpy as np
+import polars as pl
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from retention import words
+from retention.show import TEXT
+
+GREY = "#7A7A7A"
+# Chosen by search: every pair differs by 0.1 in OKLab, or 0.17 to full colour vision, also
+# without red, green or blue cones; 3:1 against a white and a near-black page.
+PALETTE = ("#348DF2", "#AE450E", "#0B7760", "#DD5FA9", "#8347C1", "#95901B")
+MARKERS = ("o", "s", "^", "D", "v", "P")
+DASHES = ("-", "--")
+
+
+def look(number: int) -> dict[str, str]:
+    """Six colours, then the same dashed."""
+    return {"color": PALETTE[number % 6], "linestyle": DASHES[number // 6 % 2]}
+
+
+def of_segment(segment: str | None) -> dict[str, str]:
+    """Colour, dashes and marker of a segment, by the number in its id alone: s3 looks the same at
+    every refresh. Grey points for what is no segment of clusters."""
+    numbered = re.fullmatch(r"s([1-9]\d*)", segment or "")
+    if not numbered:
+        return {"color": GREY, "linestyle": "-", "marker": "."}
+    number = int(numbered[1]) - 1
+    return look(number) | {"marker": MARKERS[(number + number // 6) % 6]}
+
+
+def refuse_empty(table: pl.DataFrame) -> None:
+    if table.is_empty():
+        raise ValueError("a chart needs at least one row")
+
+
+def canvas(height: float) -> Axes:
+    return Figure(figsize=(7, height), layout="constrained").subplots()
+
+
+def rows(labels: list[str]) -> Axes:
+    """Axes for one mark per label, the first on top."""
+    lines = 1 + max(label.count("\n") for label in labels)
+    axes = canvas(1.2 + len(labels) * (0.25 + 0.2 * lines))
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    return axes
+
+
+def interval(axes: Axes, y: float, lower: float | None, upper: float | None, colour: str) -> None:
+    if lower is not None and upper is not None:
+        axes.plot([lower, upper], [y, y], color=colour, solid_capstyle="butt")
+
+
+def at_right(axes: Axes, y: float, text: str) -> None:
+    axes.text(1.03, y, text, transform=axes.get_yaxis_transform(), va="center")
+
+
+def grid(
+    table: pl.DataFrame, rows: str, columns: str, value: str
+) -> tuple[np.ndarray, list[str], list[str]]:
+    """The values as a matrix with its labels; null becomes NaN, which is drawn as a gap."""
+    refuse_empty(table)
+    if table.select(rows, columns).is_duplicated().any():
+        raise ValueError(f"each {rows} and {columns} may be given only once")
+    wide = table.pivot(on=columns, index=rows, values=value)
+    matrix = wide.drop(rows).cast(pl.Float64).to_numpy()
+    return matrix, list(map(words.short, wide[rows])), list(map(words.short, wide.columns[1:]))
+
+
+def heat(values: np.ndarray, rows: list[str], columns: list[str], form: str, **colours) -> Axes:
+    few = len(columns) <= 13 and len(rows) <= 13
+    thin = 1 if len(columns) <= 13 else 3
+    digits = int(form[form.index(".") + 1])  # rounded first, so that no zero has a sign
+    columns = [name if number % thin == 0 else "" for number, name in enumerate(columns)]
+    axes = canvas(1.4 + (0.36 if len(rows) <= 13 else 0.22) * len(rows))
+    axes.patch.set(hatch="///", edgecolor=GREY)  # seen where there is no value
+    sns.heatmap(
+        values,
+        annot=np.vectorize(form.format)(values.round(digits) + 0.0) if few else None,
+        fmt="",
+        annot_kws={"size": 13},
+        xticklabels=columns,
+        yticklabels=rows,
+        cbar=not few,
+        rasterized=True,
+        ax=axes,
+        **colours,
+    )
+    axes.tick_params(length=0, rotation=0)
+    return axes
+
+
+def curves(
+    table: pl.DataFrame, columns: tuple[str, str, str], names: tuple[str, str, str], steps: bool
+) -> Figure:
+    """One line per group of ``table``; columns and names are those of x, share and count. Counts
+    that all groups share are printed once."""
+    refuse_empty(table)
+    x, share, count = columns
+    groups = {
+        group: line.sort(x) for (group,), line in table.group_by("group", maintain_order=True)
+    }
+    if len(groups) > len(PALETTE) * len(DASHES):
+        raise ValueError(f"{len(groups)} groups are more than one chart can tell apart: choose 12")
+    end = table[x].max()
+    counts = {group: line.select(x, count) for group, line in groups.items()}
+    first = next(iter(counts.values()))
+    counts = {"": first} if all(map(first.equals, counts.values())) else counts
+    axes = canvas(3.9 + 0.28 * len(counts))
+    for number, line in enumerate(groups.values()):
+        _line(axes, line.select(x, share, "ci_lower", "ci_upper"), end, look(number), steps)
+    axes.set(xlim=(0, end), ylim=(0, 1.02), title=names[0], xlabel=names[1], ylabel="")
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.set_xticks(
+        [tick for tick in MaxNLocator(4, integer=True).tick_values(0, end) if 0 <= tick <= end]
+    )
+    if len(groups) > 1:
+        _name_lines(axes, [(group, line[share]) for group, line in groups.items()])
+    _counts_beneath(axes, counts, names[2], steps)
+    return axes.figure
+
+
+def name_points(axes: Axes, middles: list[tuple[float, float, str]]) -> None:
+    """Write names at the right, each joined to its middle (y, x), lowest first."""
+    low, high = axes.get_ylim()
+    heights = _apart([(y - low) / (high - low) for y, *_ in middles], gap=0.08, top=0.98)
+    for height, (y, x, name) in zip(heights, middles, strict=True):
+        line = {"arrowstyle": "-", "color": TEXT, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0}
+        axes.annotate(
+            name,
+            (x, y),
+            (1.02, height),
+            textcoords="axes fraction",
+            va="center",
+            annotation_clip=False,
+            arrowprops=line,
+        )
+
+
+def _line(axes: Axes, line: pl.DataFrame, end: float, look: dict[str, str], steps: bool) -> None:
+    """Draw one row per 300th of the axis, its last: more points than that cannot be seen."""
+    part = pl.col(line.columns[0]) * 300 // max(end, 1)
+    points = line.filter(part.ne_missing(part.shift(-1))).cast(pl.Float64).to_numpy()
+    x, share, lower, upper = points.T
+    dots = {"marker": "o", "markersize": 5} if len(points) <= 13 else {}
+    kind = {"drawstyle": "steps-post"} if steps else dots
+    sns.lineplot(x=x, y=share, ax=axes, errorbar=None, **look, **kind)
+    band = {"step": "post" if steps else None, "color": look["color"]}
+    band["rasterized"] = len(points) > 40  # fewer are smaller as lines
+    axes.fill_between(x, lower, upper, alpha=0.2, linewidth=0, **band)
+
+
+def _name_lines(axes: Axes, shares: list[tuple[object, pl.Series]]) -> None:
+    """Write each line's name at its end, moved apart where they would overlap."""
+    beside = axes.get_yaxis_transform()
+    ends = [
+        (share.drop_nulls().tail(1).sum(), number, group)
+        for number, (group, share) in enumerate(shares)
+    ]
+    ends.sort()
+    heights = _apart([end for end, *_ in ends], gap=0.1, top=1.0)
+    for height, (end, number, group) in zip(heights, ends, strict=True):
+        axes.plot([1.01, 1.06], [end, height], **look(number), transform=beside, clip_on=False)
+        axes.text(1.08, height, words.short(group, 18), transform=beside, va="center")
+
+
+def _apart(heights: list[float], gap: float, top: float) -> list[float]:
+    """Rising heights, moved as little as keeps them ``gap`` apart and below ``top``."""
+    apart = heights[:1]
+    for height in heights[1:]:
+        apart.append(max(height, apart[-1] + gap))
+    return [min(height, top - gap * left) for left, height in enumerate(reversed(apart))][::-1]
+
+
+def _counts_beneath(
+    axes: Axes, counts: dict[object, pl.DataFrame], heading: str, steps: bool
+) -> None:
+    """Print each group's count at the ticks; a dash where there is none. Between ``steps`` the next
+    one counts: it was at risk all the while; before the first, none."""
+
+    def write(text, x, down, xycoords=("data", "axes fraction"), **place):
+        place |= {"textcoords": "offset points", "annotation_clip": False, "va": "top"}
+        axes.annotate(text, (x, 0), (0, down), xycoords=xycoords, **place)
+
+    write(heading, 0, -50)
+    for number, (group, line) in enumerate(counts.items()):
+        down = -70 - 20 * number
+        for tick in axes.get_xticks():
+            next_one = pl.nth(0) >= tick if steps else pl.nth(0) == tick
+            there = line.filter(next_one, pl.nth(0).min() <= tick)
+            write(words.text(there.item(0, 1) if len(there) else None), tick, down, ha="center")
+        if len(counts) > 1:
+            write(words.short(group, 18), 1.08, down, xycoords="axes fraction")

@@ -1,0 +1,117 @@
+"""Do newer cohorts stay longer? The trend of retention over the month of the start, age by age."""
+
+import numpy as np
+import polars as pl
+
+from retention.stats import rank_tests
+from retention.stats import trend as estimator
+
+COLUMNS = {
+    "definition": pl.String,
+    "age": pl.Int64,
+    "cohorts": pl.Int64,
+    "n": pl.Int64,
+    "slope": pl.Float64,
+    "ci_lower": pl.Float64,
+    "ci_upper": pl.Float64,
+    "dispersion": pl.Float64,
+    "p_value": pl.Float64,
+    "p_adjusted": pl.Float64,
+}
+CHIEF = "active since"
+COMPARED = ("active since", "bounded")  # at one age, others depend on how long cohorts were seen
+
+
+def trends(retention: pl.DataFrame, ages: list[int], confidence: float = 0.95) -> pl.DataFrame:
+    """How retention at fixed ages changes from one month of start to the next.
+
+    Takes   the table "retention" before anything was hidden
+    Returns the table "retention_trends": definition, age, cohorts, n, slope (change of the share
+            from a cohort to the next month's) with limits, dispersion, p_value, p_adjusted (Holm,
+            over all rows). Only cohorts that reached the age are in; ages with fewer than three
+            of them have no row.
+
+    Unbounded retention is left out: older cohorts have had longer to come back. Checked on
+    planted trends in tests/test_trends.py.
+    """
+    rows = []
+    for definition in COMPARED:
+        for age in sorted(set(ages)):
+            known = _known(retention, definition, age)
+            found = estimator.trend(
+                *(known[name].to_numpy() for name in ("n_active", "n_start", "step")), confidence
+            )
+            if not np.isnan(found.slope):
+                rows.append((definition, age, known.height, known["n_start"].sum(), *found))
+    if not rows:
+        return pl.DataFrame(schema=COLUMNS)
+    table = pl.DataFrame(
+        [(*row[:7], row[8], row[7]) for row in rows], list(COLUMNS)[:-1], orient="row"
+    )
+    adjusted = rank_tests.holm(table["p_value"].to_numpy())
+    return table.with_columns(p_adjusted=adjusted).cast(COLUMNS)
+
+
+def _known(retention: pl.DataFrame, definition: str, age: int) -> pl.DataFrame:
+    """Cohorts by month of the start that reached ``age``, with the month as ``step``."""
+    month = pl.col("cohort").str.slice(0, 4).cast(pl.Int64) * 12
+    month += pl.col("cohort").str.slice(5, 2).cast(pl.Int64)
+    return (
+        retention.filter(
+            pl.col("definition") == definition,
+            pl.col("unit") == "month",
+            pl.col("cohort_by") == "start_month",
+            pl.col("age") == age,
+        )
+        .drop_nulls("n_active")
+        .sort("cohort")
+        .with_columns(step=month)
+    )
+
+
+def verdict(table: pl.DataFrame, confidence: float = 0.95) -> dict:
+    """Whether newer cohorts stay longer, as a finding: its name, sentence and value.
+
+    The clearest age counts, by "active since" where that can be compared, else by "bounded".
+    """
+    name = "trend_per_cohort"
+    chosen = table.filter(pl.col("definition") == CHIEF)
+    chosen = chosen if chosen.height else table
+    if chosen.is_empty():
+        said = "Whether newer cohorts stay longer cannot be said: no three of them reached any of "
+        return {"name": name, "sentence": f"{said}the ages."}
+    best = chosen.sort("p_adjusted", "age").row(0, named=True)
+    clear = best["p_adjusted"] < 1 - confidence
+    words = "longer" if best["slope"] > 0 else "less long"
+    start = f"Newer cohorts stay {words}" if clear else "No steady trend from cohort to cohort"
+    sentence = (
+        f"{start}: at {{age}} months the share retained ({best['definition']}) changes by "
+        "{value} percentage points from one month of start to the next ({ci}; {cohorts} cohorts, "
+        f"p {best['p_adjusted']:.2g} after Holm over {{tests}} tests)."
+    )
+    limits = (100 * best["ci_lower"], 100 * best["ci_upper"])
+    further = {"age": best["age"], "cohorts": best["cohorts"], "tests": table.height}
+    value = {"value": 100 * best["slope"], "ci": limits, "unit": "points"}
+    return {"name": name, "sentence": sentence} | value | further
+
+
+def headline(table: pl.DataFrame, confidence: float = 0.95) -> str:
+    """What the chart of trends shows."""
+    clear = table.filter(pl.col("p_adjusted") < 1 - confidence)
+    if clear.is_empty():
+        return "Retention changes steadily from cohort to cohort at none of the ages"
+    ups, downs = ((clear["slope"] > 0).sum(), (clear["slope"] < 0).sum())
+    if ups and downs:
+        return "Newer cohorts are retained better at some ages, worse at others"
+    return f"Newer cohorts are retained {'better' if ups else 'worse'} where the trend is clear"
+
+
+def definition(confidence: float) -> str:
+    """How a trend is judged, for the page."""
+    return (
+        "The change of the share retained, in percentage points, from the cohort of one month to "
+        "that of the next, at the same age; cohorts that have not wholly reached it are left out. "
+        "Test of Cochran and Armitage; where cohorts scatter about the line by more than chance "
+        "(dispersion above 1), interval and test allow for it. p is adjusted after Holm over all "
+        f"ages and definitions; intervals hold {confidence:.0%} each."
+    )

@@ -1,0 +1,233 @@
+"""Findings: a number recorded once, said in a sentence, compared with the previous refresh."""
+
+import html
+import json
+import math
+from pathlib import Path
+
+import polars as pl
+from IPython.display import HTML
+
+from retention import words
+from retention.errors import Refused
+from retention.tables import promises, workspace
+from retention_runner import notebooks
+
+COLUMNS = tuple(promises.PROMISES["findings"].columns)
+SCHEMA = {
+    name: {"String": pl.String, "Float64": pl.Float64, "Boolean": pl.Boolean}[dtype.__name__]
+    for name, dtype in promises.PROMISES["findings"].columns.items()
+}
+
+
+def say(
+    space: workspace.Workspace,
+    name: str,
+    sentence: str,
+    *,
+    value: float | None = None,
+    unit: str = "",
+    ci: tuple[float, float] | None = None,
+    **further,
+) -> HTML:
+    """Record a finding and say it in one sentence.
+
+    ``sentence`` may use {value}, {ci} and any of ``further``; numbers are formatted by ``unit``:
+    "share" as per cent, everything else as a number with its unit left to the sentence. Where the
+    previous refresh recorded the same ``name``, what it was then stands behind the value, with a
+    word where the two cannot be compared.
+
+    Returns HTML with every value escaped. Recorded in the table "findings" (GLOSSARY.md).
+    """
+    value = None if value is None or math.isnan(value) else float(value)
+    shown = {key: number(word, "") for key, word in further.items()}
+    before = _previous(space, name)
+    now = number(value, unit)
+    if before is not None and value is not None:
+        other = "" if before["comparable"] else ", by another method: not comparable"
+        now += f" ({number(before['value'], unit)} at {before['snapshot_date']}{other})"
+    said = sentence.format(**shown, value=now, ci=interval(ci, unit) if ci else "–")
+    row = {
+        "notebook": space.run,
+        "name": name,
+        "value": value,
+        "unit": unit,
+        "ci_lower": float(ci[0]) if ci else None,
+        "ci_upper": float(ci[1]) if ci else None,
+        "previous": before["value"] if before else None,
+        "change": value - before["value"] if before and value is not None else None,
+        "comparable": before["comparable"] if before else None,
+        "sentence": said,
+    }
+    _record(space, row)
+    return HTML(f'<p class="finding">{html.escape(said)}</p>')
+
+
+def say_each(space: workspace.Workspace, said: list[dict]) -> HTML:
+    """`say` each of several findings, given as its arguments; nothing where there are none."""
+    return HTML("".join(say(space, **one).data for one in said))
+
+
+def note(sentence: str, **further) -> HTML:
+    """Say something that is no finding: who is in, a definition, why a section is empty."""
+    said = sentence.format(**{key: number(word, "") for key, word in further.items()})
+    return HTML(f'<p class="note">{html.escape(said)}</p>')
+
+
+def recorded(space: workspace.Workspace) -> pl.DataFrame:
+    """All findings recorded so far in this refresh, in order of notebook and of being said."""
+    folders = [folder for folder in (space.folder, space.scratch) if folder]
+    frames = {
+        file.name: pl.read_json(file, schema=SCHEMA)
+        for folder in folders
+        for file in sorted((folder / "findings").glob("*.json"))
+    }
+    if not frames:
+        raise Refused(f"{space.book}/{space.refresh} holds no findings: run the other notebooks")
+    return pl.concat(frames[name] for name in sorted(frames))
+
+
+def figure(table: pl.DataFrame, column: str, **where) -> dict:
+    """The one row of ``table`` in which columns equal ``where``, as value and ci for `say`.
+
+    Unknown (a dash on the page) where there is no such row or it is hidden.
+    """
+    rows = table.filter(pl.lit(True), *(pl.col(name) == value for name, value in where.items()))
+    if rows.is_empty() or rows[column][0] is None:
+        return {"value": None, "ci": None}
+    row = rows.row(0, named=True)
+    return {"value": row[column], "ci": (row["ci_lower"], row["ci_upper"])}
+
+
+def listed(table: pl.DataFrame, label: str, value: str, of: str = "", unit: str = "") -> str:
+    """The key figures of a chart in words, for its text alternative: "Jan 0.15; Feb 0.16."
+
+    One figure per row, at most 12; ``of`` names a second label column.
+    """
+    rows = table.drop_nulls(value).head(12)
+    if rows.is_empty():
+        return "Nothing can be shown."
+    parts = [
+        f"{row[label]}{f', {of} {row[of]}' if of else ''}: {number(row[value], unit)}"
+        for row in rows.iter_rows(named=True)
+    ]
+    return "; ".join(parts) + ("." if rows.height == table.drop_nulls(value).height else "; …")
+
+
+def by_notebook(recorded: pl.DataFrame) -> HTML:
+    """All findings as a list under the notebook that recorded them, linked to its page.
+
+    Last come the pages of segments, under their common question: a link and the first finding each.
+    """
+    parts, segments = [], {}
+    for (run,), rows in recorded.group_by("notebook", maintain_order=True):
+        task, _, segment = run.partition("-")
+        said = [html.escape(sentence) for sentence in rows["sentence"]]
+        link = f'<a href="{html.escape(run)}.html">{html.escape(segment or _question(task))}</a>'
+        if segment:
+            segments.setdefault(task, []).append((len(segment), segment, f"{link}: {said[0]}"))
+        else:
+            parts.append(_listed(link, said))
+    for task, pages in segments.items():
+        parts.append(_listed(html.escape(_question(task)), [page for *_, page in sorted(pages)]))
+    return HTML("".join(parts))
+
+
+def hide_small(
+    frame: pl.DataFrame,
+    count: str,
+    columns: list[str],
+    min_cell: int,
+    within: list[str] | None = None,
+    *,
+    across: str | list[str] | None = None,
+) -> pl.DataFrame:
+    """Null ``columns`` where ``count`` is 1 to ``min_cell`` - 1; 0 and null stay.
+
+    Inside a group of ``within`` (the whole table if None) whose hidden counts are a single one, or
+    add up to less than ``min_cell``, the next smallest is hidden too: a total would give them away.
+    So would a total of all groups; where it is known, one hidden row hides all with its ``across``.
+    """
+    by = within or [pl.lit(1).alias("_all")]
+    size = pl.col(count)
+    small = ((size > 0) & (size < min_cell)).fill_null(False)
+    next_smallest = size.filter(size >= min_cell).min().over(by)
+    alone = small.sum().over(by) == 1
+    few = small.any().over(by) & (size.filter(small).sum().over(by) < min_cell)
+    hidden = (small | ((alone | few) & (size == next_smallest))).fill_null(False)
+    hides = pl.col("_hidden").any().over(across) if across else pl.col("_hidden")
+    return (
+        frame.with_columns(_hidden=hidden)
+        .with_columns(pl.when(~hides).then(name).alias(name) for name in dict.fromkeys(columns))
+        .drop("_hidden")
+    )
+
+
+def number(value, unit: str) -> str:
+    """A number as people read it; a whole one without decimals, a "share" as per cent."""
+    whole = unit != "share" and isinstance(value, float) and value.is_integer()
+    return words.text(int(value) if whole else value, percent=unit == "share")
+
+
+def interval(ci: tuple[float, float], unit: str) -> str:
+    """Both limits: 3.1 % to 4.5 %."""
+    return f"{number(ci[0], unit)} to {number(ci[1], unit)}"
+
+
+def _question(task: str) -> str:
+    return notebooks.question(workspace.root() / "notebooks" / f"{task}.ipynb")
+
+
+def _listed(heading: str, items: list[str]) -> str:
+    return f"<h3>{heading}</h3><ul>{''.join(f'<li>{item}</li>' for item in items)}</ul>"
+
+
+def _record(space: workspace.Workspace, row: dict) -> None:
+    """Add or replace the finding in the run's own file."""
+    folder = (space.scratch or space.folder) / "findings"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file = folder / f"{space.run}.json"
+    rows = json.loads(file.read_text()) if file.is_file() else []
+    rows = [old for old in rows if old["name"] != row["name"]] + [row]
+    workspace.save_text(json.dumps(rows, ensure_ascii=False, indent=1), file)
+
+
+def _previous(space: workspace.Workspace, name: str) -> dict | None:
+    """The finding of this name in the previous refresh, with whether it can be compared.
+
+    None for a segment that was not the same then: of another group it would say nothing.
+    """
+    folder = workspace.previous(space) if _lasts(space) else None
+    file = folder and folder / "findings" / f"{space.run}.json"
+    if not file or not file.is_file():
+        return None
+    rows = [row for row in json.loads(file.read_text()) if row["name"] == name]
+    if not rows or rows[0]["value"] is None:
+        return None
+    now, then = (_method(place, space.run) for place in (space.folder, folder))
+    comparable = now is not None and now == then
+    return rows[0] | {"snapshot_date": folder.name[:10], "comparable": comparable}
+
+
+def _lasts(space: workspace.Workspace) -> bool:
+    """Whether what the page is about was there before: a segment by "segment_changes", in which
+    all of clusters stand; one by a rule of the book is what its rule says."""
+    if not space.segment:
+        return True
+    if workspace.path(space, "segment_changes") is None:
+        return False
+    own = workspace.read_table(space, "segment_changes").filter(segment=space.segment)
+    return own.is_empty() or own["kind"].to_list() == ["same"]
+
+
+def _method(folder: Path, run: str) -> list | None:
+    """Everything but the data that decides what a run's numbers mean; None where no record says."""
+    asked = {
+        "tables": ("code", "definition", "lock"),
+        run: ("notebook", "parameters", "code", "lock"),
+    }
+    files = {task: folder / "tasks" / f"{task}.json" for task in asked}
+    if not all(file.is_file() for file in files.values()):
+        return None
+    keys = {task: json.loads(file.read_text("utf-8"))["key"] for task, file in files.items()}
+    return [keys[task][part] for task, parts in asked.items() for part in parts]

@@ -1,0 +1,89 @@
+"""The Kaplan-Meier curve with its limits, and the mean number of days up to a horizon."""
+
+import numpy as np
+import polars as pl
+
+from retention.stats import limits, risk_sets
+
+CURVE = {
+    **dict.fromkeys(("duration_days", "at_risk", "events"), pl.Int64),
+    **dict.fromkeys(("survival", "ci_lower", "ci_upper"), pl.Float64),
+}
+
+
+def curve(
+    durations: np.ndarray,
+    events: np.ndarray,
+    entry: np.ndarray | None = None,
+    confidence: float = 0.95,
+    least: int = 1,
+) -> pl.DataFrame:
+    """The share that has not left after each day on which somebody left, entered or was censored.
+
+    Takes   durations (whole days, >= 1); events (bool); entry (days already lived on entering
+            observation)
+    Returns duration_days, at_risk, events, survival, ci_lower, ci_upper (log-log), in order. It has
+            the days on which at least ``least`` are at risk: it begins, at 1, on the first from
+            which they are (day 0 unless rows enter late), and stops with the last. No rows where so
+            many never are.
+
+    Source: Kaplan and Meier (1958), JASA 53:457; log-log limits after Kalbfleisch and Prentice
+    (2002), section 1.4; late entry as delayed entry into the risk set. Checked on published data
+    and against lifelines in tests/test_kaplan_meier.py.
+    """
+    begin = risk_sets.begin(durations, events, entry, least)
+    durations, events, entry = risk_sets.since(begin, durations, events, entry)
+    if not durations.size:
+        return pl.DataFrame(schema=CURVE)
+    times = np.unique(np.concatenate([durations, entry[entry > begin]]))
+    at_risk, ends = risk_sets.at(times, durations, events, entry)
+    times, at_risk, ends = (part[at_risk > 0] for part in (times, at_risk, ends))
+    survival = np.cumprod(1 - ends / at_risk)
+    first = [[begin], [(entry <= begin).sum()], [0], [1.0], [1.0], [1.0]]
+    later = [times, at_risk, ends, survival, *_limits(survival, at_risk, ends, confidence)]
+    columns = [np.concatenate(pair) for pair in zip(first, later, strict=True)]
+    whole = pl.DataFrame(dict(zip(CURVE, columns, strict=True)), schema=CURVE)
+    return whole.filter((pl.col("at_risk") >= least).cum_prod().cast(pl.Boolean))
+
+
+def restricted_mean(
+    durations: np.ndarray,
+    events: np.ndarray,
+    entry: np.ndarray | None = None,
+    *,
+    until: int,
+    since: int = 0,
+) -> tuple[float, float]:
+    """Mean days from ``since`` to ``until`` that those still there after ``since`` stay.
+
+    Takes   durations, events, entry as `curve`; somebody must be at risk on every day between
+    Returns the area under the curve, and the variance of that estimate (not of the days); 0 where
+            nobody left
+
+    Source: Klein and Moeschberger (2003), Survival Analysis, section 4.5; Royston and Parmar
+    (2013), BMC Med Res Methodol 13:152. Checked by hand, on planted lives and against lifelines in
+    tests/test_kaplan_meier.py.
+    """
+    durations, events, entry = risk_sets.since(since, durations, events, entry)
+    times = np.unique(durations[events & (durations < until)])
+    at_risk, ends = risk_sets.at(times, durations, events, entry)
+    survival = np.cumprod(1 - ends / at_risk)
+    steps = np.diff(np.concatenate([[since], times, [until]])) * np.append(1.0, survival)
+    after = np.cumsum(steps[::-1])[::-1][1:]  # area beyond each time
+    return float(steps.sum()), float((after**2 * _greenwood(at_risk, ends)).sum())
+
+
+def _limits(
+    survival: np.ndarray, at_risk: np.ndarray, ends: np.ndarray, confidence: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Log-log limits; the share itself where it is 1 or 0, of which no error can be estimated."""
+    variance = survival**2 * np.cumsum(_greenwood(at_risk, ends))
+    lower, upper = limits.log_log(survival, variance, confidence)
+    known = ~np.isnan(lower)
+    return np.where(known, lower, survival), np.where(known, upper, survival)
+
+
+def _greenwood(at_risk: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """What each time adds to the variance of a log share; 0 where all at risk leave."""
+    stay = at_risk - ends
+    return np.divide(ends, at_risk * stay, out=np.zeros(len(ends)), where=stay > 0)

@@ -1,0 +1,3 @@
+from retention_app.cli import app
+
+app()

@@ -1,0 +1,288 @@
+"""Tables in DuckDB, PostgreSQL and Spark, through Ibis: connected, brought to days and cents.
+
+All work stays in the database: what is given are expressions, and only what is asked of them
+travels. Sessions run in UTC, so that no setting of a server shows in any number.
+"""
+
+import os
+import socket
+from collections.abc import Callable, Iterable
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import polars as pl
+
+from retention.book import Book
+from retention.errors import Refused
+from retention_intake.files import MOST, zoneless
+
+QUIET = {  # a Spark of our own: no pages, no log, one address
+    "spark.ui.enabled": "false",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.log.level": "ERROR",
+    "spark.sql.shuffle.partitions": "4",
+}
+ENGINES = ("ibis", "duckdb", "_duckdb", "psycopg", "pyspark", "py4j", "grpc", "polars", "pyarrow")
+# Of PostgreSQL, which expects few rows of a window and would join them by loops for minutes.
+SESSION = ("TimeZone=UTC", "default_transaction_read_only=on", "enable_nestloop=off")
+PATIENCE_SECONDS = 10  # for a server to answer
+
+
+def scan(book: Book, root: Path) -> dict[str, object]:
+    """The book's tables as they stand in the database, as Ibis tables.
+
+    Raises:
+        Refused: the library is not installed, nobody answers, the password is wrong, or a table
+            is missing or may not be read. No message holds a password or an address with one.
+    """
+    connect = {"duckdb": _duckdb, "postgres": _postgres, "spark": _spark}[book.source.kind]
+    kind, tables = book.source.kind, {}
+    with honest(book.source.file if kind == "duckdb" else "source", kind):
+        connection, find = connect(book, root)
+    try:
+        for table, place in book.tables.items():
+            with honest(place, kind):
+                tables[table] = find(place)
+    except Refused:
+        _let_go(connection)
+        raise
+    return tables
+
+
+@contextmanager
+def honest(place: str, kind: str = ""):
+    """Whatever a database or its library says, as a refusal of ``place`` in one line."""
+    try:
+        yield
+    except Refused:
+        raise
+    except ModuleNotFoundError as error:
+        how = "make spark" if kind == "spark" else f"pip install 'retention-workbook[{kind}]'"
+        raise Refused(f"{place}: {error.name} is not installed: {how}") from None
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in (*ENGINES, OSError.__module__):
+            raise
+        name, said = type(error).__name__, str(error).strip().partition("\n")[0]
+        what = {"TableNotFound": "there is no such table, or no right to see it"}
+        what["ValueError"] = "the address is not written as one"  # what is said may hold a secret
+        mend = "; make a view that writes null for infinite dates" if "infinit" in said else ""
+        what = what.get(name, _without_values(said))
+        raise Refused(f"{place}: cannot be read: {what}{mend}") from None
+
+
+def _without_values(said: str) -> str:
+    """An engine's message up to the first value it may repeat."""
+    return said.partition(': "')[0].partition(" DETAIL")[0] or "the database says nothing more"
+
+
+def secret(value: str, key: str) -> str:
+    """A value of the book, or of the environment variable that ``env:NAME`` names."""
+    name = value.removeprefix("env:")
+    if name == value:
+        return value
+    if name not in os.environ:
+        raise Refused(f"source: {key}: the environment variable {name} is not set")
+    return os.environ[name]
+
+
+def _duckdb(book: Book, root: Path) -> tuple[object, Callable[[str], object]]:
+    import ibis
+
+    settings = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+    connection = ibis.duckdb.connect(root / book.source.file, read_only=True, **settings)
+    connection.raw_sql("SET TimeZone = 'UTC'")
+    return connection, lambda place: _table(connection, place)
+
+
+def _postgres(book: Book, root: Path) -> tuple[object, Callable[[str], object]]:
+    import ibis
+
+    url = urlsplit(secret(book.source.url, "url"))
+    further = dict(parse_qsl(url.query))  # such as sslmode, or host = the folder of a socket
+    where = {"host": url.hostname or "localhost", "port": url.port or 5432} | further
+    if not str(where["host"]).startswith("/"):
+        _answers(where["host"], int(where["port"]))
+    connection = ibis.postgres.connect(
+        user=unquote(url.username or "") or None,
+        password=unquote(url.password or "") or secret(book.source.password, "password") or None,
+        database=url.path.strip("/"),
+        **where | {"options": " ".join(f"-c {setting}" for setting in SESSION)},
+    )
+    return connection, lambda place: _table(connection, place)
+
+
+def _table(connection, place: str):
+    schema, _, name = place.rpartition(".")
+    return connection.table(name, database=schema or None)
+
+
+def _spark(book: Book, root: Path) -> tuple[object, Callable[[str], object]]:
+    import ibis
+    from pyspark.sql import SparkSession, functions, types
+
+    url, builder = secret(book.source.url, "url"), SparkSession.builder
+    if url.startswith("sc://"):
+        server = urlsplit(url.partition(";")[0])
+        _answers(server.hostname, server.port or 15002)
+        builder = builder.remote(url)
+    else:
+        builder = builder.master(url).config(map=QUIET)
+    session = builder.getOrCreate()
+    session.conf.set("spark.sql.session.timeZone", "UTC")
+    connection = ibis.pyspark.connect(session)
+
+    def find(place: str):
+        frame = session.read.parquet(str(root / place)) if "/" in place else session.table(place)
+        for column in frame.schema:
+            if isinstance(column.dataType, types.TimestampType) and book.timezone:
+                local = functions.from_utc_timestamp(frame[column.name], book.timezone)
+                frame = frame.withColumn(column.name, local.cast("timestamp_ntz"))
+        view = "".join(letter if letter.isalnum() else "_" for letter in f"retention_{place}")
+        frame.createOrReplaceTempView(view)
+        return connection.table(view)
+
+    return connection, find
+
+
+def _answers(host: str, port: int) -> None:
+    """Somebody listens there: libraries would ask a dead server for minutes."""
+    try:
+        socket.create_connection((host, port), PATIENCE_SECONDS).close()
+    except OSError:
+        raise Refused(f"source: nobody answers at {host}:{port}; is the server running?") from None
+
+
+def collected(table) -> pl.DataFrame:
+    """The rows of an Ibis table."""
+    import ibis
+
+    backend = ibis.get_backend(table)
+    if backend.name != "pyspark":
+        return table.to_polars()
+    rows = backend.raw_sql(backend.compile(table))  # Ibis goes by pandas, which rounds large ones
+    return pl.from_arrow(rows.toArrow())
+
+
+def close(tables: Iterable) -> None:
+    """End the connections behind ``tables``: an open DuckDB file keeps its writers out. A session
+    of Spark stays, as it may be another's."""
+    import ibis
+
+    for connection in {id(found): found for found in map(ibis.get_backend, tables)}.values():
+        _let_go(connection)
+
+
+def _let_go(connection) -> None:
+    if connection.name != "pyspark":
+        connection.disconnect()
+
+
+def columns(table) -> list[str]:
+    """The columns' names."""
+    return list(table.columns)
+
+
+def day(table, theirs: str, book: Book, place: str) -> tuple:
+    """Of a column of dates or times: the day in the book's zone, the second of the day (null where
+    only dates are known), and None: with a typed value nothing can be wrong.
+
+    Raises:
+        Refused: the column is of another type, or holds times and the book states no zone.
+    """
+    value, dtype = table[theirs], table.schema()[theirs]
+    if dtype.is_date():
+        return value.epoch_days().cast("int64"), nothing(int), None
+    if not dtype.is_timestamp():
+        raise Refused(
+            f"{place}: column {theirs!r} should hold dates or times, is {dtype}; "
+            "make a view that casts it"
+        )
+    if not book.timezone:
+        raise Refused(zoneless(place, theirs))
+    if dtype.timezone:
+        value = _in_zone()(book.timezone, value)
+    whole = value.second().cast("float64").floor().cast("int64")  # Spark's has a fraction
+    second = value.hour().cast("int64") * 3600 + value.minute().cast("int64") * 60 + whole
+    return value.date().epoch_days().cast("int64"), second, None
+
+
+def _in_zone():
+    """DuckDB's and PostgreSQL's own function: an instant as the clocks of a zone show it."""
+    import ibis
+    from ibis.expr import datatypes
+
+    @ibis.udf.scalar.builtin
+    def timezone(zone: str, at: datatypes.Timestamp(timezone="UTC")) -> datatypes.timestamp: ...
+
+    return timezone
+
+
+def cents(table, theirs: list[str], book: Book, place: str) -> tuple:
+    """Of columns of amounts: their product in whole cents, and what was wrong with the values.
+
+    Half a cent goes up. Raises:
+        Refused: a column does not hold numbers.
+    """
+    numbers = [number(table, name, book, place, "amounts")[0] for name in theirs]
+    amount = numbers[0] if len(numbers) == 1 else numbers[0] * numbers[1]
+    fits = amount.abs() < MOST
+    whole = (amount * 100 + 0.5).floor().cast("int64")
+    return fits.ifelse(whole, nothing(int)), (~fits).ifelse("amount|", nothing(str))
+
+
+def number(table, theirs: str, book: Book, place: str, what: str = "numbers") -> tuple:
+    """A column of numbers, and None: with a typed value nothing can be wrong.
+
+    Raises:
+        Refused: the column does not hold numbers.
+    """
+    if not table.schema()[theirs].is_numeric():
+        raise Refused(
+            f"{place}: column {theirs!r} should hold {what}, is {table.schema()[theirs]}; "
+            "make a view that casts it"
+        )
+    return table[theirs].cast("float64"), None
+
+
+def text(table, theirs: str, ours: str, place: str):
+    """A column as text; ids are text or whole numbers, or they are refused."""
+    dtype = table.schema()[theirs]
+    if ours == "customer_id" and not (dtype.is_string() or dtype.is_integer() or dtype.is_uuid()):
+        raise Refused(f"{place}: column {theirs!r} should hold ids (text or integers), is {dtype}")
+    return table[theirs].cast("string")
+
+
+def attribute(table, name: str, place: str):
+    """A further column of the customers table: text, whole number, number or truth."""
+    dtype, column = table.schema()[name], table[name]
+    if dtype.is_boolean():
+        return column
+    if dtype.is_integer():
+        return column.cast("int64")
+    if dtype.is_floating() or dtype.is_decimal():
+        return column.cast("float64")
+    if dtype.is_string() or dtype.is_date() or dtype.is_uuid():
+        return column.cast("string")
+    raise Refused(f"{place}: column {name!r} is {dtype}, which no analysis can use; leave it out")
+
+
+def column(table, name: str):
+    """A column as it stands."""
+    return table[name]
+
+
+def constant(value: str):
+    """One text for every row."""
+    import ibis
+
+    return ibis.literal(value)
+
+
+def nothing(kind: type):
+    """A null, of whole numbers, numbers or text."""
+    import ibis
+
+    return ibis.null({int: "int64", float: "float64", str: "string"}[kind])

@@ -1,0 +1,138 @@
+"""One notebook through papermill, strictly: it has succeeded only if every cell was executed."""
+
+import asyncio
+import logging
+import time
+import warnings
+from pathlib import Path
+
+from retention.errors import Failed, Refused
+from retention_runner import notebooks, server, states
+
+KERNEL, PROVISIONER = "python3", "retention-fork"  # the latter: pyproject.toml
+QUIET = ["--log-level=ERROR", "--HistoryManager.enabled=False"]
+
+
+def resolve(notebook: Path, given: dict[str, object]) -> dict[str, object]:
+    """All parameters of ``notebook``: its defaults, overridden by ``given``.
+
+    Raises:
+        Refused: the notebook has not exactly one parameters cell, or ``given`` names a parameter
+            it does not declare, or gives one another type.
+    """
+    defaults = notebooks.declared(notebook)
+    for name, value in given.items():
+        if name != "refresh" and (what := notebooks.expect(name, value, defaults)):
+            raise Refused(f"{notebook.name}: {name}: {what}")
+    return {name: given.get(name, default) for name, default in defaults.items()}
+
+
+def run_notebook(
+    notebook: Path,
+    executed: Path,
+    parameters: dict[str, object],
+    *,
+    env: dict[str, str],
+    timeout: int,
+    told: states.Run,
+) -> None:
+    """Execute ``notebook`` with ``parameters`` and save the executed copy, as far as it came.
+
+    Its kernel gets the environment ``env``, and each cell ``timeout`` seconds. ``told`` learns of
+    kernel, memory and time. Papermill's own status is not consulted: it calls a killed kernel
+    "completed".
+
+    Raises:
+        Refused: a cell refused its data or parameters, which the user can mend.
+        Failed: a cell raised, the kernel died or timed out, or a code cell was not executed.
+    """
+    import nbformat
+    import papermill
+    from jupyter_client.provisioning import KernelProvisionerFactory
+
+    KernelProvisionerFactory.instance().default_provisioner_name = PROVISIONER
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)
+    executed.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    kernel = server.Wanted(env)
+    asked = server.wanted.set(kernel)
+    seen, clock = [], Clock()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            papermill.execute_notebook(
+                str(notebook),
+                str(executed),
+                parameters=parameters,
+                kernel_name=KERNEL,
+                progress_bar=False,
+                request_save_on_cell_execute=False,
+                autosave_cell_every=0,
+                record_timing=False,
+                coalesce_streams=True,
+                shutdown_kernel="immediate",
+                execution_timeout=timeout,
+                extra_arguments=QUIET,
+                on_cell_start=lambda cell, cell_index: seen.append(cell),
+                on_cell_execute=clock.begin,
+                on_cell_executed=clock.end,
+            )
+    except Exception as error:
+        if not hasattr(error, "ename"):  # papermill saves failed cells, and nothing of dead kernels
+            nbformat.write(nbformat.v4.new_notebook(cells=seen), executed)
+        raise _in_words(error, notebook.name, kernel, timeout) from error
+    finally:
+        server.wanted.reset(asked)
+        _let_go()
+        told.kernel, told.peak_kib = kernel.kind, kernel.peak_kib
+        told.cell_seconds = round(clock.seconds, 3)
+    unexecuted = [
+        cell
+        for cell in nbformat.read(executed, as_version=4).cells
+        if cell.cell_type == "code" and cell.source.strip() and not cell.execution_count
+    ]
+    if unexecuted:
+        raise Failed(f"{notebook.name}: {len(unexecuted)} cells were not executed")
+
+
+def _let_go() -> None:
+    """End this thread's event loop, and what nbclient leaves waiting in it for a dead kernel."""
+    from jupyter_core.utils import ensure_event_loop
+
+    loop = ensure_event_loop()
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+    loop.close()
+
+
+class Clock:
+    """Seconds spent in cells."""
+
+    def __init__(self):
+        self.seconds, self.begun = 0.0, 0.0
+
+    def begin(self, **_) -> None:
+        self.begun = time.perf_counter()
+
+    def end(self, **_) -> None:
+        self.seconds += time.perf_counter() - self.begun
+
+
+def _in_words(error: Exception, name: str, kernel: server.Wanted, timeout: int) -> Refused | Failed:
+    """What befell a notebook: its message for the analyst, and what may be published of it."""
+    kind = getattr(error, "ename", type(error).__name__)
+    if kind == Refused.__name__:
+        return Refused(f"{name}: {error.evalue}")
+    if kind == Failed.__name__:
+        return Failed(f"{name}: {error.evalue}")  # one of ours, whose words are known
+    if hasattr(error, "ename"):
+        return Failed(f"{name}: {kind}: {error.evalue}", f"a cell failed ({kind})")
+    if kind == "DeadKernelError":
+        held = f"{(kernel.peak_kib or 0) / 2**20:.1f} GiB"
+        said = f"its kernel died: killed, or out of memory (it was seen to hold {held})"
+        return Failed(f"{name}: {said}", said)
+    if kind == "CellTimeoutError":
+        said = f"a cell took longer than {timeout} s"
+        return Failed(f"{name}: {said}", said)
+    return Failed(f"{name}: {kind}: {error}".strip(), f"it could not be run ({kind})")

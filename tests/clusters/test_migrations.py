@@ -1,0 +1,147 @@
+"""Moves between segments: who moved, and where the definition did."""
+
+import polars as pl
+import pytest
+from drawing import drawn
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retention.clusters import migrations
+from retention.errors import Failed
+
+# One customer each: in which segment then and now, and where the groups of then would place them.
+PEOPLE = drawn("""
+    | customer_id | then | now  | placed | moved_by   |
+    | a           | s1   | s1   | s1     | stayed     |
+    | b           | s1   | s1   | s2     | stayed     |
+    | c           | s1   | s2   | s2     | customer   |
+    | d           | s1   | s2   | s1     | definition |
+    | e           | s1   | s2   | none   | customer   |
+    | f           | s1   | none | none   | customer   |
+    | g           | s1   | none | s1     | definition |
+    | h           | none | s2   | s2     | customer   |
+    | i           | none | s2   | none   | definition |
+    | j           | none | none | s1     | stayed     |
+    | k           |      | s2   | s2     | entered    |
+    | l           |      | none |        | entered    |
+    | m           | s1   |      |        | left       |
+    | n           | none |      |        | left       |
+""")
+
+
+def tables(people: pl.DataFrame) -> tuple[pl.DataFrame, ...]:
+    """Members and compared, now and then, and where the old model places whoever is there now."""
+    found = []
+    for column in ("now", "then"):
+        compared = people.drop_nulls(column).select("customer_id", segment=column)
+        members = compared.filter(pl.col("segment") != "none")
+        found += [members, compared.select("customer_id")]
+    placed = people.drop_nulls("placed").select(
+        "customer_id", segment=pl.col("placed").replace("none", None)
+    )
+    return *found, placed
+
+
+def test_every_way_to_move_is_counted_under_its_cause():
+    table = migrations.migrations(*tables(PEOPLE))
+
+    columns = ["then", "now", "moved_by"]
+    expected = PEOPLE.group_by(columns).len().sort(columns, nulls_last=True)
+    assert table.select("previous_segment", "segment", "moved_by", "n").rows() == expected.rows()
+    assert set(table["moved_by"]) == set(migrations.MOVED_BY)
+
+
+def test_at_the_first_refresh_there_are_no_moves():
+    people = PEOPLE.with_columns(then=pl.lit(None, pl.String), placed=pl.lit(None, pl.String))
+
+    table = migrations.migrations(*tables(people))
+
+    assert table.is_empty()
+    assert table.columns == ["previous_segment", "segment", "n", "moved_by"]
+    assert (
+        migrations.headline(migrations.moved(table, 10), 10) == "Nobody was compared at both dates"
+    )
+
+
+def test_what_contradicts_itself_fails():
+    members, compared, before, compared_before, placed = tables(PEOPLE)
+
+    with pytest.raises(Failed, match="1 customers who changed segment lack"):
+        migrations.migrations(members, compared, before, compared_before, placed.slice(3))
+    with pytest.raises(Failed, match="1 members were not compared"):
+        migrations.migrations(members, compared.tail(-1), before, compared_before, placed)
+    twice = pl.concat([compared, compared.head(1)])
+    with pytest.raises(Failed, match="compared: 2 rows of customers who stand there twice"):
+        migrations.migrations(members, twice, before, compared_before, placed)
+
+
+def test_the_moved_are_counted_with_the_share_by_definition():
+    row = migrations.moved(migrations.migrations(*tables(PEOPLE)), 1).row(0, named=True)
+
+    assert (row["n"], row["moved"], row["customer"], row["definition"]) == (10, 7, 4, 3)
+    assert row["share"] == pytest.approx(3 / 7)
+    # scipy.stats.binomtest(3, 7).proportion_ci(0.95, "wilson")
+    assert (row["ci_lower"], row["ci_upper"]) == pytest.approx((0.158215, 0.749539), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        (
+            (40, 9),
+            "49 of 949 customers changed group, fewer than 10 of them because the groups were",
+        ),
+        ((9, 40), "49 of 949 customers changed group, fewer than 10 of them because they behave"),
+        (
+            (40, 10),
+            "50 of 950 customers changed group: 40 because they behave otherwise, 10 because",
+        ),
+        ((40, 0), "40 of 940 customers changed group: 40 because they behave otherwise, 0 because"),
+        ((0, 0), "None of 900 customers changed group"),
+    ],
+)
+def test_small_counts_of_either_cause_are_not_said(counts, said):
+    table = pl.DataFrame(
+        {
+            "previous_segment": ["s1", "s1", "s1"],
+            "segment": ["s1", "s2", "s2"],
+            "n": [900, *counts],
+            "moved_by": ["stayed", "customer", "definition"],
+        }
+    )
+
+    moved = migrations.moved(table, 10)
+
+    assert migrations.headline(moved, 10).startswith(said)
+    shown = moved.select("customer", "definition", "share", "ci_lower", "ci_upper").row(0)
+    if "fewer" in said:
+        assert shown == (None,) * 5
+    else:
+        assert shown[:2] == counts
+        assert (shown[2] is None) == (sum(counts) == 0)
+
+
+PLACES = st.sampled_from(["s1", "s2", "none"])
+LIVES = st.lists(st.tuples(st.none() | PLACES, st.none() | PLACES, PLACES), max_size=40)
+
+
+@given(LIVES, st.integers(0, 3))
+def test_rows_sum_to_those_of_then_and_columns_to_those_of_now(lives, seed):
+    schema = {"then": pl.String, "now": pl.String, "placed": pl.String}
+    people = pl.DataFrame(lives, schema=schema, orient="row").with_row_index("customer_id")
+    people = people.with_columns(pl.col("customer_id").cast(pl.String))
+    args = tables(people)
+
+    table = migrations.migrations(*args)
+
+    shuffled = [frame.sample(fraction=1, shuffle=True, seed=seed) for frame in args]
+    assert migrations.migrations(*shuffled).equals(table)
+    if not args[3].is_empty():
+        for column, source in (("previous_segment", "then"), ("segment", "now")):
+            sums = table.drop_nulls(column).group_by(column).agg(pl.col("n").sum())
+            sizes = people.drop_nulls(source).group_by(source).len()
+            assert dict(sums.iter_rows()) == dict(sizes.iter_rows())
+        by = dict(table.group_by("moved_by").agg(pl.col("n").sum()).iter_rows())
+        today = sum(n for moved_by, n in by.items() if moved_by != "left")
+        assert today == args[1].height
+        assert today - by.get("entered", 0) + by.get("left", 0) == args[3].height

@@ -1,0 +1,186 @@
+"""What can be trusted: planted groups, lattices of counts, splits by chance."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from retention.clusters import clusters, trust
+from retention.stats import density, scaling, stability
+
+
+def behaviour(points: np.ndarray) -> pl.DataFrame:
+    """Customers with these features a, b, ..., in order of id."""
+    names = list("abcdefgh"[: points.shape[1]])
+    ids = pl.int_range(len(points), eager=True).cast(pl.String).str.zfill(6)
+    return pl.DataFrame(points, schema=names).select(ids.alias("customer_id"), *names)
+
+
+PLANTED = (slice(500), slice(500, 800))  # rows of two of the bells
+
+
+def judged(points, size, min_samples, logged=(), unit=0.0):
+    """The verdicts on clusters of these customers, as the notebook finds them."""
+    frame = behaviour(points)
+    units = frame.with_columns(pl.lit(unit).alias(name) for name in frame.columns[1:])
+    scaled = scaling.points(scaling.compared(frame, list(logged)))
+    fit, samples = (
+        density.fit(scaled, size, min_samples),
+        stability.samples(scaled, size, min_samples),
+    )
+    found = trust.checks(frame, units, list(logged), fit, samples, min_cluster_size=size)
+    return trust.judged(found), fit.labels
+
+
+def poisson() -> np.ndarray:
+    """6,000 rows of counts, of which 3,556 differ: clusters that are only a lattice."""
+    rng = np.random.default_rng(1)
+    return np.vstack([rng.poisson(rate, (2000, 4)) for rate in (1, 4, 9)]).astype(float)
+
+
+def bells(seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    middles = np.repeat([(0, 0), (9, 0), (0, 9)], [500, 300, 200], axis=0)
+    return middles + rng.normal(size=(1000, 2))
+
+
+def test_planted_groups_are_trusted():
+    found, labels = judged(bells(), 60, 10)
+
+    assert trust.trusted(found) == [0, 1, 2]
+    assert trust.headline(found) == "All 3 clusters can be trusted"
+    assert trust.refusals(found) == ""
+    sizes = dict(found.filter(check="verdict").select("cluster", "n").rows())
+    assert sizes == {cluster: (labels == cluster).sum() for cluster in range(3)}
+    again = found.filter(pl.col("check").is_in(trust.AGAIN), pl.col("cluster").is_not_null())
+    assert again["value"].min() >= 0.85
+    whole = found.filter(pl.col("cluster").is_null())
+    assert whole["check"].to_list() == ["other order", "other ids", "counts spread"]
+    assert whole["value"].min() >= 0.98
+
+
+@pytest.mark.parametrize("logged", ["", "abcd"], ids=["as they are", "logged"])
+@pytest.mark.parametrize("min_samples", [15, pytest.param(100, marks=pytest.mark.slow)])
+def test_a_lattice_of_counts_is_refused_though_other_checks_pass(logged, min_samples):
+    found, labels = judged(poisson(), 100, min_samples, logged, unit=1.0)
+
+    assert labels.max() >= 1
+    assert trust.trusted(found) == []
+    assert "can be trusted" in trust.headline(found)
+    if logged:
+        largest = found.filter(cluster=0)
+        passed = largest.filter(pl.col("check").is_in(["other order", "other ids"]))
+        assert passed["value"].min() >= 0.9
+        assert largest.filter(check="counts spread")["value"].item() < trust.LEAST
+        assert "whole numbers made it" in trust.refusals(found)
+
+
+def test_prices_make_a_lattice_of_amounts_too():
+    """Customers of a shop with one price: how much they paid is how often they bought."""
+    rng = np.random.default_rng(0)
+    orders = rng.geometric(0.4, 3_000)
+    customers = behaviour(np.column_stack([rng.integers(1, 700, 3_000), 1_990 * orders]))
+    customers = customers.rename({"a": "days_since_last_activity", "b": "amount_cents_total"})
+    known = customers.with_columns(
+        pl.col(customers.columns[1:]).cast(pl.Int64),
+        orders_total=pl.Series(orders),
+        in_risk_set=pl.lit(True),
+        events_90d=pl.lit(1),
+    )
+    logged = customers.columns[1:]
+    found = clusters.behaviour(known, logged, logged, 0)
+    division = clusters.fit(found, logged, 100, 20, 10_000)
+    checks = trust.checks(
+        found,
+        clusters.units(known, found),
+        logged,
+        division.fit,
+        clusters.samples(division),
+        min_cluster_size=100,
+    )
+
+    assert division.labels.max() >= 3
+    assert trust.trusted(trust.judged(checks)) == []
+
+
+def test_copies_of_few_rows_are_refused_though_they_come_back():
+    rng = np.random.default_rng(0)
+    lattice = rng.integers(0, 3, (400, 2)) * 0.2 + 20.0
+    found, _ = judged(np.vstack([bells(), lattice]), 60, 10)
+    verdicts = found.filter(check="verdict").select("cluster", "verdict").rows()
+    by_copies = found.filter(check="distinct rows", verdict="mostly copies")["cluster"].to_list()
+
+    assert [cluster for cluster, verdict in verdicts if verdict == "refused"] == by_copies != []
+    assert "copies" in trust.refusals(found)
+    for cluster in by_copies:
+        again = found.filter(pl.col("check").is_in(trust.AGAIN), cluster=cluster)
+        assert again["value"].min() >= trust.LEAST
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_split_by_chance_is_refused_and_what_is_planted_stays(seed):
+    """A strip without any groups beside two bells: what parts it is an accident of the sample."""
+    rng = np.random.default_rng(seed)
+    strip = rng.uniform((12, -3), (52, 3), (600, 2))
+    found, labels = judged(np.vstack([bells()[:800], strip]), 40, 5)
+    planted = {np.bincount(labels[rows][labels[rows] >= 0]).argmax() for rows in PLANTED}
+    pieces = {cluster for cluster in labels[800:] if cluster >= 0} - planted
+    again = found.filter(check="other samples").filter(pl.col("cluster").is_in(list(pieces)))
+
+    assert len(pieces) >= 2
+    assert planted <= set(trust.trusted(found))
+    assert again["value"].max() < 0.75  # of all pieces together one or none is "doubtful"
+    assert len(pieces & set(trust.trusted(found))) <= 1
+    assert "other samples of customers" in trust.refusals(found)
+
+
+def test_one_cluster_alone_is_no_division():
+    checks = pl.DataFrame(
+        [
+            (cluster, 100, check, value)
+            for cluster, value in ((0, 0.9), (1, 0.5))
+            for check in (*trust.AGAIN, "distinct rows")
+        ],
+        trust.SCHEMA,
+        orient="row",
+    )
+    found = trust.judged(checks)
+
+    assert trust.trusted(found) == []
+    assert trust.refusals(found).startswith("Refused: 0. The only one that stands")
+
+
+@pytest.mark.parametrize(
+    ("value", "band"),
+    [
+        (0.59, "unstable"),
+        (0.6, "doubtful"),
+        (0.75, "stable"),
+        (0.85, "highly stable"),
+        (1, "highly stable"),
+    ],
+)
+def test_bands_of_stability_begin_where_they_say(value, band):
+    row = pl.DataFrame([(0, 9, "other samples", value)], trust.SCHEMA, orient="row")
+    assert trust.judged(row)["verdict"][0] == band
+    assert str(f"{value:.2f}") in trust.definition() or value in (0.59, 1)
+
+
+def test_without_clusters_there_is_nothing_to_check():
+    found, labels = judged(bells()[:50], 60, 10)
+
+    assert (labels == -1).all()
+    assert found.is_empty()
+    assert (trust.trusted(found), trust.refusals(found)) == ([], "")
+    assert trust.headline(found) == "There is no cluster to trust"
+
+
+def test_the_table_calls_segments_by_id_and_refused_clusters_by_number():
+    found, _ = judged(np.vstack([bells()]), 60, 10)
+    ids = pl.DataFrame({"cluster": [0, 2], "segment": ["s4", "s1"]})
+    named = trust.named(found, ids)
+
+    assert set(named["segment"]) == {"s4", "cluster 1", "s1", "all clusters"}
+    wide = trust.side_by_side(named)
+    assert wide["segment"].to_list() == ["all clusters", "s4", "cluster 1", "s1"]
+    assert wide.columns[:3] == ["segment", "n", "verdict"]
+    assert trust.parts(named).filter(segment="all clusters").is_empty()

@@ -1,0 +1,407 @@
+"""Retention by four definitions: CDNOW's published counts, and literal counts on random logs."""
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import narwhals as nw
+import numpy as np
+import polars as pl
+import pytest
+from drawing import day, drawn
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from inputs import arrived
+
+from retention import findings
+from retention.book import Churn
+from retention.cohorts import cohorts, retention
+from retention.tables import activity, calendar, spells
+from retention_demo import readers
+
+SHOP = Churn(kind="activity", activity=["purchase"], after_days=180)
+END = calendar.day_of(date(1998, 6, 30))
+SCOPE = retention.Scope({"day": 9, "week": 6, "month": 40}, {"day": [[1, 3]], "month": [[1, 2]]})
+
+
+def table_of(
+    acts: pl.DataFrame,
+    stretches: pl.DataFrame,
+    churn: Churn,
+    snapshot_day: int,
+    *,
+    scope: retention.Scope = SCOPE,
+    min_cell: int = 1,
+    names: tuple[str, ...] = ("start_month",),
+) -> pl.DataFrame:
+    """The table "retention" of activity and spells."""
+    divided = cohorts.divide(cohorts.starts(stretches).sort("customer_id"), names, min_cell)
+    counted = {"churn": churn, "snapshot_day": snapshot_day, "scope": scope}
+    tally = retention.count(acts.lazy(), stretches, *cohorts.cells(divided), **counted)
+    return retention.retention(tally, scope)
+
+
+@pytest.fixture(scope="module", params=["CDNOW_master.txt", "CDNOW_sample.txt"])
+def cdnow(request) -> tuple[str, pl.DataFrame]:
+    raw = readers.cdnow(request.param)
+    at = pl.col("at").cast(pl.Int32).cast(pl.Int64)
+    events = raw["events"].select(
+        "customer_id", "kind", day=at, order_id=pl.lit(None, pl.String), amount_cents=pl.lit(0)
+    )
+    started = pl.col("started").cast(pl.Int32).cast(pl.Int64)
+    people = raw["customers"].select("customer_id", started_day=started).collect()
+    acts = activity.activity(events).collect().sort("customer_id", "day")
+    stretches = spells.from_activity(
+        acts, people, kinds=["purchase"], snapshot_day=END, after_days=180
+    )
+    return request.param, table_of(acts, stretches, SHOP, END, min_cell=10)
+
+
+def counts(table: pl.DataFrame, definition: str, ages: list[int]) -> dict[str, list[int]]:
+    rows = table.filter(
+        pl.col("definition") == definition,
+        pl.col("unit") == "month",
+        pl.col("cohort_by") == "start_month",
+        pl.col("age").is_in(ages),
+    ).sort("cohort", "age")
+    return {
+        cohort: part["n_active"].to_list()
+        for (cohort,), part in rows.group_by("cohort", maintain_order=True)
+    }
+
+
+def test_cdnow_cohorts_are_the_published_ones(cdnow):
+    file, table = cdnow
+    if file == "CDNOW_master.txt":
+        assert counts(table, "bounded", [0, 1, 2, 3, 6, 12]) == {
+            "1997-01": [7846, 1157, 964, 810, 720, 528],
+            "1997-02": [8476, 1312, 980, 783, 626, 568],
+            "1997-03": [7248, 1032, 752, 756, 561, 678],
+        }
+        return
+    assert counts(table, "bounded", [0, 1, 2, 3, 4, 12]) == {
+        "1997-01": [781, 124, 95, 70, 65, 45],
+        "1997-02": [857, 134, 110, 75, 77, 59],
+        "1997-03": [719, 87, 84, 78, 63, 78],
+    }
+    assert counts(table, "unbounded", [0, 1, 2, 3, 4, 12]) == {
+        "1997-01": [781, 355, 323, 300, 284, 157],
+        "1997-02": [857, 378, 343, 318, 300, 173],
+        "1997-03": [719, 333, 316, 297, 277, 131],
+    }
+
+
+def test_what_cannot_have_been_observed_is_null_and_never_zero(cdnow):
+    _, table = cdnow
+    months = table.filter(definition="bounded", unit="month")
+
+    march = months.filter(cohort="1997-03").sort("age")
+    assert march["n_active"].is_null().to_list() == [False] * 16 + [True] * 2
+    assert march["n_start"].is_null().to_list() == [False] * 16 + [True] * 2
+    parts = months.filter(cohort_by="start_month").group_by("age").agg(pl.col("n_start").sum())
+    assert months.filter(cohort="all").select("age", "n_start").sort("age").rows() == sorted(
+        parts.rows()
+    )
+
+
+def literal_period(on: date, unit: str) -> int:
+    """Days, weeks from Monday or months, counted from any one."""
+    if unit == "month":
+        return 12 * on.year + on.month
+    return on.toordinal() if unit == "day" else (on.toordinal() - 1) // 7
+
+
+def literal(
+    active: dict[str, set[date]], until: dict[str, date], churn: Churn, snapshot: date
+) -> dict[tuple, tuple[int, int]]:
+    """(definition, unit, cohort, age, until_age) to (n_start, n_active), one customer at a time.
+
+    Takes every day on which a customer was active, and the last day of the first spell
+    """
+    found: dict[tuple, tuple[int, int]] = {}
+    after = snapshot + timedelta(days=1)
+    gap = snapshot - timedelta(days=churn.after_days) + timedelta(days=1)
+    for unit, most in SCOPE.most.items():
+        for customer, days in active.items():
+            start = min(days)
+            cohort = start.strftime("%Y-%m")
+            month_end = (start.replace(day=1) + timedelta(days=32)).replace(day=1)
+            newest = literal_period(month_end - timedelta(days=1), unit)
+            ages = {literal_period(on, unit) - literal_period(start, unit) for on in days}
+            since = literal_period(until[customer], unit) - literal_period(start, unit)
+            whole = literal_period(after, unit) - 1
+            sure = min(whole, literal_period(gap, unit))
+            known = sure if churn.kind == "contract" else whole
+            spans = [(age, age) for age in range(most + 1)]
+            for first, last in spans:
+                for definition, is_active in (
+                    ("bounded", first in ages),
+                    ("unbounded", max(ages) >= first),
+                ):
+                    if newest + last <= known:
+                        _add(found, (definition, unit, cohort, first, last), is_active)
+                if newest + last <= sure:
+                    _add(found, ("active since", unit, cohort, first, last), since >= first)
+            for first, last in SCOPE.brackets.get(unit, []):
+                if newest + last <= known:
+                    seen = bool(ages & set(range(first, last + 1)))
+                    _add(found, ("bracket", unit, cohort, first, last), seen)
+    return found
+
+
+def _add(found: dict, key: tuple, is_active: bool) -> None:
+    n, k = found.get(key, (0, 0))
+    found[key] = (n + 1, k + is_active)
+
+
+def assert_equal(table: pl.DataFrame, expected: dict) -> None:
+    rows = table.filter(cohort_by="start_month").drop_nulls("n_start")
+    got = {
+        (row["definition"], row["unit"], row["cohort"], row["age"], row["until_age"]): (
+            row["n_start"],
+            row["n_active"],
+        )
+        for row in rows.iter_rows(named=True)
+    }
+    assert got == expected
+
+
+ZONES = ["America/Los_Angeles", "Europe/Berlin", "Asia/Kolkata", "Pacific/Auckland"]
+LOGS = st.lists(
+    st.tuples(
+        st.sampled_from("abcdef"),
+        st.sampled_from(["purchase", "purchase", "visit"]),
+        st.integers(0, 200 * 24 * 3600),  # seconds: ties, gaps of any length
+    ),
+    min_size=1,
+    max_size=40,
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("logs")
+
+
+LIFE = (LOGS, st.sampled_from(ZONES), st.integers(0, 70), st.sampled_from([5, 30, 90]))
+
+
+@settings(deadline=None, max_examples=25)
+@given(*LIFE)
+def test_retention_equals_a_literal_count_in_any_time_zone(folder, log, zone, wait, after_days):
+    assert_literal(folder, log, zone, wait, after_days)
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=200)
+@given(*LIFE)
+def test_retention_equals_a_literal_count_on_200_logs(folder, log, zone, wait, after_days):
+    assert_literal(folder, log, zone, wait, after_days)
+
+
+def assert_literal(folder, log, zone, wait, after_days) -> None:
+    times = [datetime(2024, 1, 1, tzinfo=UTC) + timedelta(seconds=second) for *_, second in log]
+    local = [at.astimezone(ZoneInfo(zone)).date() for at in times]
+    snapshot = max(local) + timedelta(days=wait)
+    events = pl.DataFrame(
+        {"customer_id": [c for c, *_ in log], "at": times, "kind": [kind for _, kind, _ in log]},
+        schema={"customer_id": pl.String, "at": pl.Datetime("us", "UTC"), "kind": pl.String},
+    ).with_columns(order_id=pl.lit(None, pl.String), amount=pl.lit(1.0))
+    churn = Churn(kind="activity", activity=["purchase"], after_days=after_days)
+    active: dict[str, set[date]] = {}
+    for (customer, kind, _), on in zip(log, local, strict=True):
+        if kind == "purchase":
+            active.setdefault(customer, set()).add(on)
+    if not active:
+        return
+
+    read = arrived(folder, "parquet", {"timezone": zone}, events=events)["events"]
+    acts = activity.activity(read.select("customer_id", "day", "kind", "order_id", "amount_cents"))
+    started = [(customer, calendar.day_of(min(days))) for customer, days in active.items()]
+    people = pl.DataFrame(started, ["customer_id", "started_day"], orient="row")
+    last = calendar.day_of(snapshot)
+    stretches = spells.from_activity(
+        acts, people, kinds=["purchase"], snapshot_day=last, after_days=after_days
+    )
+    assert_equal(
+        table_of(acts, stretches, churn, last),
+        literal(active, first_spells(active, after_days), churn, snapshot),
+    )
+
+
+def first_spells(active: dict[str, set[date]], after_days: int) -> dict[str, date]:
+    """The last day before the first silence of ``after_days``."""
+    found = {}
+    for customer, days in active.items():
+        ordered = sorted(days)
+        found[customer] = ordered[0]
+        for on in ordered[1:]:
+            if (on - found[customer]).days >= after_days:
+                break
+            found[customer] = on
+    return found
+
+
+TERMS = st.lists(
+    st.tuples(st.sampled_from("abcde"), st.integers(0, 300), st.integers(0, 90), st.booleans()),
+    min_size=1,
+    max_size=12,
+    unique_by=lambda term: term[:2],
+)
+
+
+@settings(deadline=None, max_examples=15)
+@given(TERMS, st.integers(0, 60), st.sampled_from([1, 10, 30]))
+def test_retention_of_contracts_equals_a_literal_count(terms, wait, after_days):
+    origin = day("2024-01-01")
+    snapshot = origin + max(start for _, start, *_ in terms) + wait
+    contracts = pl.DataFrame(
+        {
+            "customer_id": [term[0] for term in terms],
+            "started_day": [origin + term[1] for term in terms],
+            "ended_day": [origin + sum(term[1:3]) if term[3] else None for term in terms],
+        },
+        schema_overrides={"ended_day": pl.Int64},
+    ).with_columns(
+        booked_day=pl.lit(None, pl.Int64),
+        cause=pl.lit(None, pl.String),
+        plan=pl.lit(None, pl.String),
+    )
+    churn = Churn(kind="contract", after_days=after_days)
+    stretches = spells.from_contracts(contracts, snapshot_day=snapshot, after_days=after_days)
+    ends = stretches.with_columns(pl.col("end_day").fill_null(snapshot))
+    active: dict[str, set[date]] = {}
+    for customer, first, last in ends.select("customer_id", "start_day", "end_day").iter_rows():
+        active.setdefault(customer, set()).update(map(calendar.date_of, range(first, last + 1)))
+    until = {
+        customer: calendar.date_of(last)
+        for customer, last in ends.filter(spell=1).select("customer_id", "end_day").iter_rows()
+    }
+
+    table = table_of(pl.DataFrame(), stretches, churn, snapshot)
+
+    assert_equal(table, literal(active, until, churn, calendar.date_of(snapshot)))
+
+
+def test_a_later_renewal_changes_nothing_that_was_known():
+    """A contract that ended within the grace may go on: what that could change is not known yet."""
+    text = """
+        | customer_id | started_day | ended_day | booked_day | cause | plan |
+        | a           | 19723       | 19800     |            |       |      |
+    """
+    renewed = """
+        | customer_id | started_day | ended_day | booked_day | cause | plan |
+        | a           | 19723       | 19800     |            |       |      |
+        | a           | 19829       |           |            |       |      |
+    """
+    churn = Churn(kind="contract", after_days=30)
+    found = []
+    for terms, snapshot in ((text, 19828), (renewed, 19860)):
+        stretches = spells.from_contracts(drawn(terms), snapshot_day=snapshot, after_days=30)
+        found.append(table_of(pl.DataFrame(), stretches, churn, snapshot))
+    early, late = (table.filter(pl.col("definition") != "unbounded") for table in found)
+    known = early.drop_nulls("n_start").select(*retention.KEY, "n_active")
+    assert known.height > 20
+    both = known.join(late, on=retention.KEY, suffix="_later")
+    assert both["n_active"].to_list() == both["n_active_later"].to_list()
+    assert both.height == known.height
+
+
+def test_shares_never_rise_where_they_cannot_and_all_are_there_at_the_start(cdnow):
+    _, table = cdnow
+    assert (table.filter(age=0)["retention"].drop_nulls() == 1).all()
+    for definition in ("unbounded", "active since"):
+        rows = table.filter(definition=definition, cohort_by="start_month").sort("cohort", "age")
+        falls = rows.select(pl.col("n_active").diff().over("unit", "cohort").fill_null(0) <= 0)
+        assert falls.to_series().all()
+    keys = ["unit", "cohort_by", "cohort", "age"]
+    both = table.filter(definition="bounded").join(table.filter(definition="unbounded"), on=keys)
+    assert (both["n_active"] <= both["n_active_right"]).fill_null(True).all()
+
+
+def test_blocks_of_customers_add_up_to_the_whole(monkeypatch, cdnow):
+    _, whole = cdnow
+    if whole["n_start"].max() > 10_000:
+        pytest.skip("the sample is enough")
+    raw = readers.cdnow("CDNOW_sample.txt")["events"].collect()
+    acts = raw.select("customer_id", "kind", day=pl.col("at").cast(pl.Int32).cast(pl.Int64))
+    started = acts.group_by("customer_id").agg(started_day=pl.col("day").min())
+    stretches = spells.from_activity(
+        acts, started, kinds=["purchase"], snapshot_day=END, after_days=180
+    )
+    read = retention.blocks.blocks
+    monkeypatch.setattr(retention.blocks, "blocks", lambda rows, who: read(rows, who, size=97))
+    assert table_of(acts, stretches, SHOP, END, min_cell=10).equals(whole)
+
+
+def shown_of(table: pl.DataFrame, min_cell: int) -> pl.DataFrame:
+    return findings.hide_small(
+        table, "n_active", retention.RATES, min_cell, within=retention.SUMS, across=retention.CELL
+    )
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.integers(0, 10_000), st.sampled_from([5, 10]))
+def test_what_is_hidden_cannot_be_recovered_by_subtraction(seed, min_cell):
+    """Of no sum over cohorts can a small part be worked out, and a cell hidden in one definition is
+    hidden in all, as some have equal counts."""
+    rng = np.random.default_rng(seed)
+    customers = int(rng.integers(12, 200))
+    first = day("2024-01-01") + rng.integers(0, 150, customers)
+    who = np.repeat(np.arange(customers), rng.integers(1, 6, customers))
+    days = np.minimum(first[who] + rng.integers(0, 200, len(who)), day("2024-09-30"))
+    acts = pl.DataFrame({"customer_id": who, "day": days}).select(
+        pl.format("c{}", pl.col("customer_id").cast(pl.String).str.zfill(4)).alias("customer_id"),
+        "day",
+        kind=pl.lit("purchase"),
+    )
+    started = acts.group_by("customer_id").agg(started_day=pl.col("day").min()).sort("customer_id")
+    churn = Churn(kind="activity", activity=["purchase"], after_days=60)
+    stretches = spells.from_activity(
+        acts, started, kinds=["purchase"], snapshot_day=day("2024-09-30"), after_days=60
+    )
+    table = table_of(acts, stretches, churn, day("2024-09-30"), min_cell=min_cell)
+    shown = shown_of(table, min_cell)
+
+    assert shown.drop(retention.RATES).equals(table.drop(retention.RATES))
+    hidden = table.with_columns(
+        hidden=shown["n_active"].is_null() & table["n_active"].is_not_null()
+    )
+    small = hidden.filter(pl.col("n_active").is_between(1, min_cell - 1))
+    assert small["hidden"].all()
+    sums = (
+        hidden.filter("hidden", pl.col("cohort_by") != "all")
+        .group_by(retention.SUMS)
+        .agg(pl.len(), pl.col("n_active").sum())
+    )
+    parts = hidden.drop_nulls("n_active").group_by(retention.SUMS).agg(of=pl.col("n_active") > 0)
+    parts = parts.with_columns(pl.col("of").list.sum())
+    weak = sums.join(parts, on=retention.SUMS).filter(
+        (pl.col("len") == 1) | (pl.col("n_active") < min_cell), pl.col("of") > pl.col("len")
+    )
+    # one part is left where another definition alone hides the cell, or the other half of a pair
+    # is not known yet by this one; it is no small part, so that it gives none away
+    assert (weak["n_active"] >= min_cell).all()
+    per_cell = hidden.drop_nulls("n_active").group_by(retention.CELL).agg(pl.col("hidden"))
+    assert (per_cell["hidden"].list.n_unique() == 1).all()
+    steps = (
+        table.filter(definition="bounded", unit="month")
+        .sort("cohort_by", "cohort", "age")
+        .select(pl.col("n_start").diff(-1).over("cohort_by", "cohort"))
+        .to_series()
+        .drop_nulls()
+    )
+    assert ((steps == 0) | (steps >= min_cell)).all()
+
+
+def test_counting_stays_as_lazy_as_it_came():
+    days = drawn("| customer_id | cell | start_day | day |\n| a | 0 | 5 | 11 |")
+    spans = {"unit": "week", "most": 9}
+    for frame, kind in ((days, pl.DataFrame), (days.lazy(), pl.LazyFrame)):
+        present = retention.presence(frame, **spans)
+        lives = retention.last_seen(frame, day="day", snapshot_day=20)
+        assert isinstance(present, kind)
+        assert isinstance(retention.stretches(present), kind)
+        assert isinstance(retention.within(present, first=0, last=1), kind)
+        assert isinstance(retention.furthest(lives, **spans), kind)
+    found = nw.from_native(retention.stretches(retention.presence(days, **spans)))
+    assert found.rows() == [(0, 1, 1, 1)]

@@ -1,0 +1,276 @@
+"""Revenue of cohorts: literal addition day by day, sums to the cent, and what is not told."""
+
+import numpy as np
+import polars as pl
+import pytest
+from drawing import day, drawn
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from retention.cohorts import cohorts, money, revenue
+from retention.errors import Failed
+
+START = day("2024-01-01")
+END = START + 200
+NO_TERMS = pl.LazyFrame(
+    schema={
+        "customer_id": pl.String,
+        "started_day": pl.Int64,
+        "ended_day": pl.Int64,
+        "amount_cents": pl.Int64,
+    }
+)
+NO_EVENTS = pl.LazyFrame(
+    schema={"customer_id": pl.String, "day": pl.Int64, "amount_cents": pl.Int64}
+)
+
+
+def grouped(starts: dict[str, int], min_cell: int = 1) -> tuple[pl.DataFrame, pl.DataFrame]:
+    known = pl.DataFrame({"customer_id": list(starts), "start_day": list(starts.values())})
+    return cohorts.cells(cohorts.divide(known.sort("customer_id"), ["start_month"], min_cell))
+
+
+def retained(name: str, rows: pl.LazyFrame, starts: dict[str, int], end: int = END):
+    members, cells = grouped(starts)
+    ledger = revenue.count(name, rows, members, cells, end)
+    return ledger, revenue.revenue_retention([ledger], members, cells, end)
+
+
+EVENTS = st.lists(
+    st.tuples(st.sampled_from("abcd"), st.integers(-20, 200), st.integers(0, 50_000)),
+    min_size=1,
+    max_size=30,
+)
+STARTS = st.fixed_dictionaries({name: st.integers(0, 70) for name in "abcd"})
+
+
+@settings(deadline=None, max_examples=25)
+@given(EVENTS, STARTS)
+def test_revenue_of_events_is_that_of_a_literal_addition(events, starts):
+    starts = {name: START + since for name, since in starts.items()}
+    rows = pl.DataFrame(
+        [(name, START + on, cents) for name, on, cents in events],
+        ["customer_id", "day", "amount_cents"],
+        orient="row",
+    )
+    paid = {name: {} for name in starts}
+    for name, on, cents in rows.iter_rows():
+        if on >= starts[name]:
+            age = (on - starts[name]) // 30
+            paid[name][age] = paid[name].get(age, 0) + cents
+
+    ledger, table = retained("events", rows.lazy(), starts)
+
+    assert ledger.booked_cents == rows["amount_cents"].sum()
+    assert_literal(table, paid, starts)
+
+
+TERMS = st.lists(
+    st.tuples(
+        st.sampled_from("abcd"),
+        st.integers(0, 150),
+        st.integers(0, 120) | st.none(),
+        st.integers(0, 9_999) | st.none(),
+    ),
+    min_size=1,
+    max_size=8,
+    unique_by=lambda term: term[:2],
+)
+
+
+@settings(deadline=None, max_examples=25)
+@given(TERMS)
+def test_revenue_of_contracts_is_that_of_a_literal_addition_day_by_day(terms):
+    starts = {}
+    for name, on, *_ in terms:
+        starts[name] = min(starts.get(name, END), START + on)
+    rows = pl.DataFrame(
+        {
+            "customer_id": [term[0] for term in terms],
+            "started_day": [START + term[1] for term in terms],
+            "ended_day": [None if term[2] is None else START + term[1] + term[2] for term in terms],
+            "amount_cents": [term[3] for term in terms],
+        },
+        schema=NO_TERMS.collect_schema(),
+    )
+    paid = {name: {} for name in starts}
+    for name, first, ended, amount in rows.iter_rows():
+        last = END if ended is None else min(ended, END)
+        for number, on in enumerate(range(first, last + 1), 1):  # the n-th day of the term
+            cents = (amount or 0) * number // 30 - (amount or 0) * (number - 1) // 30
+            age = (on - starts[name]) // 30
+            paid[name][age] = paid[name].get(age, 0) + cents
+
+    ledger, table = retained("contracts", rows.lazy(), starts)
+
+    assert ledger.booked_cents == sum(sum(months.values()) for months in paid.values())
+    assert_literal(table, paid, starts)
+
+
+def assert_literal(table: pl.DataFrame, paid: dict, starts: dict) -> None:
+    """Every number of everybody together, by loops over customers."""
+    ends = {name: cohort_end(since) for name, since in starts.items()}
+    reach = {name: (END - until + 1) // 30 - 1 for name, until in ends.items()}
+    for row in table.filter(cohort_by="all").iter_rows(named=True):
+        age = row["age"]
+        who = [name for name in starts if reach[name] >= age]
+        now = {name: paid[name].get(age, 0) for name in who}
+        was = {name: paid[name].get(age - 1, 0) for name in who}
+        base = {name: paid[name].get(0, 0) for name in who}
+        assert row["n_start"] == len(who)
+        assert row["n_paying"] == sum(cents > 0 for cents in now.values())
+        assert row["revenue_cents"] == sum(now.values())
+        changes = {name: now[name] - was[name] for name in who} if age else {}
+        more = {name: by for name, by in changes.items() if by > 0}
+        less = {name: -by for name, by in changes.items() if by < 0}
+        expected = {
+            "reactivation": [by for name, by in more.items() if not was[name]],
+            "expansion": [by for name, by in more.items() if was[name]],
+            "contraction": [by for name, by in less.items() if now[name]],
+            "lost": [by for name, by in less.items() if not now[name]],
+        }
+        for move, amounts in expected.items():
+            assert (row[move], row[f"n_{move}"]) == (sum(amounts), len(amounts))
+        if not sum(base.values()):
+            assert row["gross"] is None
+            assert row["net"] is None
+            continue
+        kept = sum(min(now[name], base[name]) for name in who)
+        assert row["gross"] == pytest.approx(kept / sum(base.values()))
+        assert row["net"] == pytest.approx(sum(now.values()) / sum(base.values()))
+    ages = table.filter(cohort_by="all")["age"]
+    assert ages.len() == max([*reach.values(), -1]) + 1
+
+
+def cohort_end(on: int) -> int:
+    return day("2024-02-01") - 1 if on < day("2024-02-01") else month_end(on)
+
+
+def month_end(on: int) -> int:
+    ends = [day(f"2024-{month:02}-01") - 1 for month in range(2, 13)]
+    return next(end for end in ends if end >= on)
+
+
+def test_months_that_do_not_add_up_to_the_ledger_stop_the_refresh(monkeypatch):
+    rows = pl.DataFrame({"customer_id": ["a"], "day": [START], "amount_cents": [7]}).lazy()
+    members, cells = grouped({"a": START})
+    assert revenue.count("events", rows, members, cells, END).booked_cents == 7
+    paid = revenue.paid
+    monkeypatch.setattr(
+        revenue, "paid", lambda events: paid(events).with_columns(pl.col("cents") - 1)
+    )
+    with pytest.raises(Failed, match="hold 6 cents of 7 booked"):
+        revenue.count("events", rows, members, cells, END)
+
+
+def world(customers: int, seed: int) -> tuple[pl.LazyFrame, dict[str, int]]:
+    rng = np.random.default_rng(seed)
+    starts = {f"c{n:04}": START + int(on) for n, on in enumerate(rng.integers(0, 90, customers))}
+    who = rng.integers(0, customers, 4 * customers)
+    first = np.array(list(starts.values()))[who]
+    rows = {
+        "customer_id": [f"c{n:04}" for n in who] + list(starts),
+        "day": [*(first + rng.integers(0, 150, len(who))).tolist(), *starts.values()],
+        "amount_cents": rng.integers(1, 9_000, len(who) + customers).tolist(),
+    }
+    return pl.DataFrame(rows).filter(pl.col("day") <= END).lazy(), starts
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_moves_lead_from_one_month_to_the_next_and_cohorts_add_up(seed):
+    rows, starts = world(150, seed)
+    ledger, table = retained("events", rows, starts)
+
+    months = table.filter(cohort_by="start_month").sort("cohort", "age")
+    was = pl.col("revenue_cents").shift(1).over("cohort")
+    led = (
+        was + pl.col("reactivation") + pl.col("expansion") - pl.col("contraction") - pl.col("lost")
+    )
+    assert months.select((led == pl.col("revenue_cents")).fill_null(True).all()).item()
+    names = ["n_start", "n_paying", "revenue_cents", *revenue.MOVES]
+    whole = table.filter(cohort_by="all").select("age", *names)
+    assert_frame_equal(months.group_by("age").agg(pl.col(names).sum()).sort("age"), whole)
+    everything = ledger.sums.filter(cohort_by="start_month")["cents"].sum()
+    assert everything == ledger.booked_cents - ledger.before_cents
+    said = money.adds_up([ledger], "EUR")
+    assert f"{ledger.booked_cents // 100:,}.{ledger.booked_cents % 100:02} EUR" in said
+
+
+@pytest.mark.parametrize(("customers", "seed"), [(150, 1), (250, 2), (400, 3)])
+def test_of_moves_no_sum_gives_a_small_part_away(customers, seed):
+    rows, starts = world(customers, seed)
+    members, cells = grouped(starts, 10)
+    ledger = revenue.count("events", rows, members, cells, END)
+    table = revenue.revenue_retention([ledger], members, cells, END)
+    kept = revenue.withheld(table, 10)
+
+    told = revenue.moves(kept, 10)
+    whole = revenue.moves(kept, 1)
+
+    assert told.height == whole.height > 0
+    parts = whole.with_columns(hidden=told["cents"].is_null())
+    assert parts.filter(pl.col("n").is_between(1, 9))["hidden"].all()
+    assert told["n"].is_null().to_list() == told["cents"].is_null().to_list()
+    for by in (list(revenue.KEY), ["ledger", "cohort_by", "age", "move"]):
+        sums = parts.filter("hidden").group_by(by).agg(pl.len(), pl.col("n").sum())
+        shown = parts.filter(~pl.col("hidden"), pl.col("n") > 0).group_by(by).agg(left=pl.len())
+        weak = sums.filter((pl.col("len") == 1) | (pl.col("n") < 10)).join(shown, on=by)
+        assert weak.is_empty()
+
+
+def test_amounts_of_few_are_withheld_for_the_whole_division():
+    table = drawn("""
+        | ledger | cohort_by   | cohort  | age | n_paying |
+        | events | all         | all     | 0   | 40       |
+        | events | all         | all     | 1   | 25       |
+        | events | start_month | 2024-01 | 0   | 20       |
+        | events | start_month | 2024-01 | 1   | 16       |
+        | events | start_month | 2024-02 | 0   | 20       |
+        | events | start_month | 2024-02 | 1   | 9        |
+        | events | plan        | basic   | 0   | 9        |
+        | events | plan        | basic   | 1   | 12       |
+    """)
+
+    left = revenue.withheld(table, 10).select("cohort_by", "cohort", "age").rows()
+
+    assert left == [
+        ("all", "all", 0),
+        ("all", "all", 1),
+        ("start_month", "2024-01", 0),
+        ("start_month", "2024-02", 0),
+    ]
+    none = table.with_columns(n_paying=pl.when(pl.col("age") == 0).then(9).otherwise("n_paying"))
+    assert revenue.withheld(none, 10).is_empty()
+
+
+@pytest.mark.slow
+def test_limits_of_net_cover_the_planted_share_as_often_as_they_say():
+    """Everybody pays 100 at first, and later with chance .6 some amount of mean 100."""
+    covered = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        again = np.flatnonzero(rng.random(300) < 0.6)
+        ids = [f"c{n:03}" for n in range(300)]
+        rows = {
+            "customer_id": ids + [ids[n] for n in again],
+            "day": [START] * 300 + [START + 40] * len(again),
+            "amount_cents": [10_000] * 300 + rng.integers(0, 20_001, len(again)).tolist(),
+        }
+        _, table = retained("events", pl.DataFrame(rows).lazy(), dict.fromkeys(ids, START))
+        row = table.filter(cohort="all", age=1).row(0, named=True)
+        covered += row["ci_lower_net"] <= 0.6 <= row["ci_upper_net"]
+    assert 52 <= covered <= 60
+
+
+def test_a_book_without_amounts_says_so():
+    members, cells = grouped({"a": START, "b": START})
+    found = revenue.ledgers(NO_EVENTS, NO_TERMS, members, cells, END)
+
+    assert [ledger.name for ledger in found] == ["events"]
+    table = revenue.revenue_retention(found, members, cells, END)
+    lines = money.lines(table)
+    assert lines.is_empty()
+    assert money.kept(lines, [1])["sentence"] == "No revenue can be compared yet."
+    assert "0.00 EUR booked" in money.adds_up(found, "EUR")
+    assert money.headline(lines, [1]).startswith("No month of life")

@@ -1,0 +1,252 @@
+"""Stages of life: the rules in order, on drawn customers and against a slow literal reading."""
+
+import polars as pl
+import pytest
+from drawing import drawn
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retention.book import RULED, Book
+from retention.customers import lifecycle
+from retention.errors import Refused
+from retention.risk import decline
+
+FEATURES = (
+    "tenure_days",
+    "days_since_last_activity",
+    "active_days_90d",
+    "orders_90d",
+    "amount_cents_90d",
+    "amount_cents_365d",
+)
+
+
+def book(kind: str = "activity", after_days: int = 90, **rules) -> Book:
+    churn = {"kind": kind, "activity": ["purchase"], "after_days": after_days}
+    whole = {"title": "Shop", "source": {"kind": "files"}, "snapshot_date": "yesterday"}
+    return Book.model_validate(whole | {"churn": churn, "lifecycle": rules})
+
+
+# since: days since the last activity; 28d, before, days: of the usage ratio; gap: silence ratio
+CASES = drawn("""
+    |customer_id|spell|here |tenure|since|28d|before|days|total|gap|booked|activity |contract |
+    |never      |     |false|      |     |0  |0     |0   |0    |   |      |never    |never    |
+    |over       |1    |false|400   |120  |0  |0     |84  |9    |9.0|      |gone     |gone     |
+    |fresh      |1    |true |30    |3    |2  |0     |1   |3    |0.5|      |new      |new      |
+    |older      |1    |true |31    |3    |2  |0     |2   |3    |0.5|      |active   |active   |
+    |quiet_29   |1    |true |200   |29   |0  |2     |84  |9    |2.9|      |active   |active   |
+    |quiet_30   |1    |true |200   |30   |0  |2     |84  |9    |2.9|      |active   |dormant  |
+    |quiet_45   |1    |true |200   |45   |0  |2     |84  |9    |2.9|      |dormant  |dormant  |
+    |long_gap   |1    |true |200   |12   |4  |12    |84  |5    |3.0|      |at risk  |active   |
+    |hardly_seen|1    |true |200   |12   |4  |12    |84  |4    |9.0|      |active   |active   |
+    |long_dead  |1    |true |200   |60   |0  |12    |84  |9    |9.0|      |dormant  |dormant  |
+    |falls      |1    |true |200   |4    |2  |40    |84  |99   |2.0|      |declining|declining|
+    |falls_a_bit|1    |true |200   |4    |10 |40    |84  |99   |2.0|      |active   |active   |
+    |back       |2    |true |10    |3    |2  |0     |1   |9    |0.5|      |again    |again    |
+    |long_back  |2    |true |90    |3    |9  |20    |61  |29   |0.5|      |active   |active   |
+    |leaves     |1    |true |20    |3    |9  |0     |1   |9    |0.5|7     |new      |at risk  |
+    |did_nothing|1    |true |46    |     |0  |0     |17  |0    |   |      |dormant  |dormant  |
+    |not_yet    |1    |true |12    |     |0  |0     |0   |0    |   |      |new      |new      |
+    |idle_new   |1    |true |30    |     |0  |0     |1   |0    |   |      |new      |new      |
+    |idle_again |2    |true |8     |300  |0  |0     |0   |9    |   |      |again    |again    |
+""").with_columns(usage_ratio=pl.lit(None, pl.Float64))
+NAMES = {
+    "here": "in_risk_set",
+    "tenure": "tenure_days",
+    "since": "days_since_last_activity",
+    "28d": "active_days_28d",
+    "before": "active_days_before",
+    "days": "days_before",
+    "total": "active_days_total",
+    "gap": "silence_ratio",
+    "booked": "booked_end_in_days",
+}
+RATIO = pl.col("active_days_28d") * pl.col("days_before") / (28 * pl.col("active_days_before"))
+SEEN = (pl.col("days_before") >= 28) & (pl.col("active_days_before") > 0)
+CUSTOMERS = CASES.rename(NAMES).with_columns(usage_ratio=pl.when(SEEN).then(RATIO))
+
+
+@pytest.mark.parametrize("kind", ["activity", "contract"])
+def test_every_customer_stands_in_the_first_stage_that_fits(kind):
+    staged = lifecycle.staged(CUSTOMERS, book(kind))
+
+    told = dict(staged.select("customer_id", "lifecycle").rows())
+    short = {"never": "never active", "again": "reactivated"}
+    expected = CUSTOMERS.select("customer_id", pl.col(kind).replace(short))
+    assert told == dict(expected.rows())
+    assert set(told.values()) <= set(lifecycle.STAGES)
+
+
+def test_a_book_may_write_rules_of_its_own_and_the_others_stay():
+    late = {"dormant": {"quiet_days": {"at_least": 60}}, "new": {"tenure_days": {"below": 13}}}
+    told = lifecycle.staged(CUSTOMERS, book(**late)).rows_by_key("customer_id", named=True)
+    stages = {name: rows[0]["lifecycle"] for name, rows in told.items()}
+
+    assert (stages["quiet_45"], stages["long_dead"]) == ("active", "dormant")
+    assert (stages["fresh"], stages["not_yet"], stages["back"]) == ("active", "new", "new")
+    assert (stages["falls"], stages["over"]) == ("declining", "gone")
+
+
+def test_an_attribute_may_decide():
+    plans = CUSTOMERS.with_columns(plan=pl.lit("trial"))
+    staged = lifecycle.staged(plans, book(**{"at risk": {"plan": ["trial", "old"]}}))
+    assert set(staged.filter("in_risk_set")["lifecycle"]) == {"at risk"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        (
+            {"quiet_day": 3},
+            "lifecycle: dormant: customers have no column 'quiet_day'; did you mean",
+        ),
+        ({"quiet_days": "long"}, "lifecycle: dormant: column 'quiet_days' holds numbers, and"),
+    ],
+)
+def test_a_rule_that_fits_no_column_is_refused(rule, words):
+    with pytest.raises(Refused, match=words):
+        lifecycle.staged(CUSTOMERS, book(dormant=rule))
+
+
+def slowly(row: dict, given: Book) -> str:
+    """The stage of one customer, read aloud."""
+    if row["spell"] is None:
+        return "never active"
+    if not row["in_risk_set"]:
+        return "gone"
+    for stage in RULED:
+        if all(_meets(row[name], what) for name, what in lifecycle.rules(given)[stage].items()):
+            return stage
+    return "active"
+
+
+def _meets(value, condition) -> bool:
+    if value is None:
+        return False
+    if isinstance(condition, int):
+        return value == condition
+    above = condition.at_least is None or value >= condition.at_least
+    return above and (condition.below is None or value < condition.below)
+
+
+COUNT = st.integers(0, 90)
+ROW = st.fixed_dictionaries(
+    {
+        "spell": st.none() | st.integers(1, 3),
+        "in_risk_set": st.booleans(),
+        "tenure_days": st.integers(1, 120),
+        "days_since_last_activity": st.none() | COUNT,
+        "active_days_28d": st.integers(0, 28),
+        "active_days_before": st.integers(0, 84),
+        "days_before": st.just(84),
+        "active_days_total": st.integers(0, 9),
+        "silence_ratio": st.none() | st.floats(0, 9),
+        "booked_end_in_days": st.none() | st.integers(1, 30),
+    }
+)
+
+
+@given(st.lists(ROW, min_size=1, max_size=20), st.sampled_from(["activity", "contract"]))
+def test_stages_are_those_of_a_slow_literal_reading(rows, kind):
+    given_book = book(kind)
+    frame = pl.DataFrame(rows, {name: CUSTOMERS.schema[name] for name in rows[0]})
+    frame = frame.with_columns(
+        customer_id=pl.int_range(pl.len()).cast(pl.String), usage_ratio=pl.when(SEEN).then(RATIO)
+    )
+
+    staged = lifecycle.staged(frame, given_book)
+
+    assert staged["lifecycle"].to_list() == [
+        slowly(row, given_book) for row in staged.iter_rows(named=True)
+    ]
+
+
+def test_the_trend_is_the_usage_ratio_with_the_limits_of_decline():
+    staged = lifecycle.staged(CUSTOMERS, book("contract")).filter(
+        pl.col("booked_end_in_days").is_null()
+    )
+    theirs = decline.changes(
+        staged.with_columns(ended_days_ago=pl.lit(None, pl.Int64)).drop("quiet_days")
+    )
+    ours = staged.filter("in_risk_set").sort("customer_id")
+
+    assert ours["trend"].to_list() == theirs["usage_ratio"].to_list()
+    for name in ("lower", "upper"):
+        assert ours[f"trend_{name}"].to_list() == theirs[f"usage_{name}"].to_list()
+    assert staged.filter(~pl.col("in_risk_set"))["trend"].null_count() == 2
+    assert ours["trend"].null_count() < ours.height
+
+
+def test_the_page_says_every_rule():
+    said = lifecycle.definition(
+        book(dormant={"quiet_days": {"at_least": 60}, "region": ["x", "y"]})
+    )
+    assert "dormant: quiet days at least 60, region x or y" in said
+    assert "at risk: silence ratio at least 3" in said
+    assert "Gone: silent for 90 days" in said
+    contract = lifecycle.definition(book("contract"))
+    assert "at risk: days to a booked end known; dormant: quiet days at least 30" in contract
+    assert "Gone: out of contract" in contract
+
+
+def test_the_customer_table_holds_what_its_parts_know():
+    staged = lifecycle.staged(CUSTOMERS.sort("customer_id"), book())
+    intents = pl.DataFrame({"customer_id": ["falls"], "intent": ["visit"], "other": [1]})
+    rest = staged.select("customer_id").with_columns(
+        rfm=pl.lit("loyal"), rfm_score=pl.lit("555"), engagement=pl.lit("high")
+    )
+    silent = staged.select("customer_id", silent_detractor=pl.lit(value=False))
+
+    table = lifecycle.table(staged, rest, intents, silent)
+
+    assert table.height == staged.height
+    assert table.drop_nulls("intent").select("customer_id", "lifecycle", "intent").rows() == [
+        ("falls", "declining", "visit")
+    ]
+
+
+def test_shares_add_up_and_follow_a_life():
+    frame = pl.DataFrame(
+        {"lifecycle": ["gone", "active", "new", "active"], "amount_cents_365d": [0, 300, 100, 0]}
+    )
+
+    shares = lifecycle.shares(frame)
+
+    assert shares.select("lifecycle", "n", "share", "share_of_amount").rows() == [
+        ("new", 1, 0.25, 0.25),
+        ("active", 2, 0.5, 0.75),
+        ("gone", 1, 0.25, 0.0),
+    ]
+    assert (shares["ci_lower"] < shares["share"]).all()
+    assert (shares["ci_upper"] > shares["share"]).all()
+
+
+def test_where_nobody_spends_no_share_of_amount_is_claimed():
+    frame = pl.DataFrame({"lifecycle": ["new", "gone"], "amount_cents_365d": [0, 0]})
+
+    assert lifecycle.shares(frame)["share_of_amount"].to_list() == [None, None]
+
+
+def test_quartiles_name_what_is_known():
+    frame = pl.DataFrame({name: [1, 2, 3, 4, None] for name in FEATURES})
+
+    row = lifecycle.quartiles(frame, min_cell=4).row(0, named=True)
+
+    assert (
+        row
+        == {"feature": "tenure_days", "n": 4}
+        | pytest.approx({"lower": 1.75, "median": 2.5, "upper": 3.25}).expected
+    )
+
+
+def test_quartiles_of_too_few_are_left_out():
+    frame = pl.DataFrame({name: [1, 2, None] for name in FEATURES})
+
+    assert lifecycle.quartiles(frame, min_cell=3).is_empty()
+
+
+def test_the_headline_names_the_largest_stage_that_is_shown():
+    shares = pl.DataFrame({"lifecycle": ["gone", "new", "dormant"], "share": [0.5, 0.2, None]})
+    assert lifecycle.headline(shares) == "Gone is the largest stage"
+    hidden = shares.with_columns(share=pl.lit(None, pl.Float64))
+    assert lifecycle.headline(hidden) == "Every stage is too small to be shown"

@@ -1,0 +1,123 @@
+"""RFM: fifths counted literally, a grid without gaps, and customers drawn by hand."""
+
+import polars as pl
+import pytest
+from drawing import drawn
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retention.customers import rfm
+
+ACTIVITY = drawn("""
+    | customer_id | day | kind     | orders | amount_cents |
+    | ann         | 100 | purchase | 2      | 500          |
+    | ann         | 90  | purchase | 1      | 300          |
+    | ann         | 99  | visit    | 0      | 0            |
+    | bob         | 10  | purchase | 1      | 900          |
+    | carl        | 91  | call     | 1      | 40           |
+    | carl        | 100 | visit    | 0      | 0            |
+    | dora        | 100 | visit    | 0      | 0            |
+""")
+
+
+def test_orders_are_those_of_the_window_and_the_last_one_is_whenever_it_was():
+    assert rfm.ordered(ACTIVITY.lazy(), 100, 10).rows() == [
+        ("ann", 0, 2, 500),
+        ("bob", 90, 0, 0),
+        ("carl", 9, 1, 40),
+    ]
+    assert rfm.ordered(ACTIVITY.lazy(), 100, 11)["orders"].to_list() == [3, 0, 1]
+
+
+def customers(days: list[int], orders: list[int], amounts: list[int]) -> pl.DataFrame:
+    ids = pl.Series([f"c{number:03}" for number in range(len(days))])
+    columns = dict(zip(rfm.ORDERS, (days, orders, amounts), strict=True))
+    return pl.DataFrame({"customer_id": ids} | columns)
+
+
+def test_ten_customers_without_ties_fill_every_fifth_twice():
+    rising = list(range(10))
+    told = rfm.scored(customers(rising, rising[::-1], rising))["rfm_score"].to_list()
+    assert told == ["551", "551", "442", "442", "333", "333", "224", "224", "115", "115"]
+
+
+ORDERS = st.lists(st.tuples(*[st.integers(0, 6)] * 3), min_size=1, max_size=40)
+
+
+@given(ORDERS)
+def test_scores_are_fifths_counted_one_by_one(rows):
+    """By how many customers have less; equal values are never told apart."""
+    days, orders, amounts = (list(values) for values in zip(*rows, strict=True))
+    told = rfm.scored(customers(days, orders, amounts))
+
+    def fifth(value, values):
+        return 1 + 5 * sum(other < value for other in values) // len(values)
+
+    for score, (last, often, paid) in zip(told["rfm_score"], rows, strict=True):
+        expected = (6 - fifth(last, days), fifth(often, orders), fifth(paid, amounts))
+        assert tuple(map(int, score)) == expected
+
+
+@given(ORDERS, st.randoms(use_true_random=False))
+def test_the_order_of_rows_does_not_matter(rows, random):
+    frame = customers(*map(list, zip(*rows, strict=True)))
+    shuffled = frame[random.sample(range(frame.height), frame.height)]
+    assert rfm.scored(shuffled).sort("customer_id").equals(rfm.scored(frame))
+
+
+def test_every_pair_of_scores_has_one_name():
+    cells = [
+        (recency, frequency)
+        for recent, often in rfm.NAMES.values()
+        for recency in recent
+        for frequency in often
+    ]
+    assert sorted(cells) == [(r, f) for r in range(1, 6) for f in range(1, 6)]
+
+
+@pytest.mark.parametrize(
+    ("days", "orders", "name"),
+    [
+        (0, 9, "champions"),
+        (0, 0, "new customers"),
+        (9, 9, "cannot lose them"),
+        (9, 0, "hibernating"),
+    ],
+)
+def test_the_best_and_the_worst_have_their_names(days, orders, name):
+    others = customers([*range(10)], [*range(10)], [5] * 10)
+    odd = customers([days], [orders], [5]).with_columns(customer_id=pl.lit("odd"))
+    told = rfm.scored(pl.concat([others, odd]))
+    assert told.filter(customer_id="odd")["rfm"].item() == name
+
+
+def test_groups_follow_the_names_and_add_up():
+    told = rfm.scored(customers([*range(20)], [*range(20)][::-1], [100] * 20))
+    groups = rfm.groups(told)
+
+    assert groups["n"].sum() == 20
+    assert groups["share"].sum() == pytest.approx(1)
+    assert groups["share_of_amount"].sum() == pytest.approx(1)
+    assert groups["rfm"].to_list() == [name for name in rfm.NAMES if name in set(told["rfm"])]
+    best = groups.row(0, named=True)
+    assert (best["rfm"], best["n"], best["days_since_last_order"], best["orders"]) == (
+        "champions",
+        4,
+        1.5,
+        17.5,
+    )
+    assert rfm.headline(groups).startswith("Hibernating: 40.0% of customers, 40.0% of the amount")
+
+
+def test_where_nobody_ordered_there_are_no_groups():
+    nobody = rfm.ordered(ACTIVITY.filter(pl.col("orders") == 0).lazy(), 100, 10)
+    groups = rfm.groups(rfm.scored(nobody))
+    assert groups.is_empty()
+    assert rfm.headline(groups) == "How customers are spread over the groups"
+
+
+def test_the_page_says_directions_units_and_names():
+    said = rfm.definition(365)
+    assert "days since the last order, fewer are better" in said
+    assert "orders of the last 365 days" in said
+    assert all(f"{name}: " in said for name in rfm.NAMES)

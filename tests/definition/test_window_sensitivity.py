@@ -1,0 +1,162 @@
+"""What hangs on the window: first spells as the spells' own module makes them, tenths by hand."""
+
+import planted_silences as planted
+import polars as pl
+import pytest
+from drawing import drawn
+
+from retention.book import Churn
+from retention.definition import gaps, window_sensitivity
+from retention.stats import kaplan_meier
+from retention.tables import spells
+
+LAST = planted.LAST_DAY
+
+
+def book(activity: pl.DataFrame, started: pl.DataFrame, after_days: int) -> pl.DataFrame:
+    return spells.from_activity(
+        activity, started, kinds=["purchase"], snapshot_day=LAST, after_days=after_days
+    )
+
+
+def left(stretches: pl.DataFrame, day: int) -> float:
+    first = stretches.filter(pl.col("spell") == 1, pl.col("excluded").is_null())
+    curve = kaplan_meier.curve(
+        first["duration_days"].to_numpy(), first["event_observed"].to_numpy()
+    )
+    return 1 - curve.filter(pl.col("duration_days") <= day)["survival"].last()
+
+
+@pytest.fixture(scope="module")
+def activity() -> pl.DataFrame:
+    return planted.activity(3_000, 5)
+
+
+@pytest.fixture(scope="module")
+def known(activity) -> pl.DataFrame:
+    return activity.group_by("customer_id").agg(started_day=pl.col("day").min())
+
+
+def test_each_window_gives_the_curve_that_it_would_give_as_the_books_own(activity, known):
+    late = activity.group_by("customer_id").agg(pl.col("day").min()).filter(pl.col("day") >= 90)
+    later = activity.join(late, on="customer_id", how="semi")  # all starts known under all windows
+    later = pl.concat([later, planted.days(c=[0])])
+    stretches = book(later, known, 60)
+    kept = stretches.filter(pl.col("spell") == 1, pl.col("excluded").is_null())
+    mine = later.join(kept, on="customer_id", how="semi")
+
+    lives = window_sensitivity.lives(
+        later, stretches, planted.churn(60), [40, 90], LAST, days=[30, 60]
+    )
+
+    assert lives.select("after_days", "by_days").rows() == [
+        (window, day) for window in (40, 60, 90) for day in (30, 60)
+    ]
+    for row in lives.iter_rows(named=True):
+        other = book(pl.concat([mine, planted.days(c=[0])]), known, row["after_days"])
+        other = other.join(kept, on="customer_id", how="semi")
+        assert row["share"] == pytest.approx(left(other, row["by_days"]))
+        assert row["ci_lower"] < row["share"] < row["ci_upper"]
+    by_sixty = lives.filter(by_days=60)["share"].to_list()
+    assert by_sixty == sorted(by_sixty, reverse=True)
+
+
+def test_a_longer_window_leaves_more_starts_open(activity):
+    unknown = activity.select("customer_id", started_day=pl.lit(None, pl.Int64)).unique()
+    stretches = book(activity, unknown, 30)
+    first = activity.group_by("customer_id").agg(pl.col("day").min())["day"]
+
+    lives = window_sensitivity.lives(
+        activity, stretches, planted.churn(30), [10, 90], LAST, days=[30, 10_000]
+    )
+
+    begin = first.min()
+    judged = {
+        10: (first >= begin + 30) & (first <= LAST - 30),
+        30: (first >= begin + 30) & (first <= LAST - 30),
+        90: (first >= begin + 90) & (first <= LAST - 90),
+    }
+    assert dict(lives.select("after_days", "n").iter_rows()) == {
+        window: who.sum() for window, who in judged.items()
+    }
+    assert lives["by_days"].unique().to_list() == [30]  # nobody is seen for 10,000 days
+
+
+def test_known_starts_stay_known_under_every_window(activity, known):
+    lives = window_sensitivity.lives(
+        activity, book(activity, known, 30), planted.churn(30), [20], LAST, days=[30]
+    )
+    assert lives["n"].unique().to_list() == [
+        known.filter(pl.col("started_day") <= LAST - 30).height
+    ]
+
+
+def test_where_too_few_are_at_risk_no_share_is_claimed(activity, known):
+    stretches, churn = book(activity, known, 100), planted.churn(100)
+
+    lives = window_sensitivity.lives(activity, stretches, churn, [5], LAST, days=[60], least=50)
+
+    assert lives["share"].is_null().to_list() == [True, False]
+    assert window_sensitivity.lives(activity, stretches, churn, [5], LAST, days=[9_000]).is_empty()
+    contract = Churn(kind="contract", after_days=100)
+    assert window_sensitivity.lives(activity, stretches, contract, [], LAST, days=[60]).is_empty()
+
+
+def test_the_riskiest_tenth_by_hand():
+    activity = planted.days(
+        fast=[0, 2, 4, 6, 92],  # every 2 days as a rule, silent for 8: 4 rhythms
+        late=[74, 76, 78, 80],  # every 2 days, silent for 20: 10 rhythms
+        slow=[0, 30, 60],  # every 30 days, silent for 40
+        new=[88],  # silent for 12; the others' median rhythm is 2 days: 6 rhythms
+        daily=[94, 95, 96, 97],  # silent for 3
+    )
+    found = gaps.of(activity, planted.churn(50), 100)
+
+    def tenths(own: int, *others: int) -> list[tuple]:
+        return window_sensitivity.riskiest(found, planted.churn(own), others).rows()
+
+    assert tenths(50, 2, 5, 15, 30) == [
+        (2, 0, 0, 0, 0.0),
+        (5, 1, 1, 0, 0.0),  # daily alone
+        (15, 3, 1, 0, 0.0),  # new
+        (30, 4, 1, 1, 1.0),  # late, as under the book's own
+        (50, 5, 1, 1, 1.0),
+    ]
+    assert tenths(15, 10) == [(10, 2, 1, 0, 0.0), (15, 3, 1, 1, 1.0)]  # fast before daily; new
+    assert tenths(10, 50) == [(10, 2, 1, 1, 1.0), (50, 5, 1, 0, 0.0)]
+
+
+def test_a_tenth_of_many_and_what_two_of_them_share():
+    bought = {f"c{number:02d}": [0, 1, 100 - number] for number in range(40)}
+    churn = planted.churn(41)
+    found = gaps.of(planted.days(**bought), churn, 100)
+
+    table = window_sensitivity.riskiest(found, churn, [38])
+
+    # rhythms grow as silences shrink: of 40, c39 to c36 stand first; of 38, c37 to c34
+    assert table.rows() == [(38, 38, 4, 2, pytest.approx(2 / 6)), (41, 40, 4, 4, 1.0)]
+
+
+def test_nobody_has_no_tenth():
+    nothing = gaps.of(planted.days(), planted.churn(30), 100)
+    assert window_sensitivity.riskiest(nothing, planted.churn(30), []).is_empty()
+    alone = gaps.of(planted.days(a=[0]), planted.churn(30), 100)
+    assert window_sensitivity.riskiest(alone, planted.churn(30), []).rows() == [(30, 0, 0, 0, None)]
+
+
+def test_the_headline_says_the_last_day_and_how_many_windows_are_read():
+    lives = drawn("""
+        | after_days | by_days | share |
+        | 30         | 90      | 0.7   |
+        | 30         | 180     | 0.8   |
+        | 60         | 90      | 0.5   |
+        | 60         | 180     | 0.6   |
+        | 90         | 180     |       |
+    """)
+
+    assert window_sensitivity.headline(lives, planted.churn(60)) == (
+        "By day 180, 60% have left, and 60% to 80% under the 2 readable of 3 windows"
+    )
+    whole = lives.filter(pl.col("after_days") < 90)
+    assert window_sensitivity.headline(whole, planted.churn(60)).endswith("80% under all 2 windows")
+    assert "Too few" in window_sensitivity.headline(lives, planted.churn(90))

@@ -1,0 +1,145 @@
+"""One definition on all engines: the same tables, to the last bit and type, wherever data lie."""
+
+from pathlib import Path
+
+import engines
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from retention.tables import promises, rules
+from retention_intake import sources
+
+FEW, MANY = 2_000, 50_000
+HARD = {
+    "habits",
+    "breaks",
+    "surveys",
+    "customers_at (activity)",
+    "spells (contract)",
+}  # on Spark, quickly
+EVERY = [
+    pytest.param("files"),
+    pytest.param("duckdb"),
+    pytest.param("postgres", marks=pytest.mark.postgres),
+    pytest.param("spark_connect", marks=pytest.mark.spark),  # another Spark is the same engine
+]
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory) -> tuple[dict, dict[str, pl.DataFrame]]:
+    """A small world, and every table of it as Polars makes it in memory."""
+    tables = engines.world(FEW)
+    return tables, engines.reference(tables, tmp_path_factory.mktemp("few"))
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory) -> tuple[dict, dict[str, pl.DataFrame]]:
+    tables = engines.world(MANY)
+    return tables, engines.reference(tables, tmp_path_factory.mktemp("many"))
+
+
+@pytest.fixture
+def place(engine: str, request) -> str:
+    """The address of the engine's server, which runs from now on."""
+    served = engine in ("postgres", "spark_connect")
+    return request.getfixturevalue(engine) if served else ""
+
+
+def differences(found: dict[str, pl.DataFrame], expected: dict[str, pl.DataFrame]) -> dict:
+    """Tables that are not the same in values, types or rows, each with what differs first."""
+    told = {}
+    for name, frame in found.items():
+        try:
+            assert_frame_equal(frame, expected[name], check_exact=True)
+        except AssertionError as error:
+            told[name] = str(error)
+    return told
+
+
+def of(engine: str, root: Path, place: str, tables: dict, only: set[str] = frozenset()):
+    """What the engine makes of ``tables``: the tables, and (table, seconds, rows) of each."""
+    found, times = {}, []
+
+    def note(name: str, seconds: float, frame: pl.DataFrame) -> None:
+        found[name] = frame
+        times.append((name, round(seconds, 2), frame.height))
+        print(f"{engine:14} {name:24} {seconds:7.2f} s {frame.height:9,} rows")
+
+    with engines.opened(engine, root, place, tables) as source:
+        engines.timed(source, note, only)
+    return found, times
+
+
+def test_the_drawn_world_holds_what_makes_engines_differ(few):
+    tables, expected = few
+    for column in ("order_id", "amount", "product", "category", "channel"):
+        assert 0 < tables["events"][column].null_count() < tables["events"].height
+    assert 0 < tables["customers"]["started"].null_count() < FEW
+    spells = expected["spells (contract)"]
+    assert spells["spell"].max() > 1
+    assert set(spells["excluded"]) == {None, "too_new"}
+    assert set(expected["spells (activity)"]["excluded"]) == {None, "too_new", "unknown_start"}
+    assert spells["event_observed"].drop_nulls().n_unique() == 2
+    assert expected["breaks"].sum_horizontal().item() == 0
+    assert tables["events"]["at"].dt.date().max() > engines.SNAPSHOT
+    assert expected["returns (contract)"]["returned"].n_unique() == 2
+    assert max(expected["broken spells (activity)"].row(0)) > 1_000
+    late = expected["spells (activity)"].filter(pl.col("entry_day") > pl.col("start_day"))
+    assert late.height > 10
+    booked = tables["contracts"].filter(pl.col("booked") < pl.col("ended"))
+    assert booked.height > 10
+    asked = expected["surveys"]
+    assert 0 < asked["answered_day"].null_count() < asked["score"].len()
+    late = tables["surveys"].filter(
+        pl.col("sent") <= engines.SNAPSHOT, pl.col("answered") > engines.SNAPSHOT
+    )
+    assert late.height > 5
+    assert len(expected) == 25
+
+
+@pytest.mark.parametrize("engine", EVERY)
+def test_every_table_is_the_same_on_every_engine(tmp_path, few, engine, place):
+    tables, expected = few
+    some = HARD if engine.startswith("spark") else set(expected)
+    found, _ = of(engine, tmp_path, place, tables, some)
+    assert set(found) == some
+    assert differences(found, expected) == {}
+
+
+@pytest.mark.parametrize("engine", EVERY)
+def test_broken_promises_are_counted_alike_on_every_engine(tmp_path, few, engine, place):
+    tables = few[0] | {"events": engines.broken(few[0]["events"])}
+    counts, said = told(engine, tmp_path / "1", place, tables)
+    expected, words = told("files", tmp_path / "2", "", tables)
+    assert counts == expected
+    assert sorted(counts)[:3] == [0, 0, 0]  # scripts in three columns
+    assert len([n for n in counts if n > 30]) == 10
+    assert said in (words, "")
+
+
+def told(engine: str, root: Path, place: str, tables: dict) -> tuple[tuple[int, ...], str]:
+    """How many events break each rule, and what is said of them, with examples (on Spark, where
+    each takes a second, nothing)."""
+    with engines.opened(engine, root, place, tables) as source:
+        events, kept = engines.known(source.tables["events"])
+        counts = sources.collected(source, {"breaks": rules.breaks(events, kept)})["breaks"].row(0)
+        if engine.startswith("spark"):
+            return counts, ""
+        found = rules.named(events, promises.PROMISES["events"], kept, counts)
+    return counts, rules.report("events", found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", EVERY)
+def test_50_000_customers_are_the_same_on_every_engine(
+    tmp_path, many, engine, place, record_property
+):
+    tables, expected = many
+    assert tables["customers"].height == MANY
+    assert tables["events"].height > 300_000
+    found, times = of(engine, tmp_path, place, tables)
+    wrong = differences(found, expected)
+    record_property("engine", [(engine, *row, row[0] not in wrong) for row in times])
+    assert set(found) == set(expected)
+    assert wrong == {}

@@ -1,0 +1,392 @@
+"""What is particular to files: how texts become days, cents and numbers; many files; encodings."""
+
+import polars as pl
+import pytest
+from drawing import day, save
+from inputs import (
+    BERLIN,
+    CUSTOMERS,
+    EVENTS,
+    SECRET_ID,
+    arrived,
+    book,
+    change,
+    message,
+    put,
+    read,
+    take,
+    without_examples,
+)
+
+from retention.errors import Refused
+from retention_intake import sources
+
+TEXTS = pytest.mark.parametrize("form", ["csv", "parquet"])
+HEAD = "customer_id,at,amount\n"
+
+
+def written(tmp_path, content: str | bytes, *, customers: str = "", **settings):
+    """The tables of a book whose CSV files have this content."""
+    given = write(tmp_path, content, customers=customers, **settings)
+    return read(tmp_path, given)
+
+
+def write(tmp_path, content: str | bytes, *, customers: str = "", **settings):
+    raw = content if isinstance(content, bytes) else content.encode()
+    (tmp_path / "events.csv").write_bytes(raw)
+    tables = {"events": "events.csv"}
+    if customers:
+        (tmp_path / "customers.csv").write_text(customers, encoding="utf-8")
+        tables["customers"] = "customers.csv"
+    source = {"kind": "files"} | settings.pop("source", {})
+    return book(tables, source=source, **settings)
+
+
+def refusal(tmp_path, content: str | bytes, **settings) -> str:
+    given = write(tmp_path, content, **settings)
+    with pytest.raises(Refused) as refused:
+        take(tmp_path, given)
+    assert SECRET_ID not in str(refused.value)
+    return str(refused.value)
+
+
+# Which files
+
+
+@TEXTS
+def test_many_files_are_one_table(tmp_path, form):
+    for number in range(3):
+        save(EVENTS[number : number + 1], tmp_path / "data" / "orders" / f"part-{number}.{form}")
+    hidden = tmp_path / "data" / "orders" / f"_part.{form}"
+    hidden.write_bytes(b"not yet a file")
+    hidden.rename(hidden.with_name(f".part.{form}"))
+    (tmp_path / "data" / "orders" / "_SUCCESS.crc").touch()
+    for place in (f"data/orders/*.{form}", "data/orders", str(tmp_path / "data" / "orders")):
+        assert read(tmp_path, book({"events": place}))["events"].height == 3
+
+
+def test_folders_named_for_values_are_columns(tmp_path):
+    for kind, channel in (("purchase", "web"), ("visit", "web"), ("visit", "shop")):
+        folder = tmp_path / "data" / "log" / f"kind={kind}" / f"channel={channel}"
+        save(EVENTS.select("customer_id", "at").head(1), folder / "part.parquet")
+    found = read(tmp_path, book({"events": "data/log"}))["events"]
+    pairs = [("purchase", "web"), ("visit", "shop"), ("visit", "web")]
+    assert sorted(found.select("kind", "channel").rows()) == pairs
+
+
+def test_a_folder_may_name_an_attribute_or_a_day(tmp_path):
+    for at in ("2025-06-01", "2025-06-02"):
+        save(EVENTS.select("customer_id").head(1), tmp_path / "log" / f"at={at}" / "1.parquet")
+    for region, row in (("north", 0), ("south", 1)):
+        people = CUSTOMERS.drop("region")[row : row + 1]
+        save(people, tmp_path / "people" / f"region={region}" / "1.parquet")
+    found = read(tmp_path, book({"events": "log", "customers": "people/*/*.parquet"}))
+    assert found["events"]["day"].sort().to_list() == [day("2025-06-01"), day("2025-06-02")]
+    assert found["events"]["second"].null_count() == 2
+    assert found["customers"].sort("started_day")["region"].to_list() == ["south", "north"]
+
+
+@pytest.mark.parametrize("place", ["nowhere.csv", "none/*.parquet", "data.xlsx", "bare", "mixed"])
+def test_a_missing_file_or_another_kind_of_file_is_refused(tmp_path, place):
+    (tmp_path / "data.xlsx").touch()
+    (tmp_path / "bare").mkdir()
+    save(EVENTS, tmp_path / "mixed" / "one.csv")
+    save(EVENTS, tmp_path / "mixed" / "two.parquet")
+    found = {"data.xlsx": ".xlsx", "mixed": ".csv, .parquet"}.get(place, "none")
+    with pytest.raises(Refused) as refused:
+        take(tmp_path, book({"events": place}))
+    assert str(refused.value).startswith(f"{place}: expected .parquet or .csv files, found {found}")
+
+
+# Dates and times as text
+
+
+@TEXTS
+@pytest.mark.parametrize(
+    ("zone", "at", "expected"),
+    [
+        ({}, ["2025-06-30"], (["2025-06-30"], [None])),
+        (BERLIN, ["2025-06-30"], (["2025-06-30"], [None])),
+        (BERLIN, [" 2025-06-30 "], (["2025-06-30"], [None])),
+        (BERLIN, ["2025-06-30 12:00"], (["2025-06-30"], [43_200])),
+        (BERLIN, ["2025-06-30T23:59"], (["2025-06-30"], [86_340])),
+        (BERLIN, ["2025-06-30 12:00:59.5", "2025-06-30"], (["2025-06-30"] * 2, [43_259, None])),
+        (BERLIN, ["2025-06-30 00:00:00"], (["2025-06-30"], [0])),
+        (BERLIN, ["2025-06-30T12:00:00Z"], (["2025-06-30"], [50_400])),
+        (BERLIN, ["2025-06-30T12:00Z"], (["2025-06-30"], [50_400])),
+        (BERLIN, ["2025-06-30T12:00:00+02:00"], (["2025-06-30"], [43_200])),
+        (BERLIN, ["2025-06-30 12:00:00+0200"], (["2025-06-30"], [43_200])),
+        (BERLIN, ["2025-06-30T12:00:00.123456Z"], (["2025-06-30"], [50_400])),
+        # across midnight
+        (BERLIN, ["2025-06-30T22:30:00Z"], (["2025-07-01"], [1800])),
+        (BERLIN, ["2025-06-30T23:30:00+00:00"], (["2025-07-01"], [5400])),
+        (BERLIN, ["2025-07-01T00:30:00+05:00"], (["2025-06-30"], [77_400])),
+        ({"timezone": "America/New_York"}, ["2025-07-01T03:59:59Z"], (["2025-06-30"], [86_399])),
+        # before and after the clocks change: in winter an hour less
+        (BERLIN, ["2025-03-29T23:30:00Z"], (["2025-03-30"], [1800])),
+        (BERLIN, ["2025-03-29T22:30:00Z"], (["2025-03-29"], [84_600])),
+        (BERLIN, ["2025-03-30T22:30:00Z"], (["2025-03-31"], [1800])),
+        (
+            BERLIN,
+            ["2025-10-26T00:30:00Z", "2025-10-26T01:30:00Z"],
+            (["2025-10-26"] * 2, [9000, 9000]),
+        ),
+        (BERLIN, ["2025-10-26T22:30:00Z"], (["2025-10-26"], [84_600])),
+    ],
+)
+def test_dates_and_times_as_text_are_days_and_seconds_of_the_book(
+    tmp_path, form, zone, at, expected
+):
+    days, seconds = expected
+    log = pl.DataFrame({"customer_id": ["ann"] * len(at), "at": at})
+    events = arrived(tmp_path, form, zone, events=log)["events"]
+    assert events["day"].to_list() == [day(text) for text in days]
+    assert events["second"].to_list() == seconds
+    assert events["fault day"].null_count() == len(at)
+
+
+@TEXTS
+@pytest.mark.parametrize(
+    ("form_of_dates", "at", "expected"),
+    [
+        ("%d.%m.%Y", ["30.06.2025", "01.02.2025"], [("2025-06-30", None), ("2025-02-01", None)]),
+        ("%m/%d/%Y", ["06/30/2025", "2025-02-01"], [("2025-06-30", None), ("2025-02-01", None)]),
+        ("%d.%m.%Y %H:%M", ["30.06.2025 08:15"], [("2025-06-30", 29_700)]),
+        ("%d/%m/%y", ["30/06/25"], [("2025-06-30", None)]),
+    ],
+)
+def test_dates_are_read_as_the_book_says_they_are_written(
+    tmp_path, form, form_of_dates, at, expected
+):
+    log = pl.DataFrame({"customer_id": ["ann"] * len(at), "at": at})
+    settings = BERLIN | {"source": {"date_format": form_of_dates}}
+    events = arrived(tmp_path, form, settings, events=log)["events"]
+    assert events.select("day", "second").rows() == [(day(text), s) for text, s in expected]
+
+
+@TEXTS
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (["2025-06-01", "30.06.2025", "soon"], ("can be read as a date such as", 2, "99.99.9999")),
+        (["2025-06-01", "2025-02-30", "2025-06-01"], ("can be read as a date", 1, "9999-99-99")),
+        (["1719705600", "1719705600", "1719705600"], ("can be read as a date", 3, "9999999999")),
+        (
+            ["2025-06-01 25:00", "2025-06-01", "2025-06-01"],
+            ("can be read as a date", 1, "9999-99-99 99:99"),
+        ),
+        (
+            ["2025-06-01T12:00:00Z", "2025-06-01T12:00:00", "2025-06-01"],
+            ("carries a zone, as other values do", 1, "9999-99-99a99:99:99"),
+        ),
+    ],
+)
+def test_dates_that_cannot_be_read_are_counted_and_their_shape_is_shown(
+    tmp_path, form, values, expected
+):
+    rule, n, shape = expected
+    said = message(tmp_path, form, BERLIN, events=change(EVENTS, at=values))
+    rows = f"{n} row breaks it" if n == 1 else f"{n} rows break it"
+    assert said.startswith(f"data/events.{form}: at: promise broken: 'at {rule}")
+    assert f"', {rows} (such as customer #" in said
+    assert shape in said
+    assert len(said.splitlines()) == 1
+    assert not any(value in said for value in values if value != "2025-06-01")
+
+
+@TEXTS
+@pytest.mark.parametrize(
+    "at",
+    [
+        "2025-06-30 12:00",
+        "2025-06-30T12:00:00",
+        "2025-06-30T12:00:00Z",
+        "2025-06-30 12:00:00+02:00",
+    ],
+)
+def test_times_as_text_need_the_zone_of_the_book(tmp_path, form, at):
+    said = message(tmp_path, form, events=change(EVENTS, at=[at] * 3))
+    rule = "'at holds no times without a zone to count days in', 3 rows break it"
+    assert said.startswith(f"data/events.{form}: at: promise broken: {rule}")
+    assert said.endswith("state `timezone:` in the book (such as Europe/Berlin)")
+
+
+# Amounts and other numbers as text
+
+
+def test_an_amount_that_is_no_number_is_counted_and_its_shape_is_shown(tmp_path):
+    said = message(tmp_path, "csv", events=change(EVENTS, amount=["1.50", "1,50", "EUR 3"]))
+    rule = "'amount can be read as a number such as 12.50', 2 rows break it"
+    assert said.startswith(f"data/events.csv: amount: promise broken: {rule} (such as ")
+    assert "9,99" in said
+    assert "aaa 9" in said
+    assert "1,50" not in said
+
+
+def test_decimal_commas_that_are_stated_are_read(tmp_path):
+    rows = "ann;2025-06-01;1.234,50\nbob;2025-06-02;0,1\ncarl;2025-06-03;12\n"
+    source = {"delimiter": ";", "decimal": ","}
+    found = written(tmp_path, HEAD.replace(",", ";") + rows, source=source)["events"]
+    assert found["amount_cents"].to_list() == [123_450, 10, 1200]
+
+
+def test_a_decimal_point_where_commas_were_stated_is_refused(tmp_path):
+    rows = "ann;2025-06-01;12.50\nbob;2025-06-02;1.2345,5\n"
+    source = {"delimiter": ";", "decimal": ","}
+    said = refusal(tmp_path, HEAD.replace(",", ";") + rows, source=source)
+    assert "'amount can be read as a number such as 12.50', 2 rows break it" in said
+
+
+def test_attributes_of_csv_that_are_all_written_as_numbers_are_numbers(tmp_path):
+    people = (
+        "customer_id,started,age,zip,score,note,empty,mixed\n"
+        "ann,2025-06-01,40,007,0.5,x,,1\n"
+        "bob,2025-06-01,-5,123,2,,,1.5\n"
+        "carl,2025-06-01,,456,,1,,a\n"
+    )
+    log = HEAD + "ann,2025-06-01,1\n"
+    found = written(tmp_path, log, customers=people)["customers"]
+    kinds = [pl.Int64, pl.String, pl.Float64, pl.String, pl.String, pl.String]
+    columns = found.select("age", "zip", "score", "note", "empty", "mixed")
+    assert list(columns.dtypes) == kinds
+    assert columns["age"].to_list() == [40, -5, None]
+    assert columns["zip"].to_list() == ["007", "123", "456"]
+    assert columns["score"].to_list() == [0.5, 2.0, None]
+
+
+# How files are written
+
+
+def test_empty_fields_are_unknown(tmp_path):
+    log = 'customer_id,at,kind,amount,category\nann,2025-06-01,purchase,,""\n'
+    row = written(tmp_path, log)["events"].row(0, named=True)
+    assert (row["amount_cents"], row["category"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbf" + HEAD.encode() + b"ann,2025-06-01,5\nbob,2025-06-02,7.5\n",
+        HEAD.encode().replace(b"\n", b"\r\n") + b"ann,2025-06-01,5\r\nbob,2025-06-02,7.5\r\n",
+        HEAD.encode() + b"ann,2025-06-01,5\n\n\nbob,2025-06-02,7.5\n\n",
+        HEAD.encode() + b'"ann","2025-06-01","5"\n"bob","2025-06-02","7.5"',
+        HEAD.encode() + b"ann, 2025-06-01 , 5\nbob,2025-06-02,7.5 \n",
+        HEAD.encode() + b"ann,2025-06-01,5\n,,\nbob,2025-06-02,7.5\n",
+    ],
+    ids=["bom", "crlf", "blank lines", "quoted", "spaces", "rows of nothing"],
+)
+def test_the_same_table_may_be_written_in_many_ways(tmp_path, content):
+    found = written(tmp_path, content)["events"]
+    rows = [("ann", day("2025-06-01"), 500), ("bob", day("2025-06-02"), 750)]
+    assert found.select("customer_id", "day", "amount_cents").rows() == rows
+
+
+def test_quoted_lines_quotes_and_delimiters_belong_to_the_value(tmp_path):
+    log = 'customer_id,at,category\nann,2025-06-01,"tea, ""green""\nor black"\n'
+    assert written(tmp_path, log)["events"]["category"].item() == 'tea, "green"\nor black'
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_another_delimiter_is_read_once_it_is_stated_and_named_before(tmp_path, delimiter):
+    log = (HEAD + "ann,2025-06-01,5\n").replace(",", delimiter)
+    assert "state source: delimiter:" in refusal(tmp_path, log)
+    found = written(tmp_path, log, source={"delimiter": delimiter})["events"]
+    assert found["amount_cents"].item() == 500
+
+
+@pytest.mark.parametrize("encoding", ["windows-1252", "utf-16", "latin-1", "mac-roman"])
+def test_another_encoding_is_read_once_it_is_stated(tmp_path, encoding):
+    log = "customer_id,at,category\nann,2025-06-01,Käse ½ für größere\n".replace("½ ", "")
+    found = written(tmp_path, log.encode(encoding), source={"encoding": encoding})["events"]
+    assert found["category"].item() == "Käse für größere"
+    assert not list(tmp_path.glob("**/*.tmp"))
+
+
+@pytest.mark.parametrize(
+    ("content", "source", "words"),
+    [
+        ("ä".encode("latin-1"), {}, "line 3 is not UTF-8 text; state `encoding:` under source"),
+        ("ä".encode() + "ä".encode("latin-1"), {}, "line 3 is not UTF-8 text"),
+        (b"\x81", {"encoding": "windows-1252"}, "line 3 is not cp1252 text; state the right"),
+    ],
+)
+def test_text_in_another_encoding_is_named_with_its_line(tmp_path, content, source, words):
+    log = b"customer_id,at,category\nann-lee-1970,2025-06-01,a\nbob,2025-06-01," + content + b"\n"
+    said = refusal(tmp_path, log, source=source)
+    assert said.startswith(f"events.csv: {words}")
+
+
+def test_utf_16_that_is_not_stated_is_named(tmp_path):
+    said = refusal(tmp_path, f"{HEAD}{SECRET_ID},2025-06-01,5\n".encode("utf-16"))
+    assert said == "events.csv: holds UTF-16 text; state `encoding: utf-16` under source"
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_file_of_no_bytes_is_refused(tmp_path, form):
+    file = tmp_path / f"events.{form}"
+    file.touch()
+    with pytest.raises(Refused, match=rf"^events\.{form}: (the file is empty|cannot be read: )"):
+        take(tmp_path, book({"events": file.name}))
+
+
+@TEXTS
+def test_a_file_of_a_header_alone_is_a_table_without_rows(tmp_path, form):
+    assert arrived(tmp_path, form, events=EVENTS.clear())["events"].is_empty()
+    assert arrived(tmp_path, form, events=EVENTS, customers=CUSTOMERS.clear())[
+        "customers"
+    ].is_empty()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"customer_id,at\nann-lee-1970,2025-06-01,9\n", "cannot be read: found more fields"),
+        (b'customer_id,at\nann-lee-1970,"2025-06-01\nbob,2025-06-01\n', "cannot be read: a quote"),
+        (b"customer_id,at,at\nann-lee-1970,2025-06-01,9\n", "the column 'at' occurs twice"),
+    ],
+)
+def test_a_file_that_is_no_csv_is_refused(tmp_path, content, words):
+    assert refusal(tmp_path, content).startswith(f"events.csv: {words}")
+
+
+def test_the_file_that_cannot_be_read_is_the_one_that_is_named(tmp_path):
+    people = "customer_id,region\nann-lee-1970,north,9\n"
+    said = refusal(tmp_path, f"{HEAD}{SECRET_ID},2025-06-01,5\n", customers=people)
+    assert said.startswith("customers.csv: cannot be read: found more fields")
+
+
+def test_a_file_that_is_no_parquet_is_refused(tmp_path):
+    (tmp_path / "events.parquet").write_text(f"customer_id,at\n{SECRET_ID},2025-06-01\n")
+    with pytest.raises(Refused) as refused:
+        take(tmp_path, book({"events": "events.parquet"}))
+    assert str(refused.value).startswith("events.parquet: cannot be read: ")
+    assert SECRET_ID not in str(refused.value)
+
+
+def test_files_of_one_table_that_differ_are_refused(tmp_path):
+    save(EVENTS, tmp_path / "data" / "one.parquet")
+    save(EVENTS.with_columns(customer_id=pl.Series([1, 2, 3])), tmp_path / "data" / "two.parquet")
+    with pytest.raises(Refused, match=r"^data/\*\.parquet: cannot be read: .*customer_id"):
+        take(tmp_path, book({"events": "data/*.parquet"}))
+
+
+def test_ids_and_numbers_that_do_not_fit_are_never_repeated(tmp_path):
+    people = CUSTOMERS.with_columns(phone=pl.Series([2**64 - 1, 5], dtype=pl.UInt64))
+    said = message(tmp_path, "parquet", events=EVENTS, customers=people)
+    assert said.startswith("data/customers.parquet: cannot be read: ")
+    assert str(2**64 - 1) not in said
+
+
+def test_a_stated_encoding_leaves_no_copy_behind(tmp_path):
+    log = f"{HEAD}{SECRET_ID},2025-06-01,5\n".encode("windows-1252")
+    given = write(tmp_path, log, source={"encoding": "windows-1252"})
+    assert take(tmp_path, given).activity["amount_cents"].item() == 500
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_csv_and_parquet_give_the_same(tmp_path):
+    one = take(tmp_path, put(tmp_path, "csv", {"events": EVENTS, "customers": CUSTOMERS}))
+    two = take(tmp_path, put(tmp_path, "parquet", {"events": EVENTS, "customers": CUSTOMERS}))
+    assert one.fingerprint() == two.fingerprint()
+    assert without_examples("x (such as y); z") == "x; z"
+    assert sources.ON_DISK == ("files", "demo")

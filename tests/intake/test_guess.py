@@ -1,0 +1,326 @@
+"""What is guessed of a stranger's tables: by all values, and not at all where two readings fit."""
+
+from datetime import date
+
+import polars as pl
+import pytest
+
+from retention.book import Book
+from retention.errors import Refused
+from retention_intake import guess
+
+DRAFT = Book.model_validate(
+    {
+        "title": "Draft",
+        "source": {"kind": "files"},
+        "snapshot_date": date.max,
+        "churn": {"kind": "activity", "activity": ["purchase"], "after_days": 30},
+    }
+)
+
+
+def text(*values: str | None, name: str = "at") -> pl.LazyFrame:
+    return pl.LazyFrame({name: pl.Series(values, dtype=pl.String)})
+
+
+def column(*values: str | None) -> guess.Column:
+    """What a column "date" of these texts can be."""
+    return guess.columns("events", text(*values, name="date"), {}, DRAFT)["date"]
+
+
+# How values are written
+
+
+@pytest.mark.parametrize(
+    ("values", "forms"),
+    [
+        (["2024-12-31", None, " 2025-01-01 "], ("",)),
+        (["2024-12-31 08:00", "2024-12-31T08:00:01Z"], ()),  # a zone here, none there
+        (["2024-12-31T08:00:00+01:00"], ("",)),
+        (["12/1/2010 8:26", "12/13/2010 17:00"], ("%m/%d/%Y",)),
+        (["13/1/2010", "1/12/2010"], ("%d/%m/%Y",)),
+        (["1/2/2010", "3/4/2010"], ("%d/%m/%Y", "%m/%d/%Y")),
+        (["31.12.24", "1.1.25"], ("%d.%m.%y",)),
+        (["31.12.2024 23:59:59"], ("%d.%m.%Y",)),
+        (["20241231", "20250101"], ("%Y%m%d",)),
+        (["12/31/2024 11:59 PM"], ("%m/%d/%Y %I:%M %p",)),
+        (["31-Dec-2024"], ("%d-%b-%Y",)),
+        (["31.12.2024", "soon"], ()),
+        (["7", "8"], ()),
+        ([None, None], ()),
+    ],
+)
+def test_dates_are_known_by_their_values(values, forms):
+    assert column(*values).forms == forms
+
+
+def test_the_last_value_of_many_decides():
+    early = ["1/2/2010"] * 5_000
+    assert len(column(*early).forms) == 2
+    assert column(*early, "1/31/2010").forms == ("%m/%d/%Y",)
+    assert column(*early, "none").forms == ()
+
+
+@pytest.mark.parametrize(
+    ("values", "decimals", "number"),
+    [
+        (["1", "-20", None], (), True),
+        (["1.5", "20"], (".",), True),
+        (["1,5", "1.000"], (",",), True),
+        (["1.000,50"], (",",), True),
+        (["1.500", "2"], (".", ","), True),  # one and a half, or fifteen hundred
+        (["1,000.50"], (), False),
+        (["12.50", "12,50"], (), False),
+        (["nan"], (), False),
+        (["free"], (), False),
+    ],
+)
+def test_numbers_are_known_by_their_values(values, decimals, number):
+    found = guess.columns("events", text(*values, name="amount"), {}, DRAFT)["amount"]
+    assert (found.decimals, "number" in found.sorts) == (decimals, number)
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"a,b\n1,2\n", {}),
+        ("\ufeffa,b\n\u00e9,2\n".encode(), {}),
+        (
+            "a;b\nM\u00fcller;2\n".encode("windows-1252"),
+            {"encoding": "windows-1252", "delimiter": ";"},
+        ),
+        ("a\tb\n\u00e9\t2\n".encode("utf-16"), {"encoding": "utf-16", "delimiter": "\t"}),
+        (b'"a, or more"|b|c\n', {"delimiter": "|"}),
+        (b"", {}),
+    ],
+)
+def test_the_dialect_is_read_from_bytes_and_header(tmp_path, content, found):
+    (tmp_path / "a.csv").write_bytes(content)
+    assert guess.dialect([tmp_path / "a.csv"], {}) == found
+
+
+def test_what_is_said_of_the_dialect_is_not_guessed(tmp_path):
+    (tmp_path / "a.csv").write_bytes("a;b\n\u0142;2\n".encode("cp1250"))
+    said = {"encoding": "cp1250", "delimiter": ";"}
+    assert guess.dialect([tmp_path / "a.csv"], said) == said
+
+
+def test_files_that_are_divided_in_two_ways_are_refused(tmp_path):
+    for name, words in (("a", "x,y\n"), ("b", "x;y\n")):
+        (tmp_path / f"{name}.csv").write_text(words)
+    with pytest.raises(Refused, match=r"different ways \(a.csv by ',', b.csv by ';'\)"):
+        guess.dialect(sorted(tmp_path.glob("*.csv")), {})
+
+
+def test_two_columns_settle_together_what_one_leaves_open():
+    both, first = ("%d/%m/%Y", "%m/%d/%Y"), ("%d/%m/%Y",)
+    assert guess.agreed({"at": both, "started": first, "iso": ("",)}, "date_format") == "%d/%m/%Y"
+    assert guess.agreed({"at": ("",), "none": ()}, "date_format") == ""
+    with pytest.raises(Refused, match=r'say which: --date-format "%d/%m/%Y" or --date-format "%m'):
+        guess.agreed({"at": both}, "date_format")
+    with pytest.raises(Refused, match="the values of a, b are written in different ways"):
+        guess.agreed({"a": (".",), "b": (",",)}, "decimal")
+
+
+# Which column is which
+
+
+def mapped(table: str, said: dict | None = None, **columns) -> tuple[dict, dict]:
+    frame = pl.LazyFrame(columns)
+    return guess.mapping(table, guess.columns(table, frame, said or {}, DRAFT), said or {}, "place")
+
+
+def test_columns_are_found_by_name_and_value():
+    found, notes = mapped(
+        "events",
+        **{"Kunden-Nr": [1], "Rechnungsdatum": ["2024-01-01"], "Menge": [2], "Preis": [1.5]},
+        **{"Order ID": ["a"], "Warengruppe": ["x"]},
+    )
+    assert found == {
+        "customer_id": "Kunden-Nr",
+        "at": "Rechnungsdatum",
+        "order_id": "Order ID",
+        "category": "Warengruppe",
+        "amount": ["Menge", "Preis"],
+    }
+    assert notes == {"amount": "multiplied"}
+
+
+def test_the_better_of_two_names_is_taken_and_the_other_is_named():
+    found, notes = mapped("events", user=["a"], customer_id=["b"], date=[date(2024, 1, 1)])
+    assert (found["customer_id"], notes) == ("customer_id", {"customer_id": "or user?"})
+
+
+def test_a_column_whose_values_do_not_fit_is_passed_over():
+    found, _ = mapped(
+        "events", user=["a"], customer=[0.5], order_date=["soon"], date=["2024-01-01"]
+    )
+    assert found == {"customer_id": "user", "at": "date"}
+    words = "'at'; 'at' is empty, or not all its values are dates, written in one way [(]found: us"
+    with pytest.raises(
+        Refused, match=f"^place: no column is found for {words}er, at[)]; say which"
+    ):
+        mapped("events", user=["a"], at=["soon"])
+
+
+def test_an_optional_column_that_is_passed_over_is_named():
+    found, notes = mapped("events", user=["a"], date=["2024-01-01"], total=["free"])
+    assert "amount" not in found
+    assert notes == {
+        "amount": "no amount: 'total' is empty, or not all its values are numbers, "
+        "written in one way"
+    }
+    said = {"order_id": "total"}
+    assert mapped("events", said, user=["a"], date=["2024-01-01"], total=["free"])[1] == {}
+
+
+SURVEY = {"client": ["a", "b"], "sent_at": ["2024-01-01"] * 2, "answered": ["2024-01-02", None]}
+
+
+def test_columns_of_surveys_are_found_by_name_and_value():
+    columns = SURVEY | {"survey": ["spring", "summer"], "type": ["NPS", "mood"]}
+    found, notes = mapped("surveys", **columns, answer=["fine", None], rating=["9", None])
+    assert found == {
+        "customer_id": "client",
+        "sent": "sent_at",
+        "kind": "type",
+        "answered": "answered",
+        "score": "rating",
+    }
+    assert notes == {}
+
+
+def test_a_kind_of_survey_that_is_not_said_is_asked_for():
+    with pytest.raises(Refused, match=r"^place: no column is found for 'kind' \(found: .* "):
+        mapped("surveys", **SURVEY)
+    words = "'survey' is empty, or not all its values are nps or csat"
+    add = r"say which it is: --column kind=\.\.\., or add one that says nps or csat in every row$"
+    with pytest.raises(Refused, match=f"for 'kind'; {words} .*; {add}"):
+        mapped("surveys", **SURVEY, survey=["spring", None])
+    assert mapped("surveys", {"kind": "wave"}, **SURVEY, wave=["spring"] * 2)[0]["kind"] == "wave"
+
+
+def test_scores_need_the_days_of_answers():
+    asked = {name: column for name, column in SURVEY.items() if name != "answered"}
+    asked |= {"type": ["nps", "nps"]}
+    found = {"customer_id": "client", "sent": "sent_at", "kind": "type"}
+    assert mapped("surveys", **asked, answered=["no", "yes"])[0] == found
+    for said in ({}, {"score": "rating"}):
+        with pytest.raises(Refused, match=r"for 'answered' .*: --column answered=\.\.\.$"):
+            mapped("surveys", said, **asked, rating=[9, 10])
+
+
+def test_no_column_is_two_of_ours():
+    said = {"customer_id": "order"}
+    assert mapped("events", said, order=["a"], at=["2024-01-01"])[0] == said | {"at": "at"}
+
+
+def test_an_id_is_the_customers_in_the_customers_table_alone():
+    assert mapped("customers", id=[1])[0] == {"customer_id": "id"}
+    with pytest.raises(Refused, match="no column is found for 'customer_id'"):
+        mapped("events", id=[1], date=[date(2024, 1, 1)])
+
+
+def test_what_is_said_of_columns_holds():
+    tables = {"events": ["who", "when", "q", "p"], "customers": ["who", "since"]}
+    said = ["customer_id=who", "events.at=when", "amount=q*p", "started=since", "channel="]
+    assert guess.told(said, tables) == {
+        "events": {"customer_id": "who", "at": "when", "amount": ["q", "p"], "channel": ""},
+        "customers": {"customer_id": "who", "started": "since"},
+    }
+    for wrong in ("at=then", "att=when", "customers.at=when", "amount=q*r", "nonsense"):
+        with pytest.raises(
+            Refused, match=r"no table has such columns \(found: events: who, when, q"
+        ):
+            guess.told([wrong], tables)
+    assert (
+        "amount" not in mapped("events", {"amount": ""}, user=[1], at=["2024-01-01"], price=[1])[0]
+    )
+
+
+def test_attributes_are_what_says_of_which_sort_a_customer_is():
+    frame = pl.LazyFrame(
+        {
+            "E-Mail": ["a@b"] * 50 + ["c@d"] * 50,
+            "region": ["north", "south"] * 50,
+            "age": list(range(20, 70)) * 2,
+            "score": [number / 7 for number in range(100)],
+            "ref": list(range(100)),
+            "remark": [f"said {number}" for number in range(100)],
+            "country": ["DE"] * 100,
+            "since": [date(2024, 1, 1), date(2024, 2, 1)] * 50,
+            "tenure_days": [1, 2] * 50,
+            "vip": [True, None] * 50,
+        }
+    )
+    assert guess.attributes(frame, guess.names(frame)) == (
+        ["region", "age", "score"],
+        "left out: E-Mail, ref, remark, country, since, tenure_days, vip",
+    )
+
+
+# Silence
+
+
+def acts(days: dict[str, list[int]]) -> pl.DataFrame:
+    rows = [(who, day) for who, those in days.items() for day in those]
+    return pl.DataFrame(rows, ["customer_id", "day"], orient="row").with_columns(kind=pl.lit("buy"))
+
+
+def test_silence_is_the_ninetieth_percentile_of_each_customers_median_gap():
+    days = {f"{n}": [0, 10, 20, 120] for n in range(9)} | {"once": [3]}  # medians of 10 days
+    assert guess.silence(acts(days | {"long": [0, 12]}), ["buy"])[0] == 14
+    after_days, words = guess.silence(acts(days | {"slow": [0, 40], "slower": [0, 50]}), ["buy"])
+    assert (after_days, words.partition(";")[0]) == (
+        30,
+        "nine in ten of the 11 customers seen on two days or more have a median gap of at most 40 "
+        "days, rounded up to 60",
+    )
+    assert words.endswith(
+        "cut to 30, at most a quarter of the 121 days of data, or too few can be judged"
+    )
+
+
+def test_silence_without_a_second_visit_is_a_convention():
+    after_days, words = guess.silence(acts({"a": [0], "b": [700]}), ["buy"])
+    assert (after_days, words) == (90, "a convention: no customer was seen on two days")
+
+
+def test_only_kinds_that_are_bought_count_as_purchases():
+    activity = pl.DataFrame(
+        {
+            "kind": ["visit", "order", "rent", "visit"],
+            "events": [9, 1, 1, 9],
+            "amount_cents": [0, 5, 7, 0],
+        }
+    )
+    assert guess.bought(activity) == ["order", "rent"]
+    assert guess.bought(activity.with_columns(amount_cents=0)) == ["visit"]
+
+
+def test_refunds_are_kinds_of_which_every_amount_is_negative():
+    frame = pl.LazyFrame(
+        {"kind": ["buy", "buy", "refund", "visit"], "amount": [1.0, -1.0, -2.0, None]}
+    )
+    assert guess.refunds(frame, "kind", ["amount"]) == (["refund"], False)
+    assert guess.refunds(frame.filter(pl.col("kind") == "buy"), "kind", ["amount"]) == ([], True)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "others"),
+    [
+        (["nps", "csat", None], []),
+        (["nps", "mood", "mood", "effort", None], ["effort", "mood"]),
+        (["NPS ", "Customer satisfaction", "mood"], ["mood"]),  # ours, to be written as promised
+        (["mood", "effort"], []),
+        ([1, 2], []),
+    ],
+)
+def test_surveys_of_other_kinds_are_those_beside_ours(kinds, others):
+    assert guess.other_surveys(pl.LazyFrame({"survey": kinds}), "survey") == others
+
+
+def test_values_are_those_of_a_column_that_is_there():
+    frame = pl.LazyFrame({"kind": ["b", "a", None, "b"]})
+    assert guess.values(frame, "kind") == ["a", "b"]
+    assert guess.values(frame, "kinds") == []

@@ -1,0 +1,549 @@
+"""From a stranger's tables to a book that reads them: written with its grounds, or not at all."""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import drawing
+import polars as pl
+import pytest
+import servers
+from drawing import shop
+from servers import postgres  # noqa: F401
+from workbooks import files, retention
+
+from retention import book as books
+from retention.errors import Refused
+from retention_intake import intake, new_book
+
+RETAIL = Path(__file__).parents[3] / "shared" / "data" / "online_retail" / "lines.parquet"
+SECRET = "hunter2"
+
+
+def new(name: str, source: str = "files", columns: tuple = (), **given) -> list[str]:
+    """Make the book ``name``; what is said."""
+    tables = {table: given.pop(table) for table in books.COLUMNS if table in given}
+    said = []
+    new_book.new_book(name, tables, said.append, source=source, columns=list(columns), **given)
+    return said
+
+
+def refused(root: Path, *words, **given) -> str:
+    """The message on refusing the book "mine", of which nothing is written."""
+    before = files(root)
+    with pytest.raises(Refused) as refusal:
+        new("mine", *words, **given)
+    assert files(root) == before
+    assert not any((root / "work").glob(".spool*"))
+    return str(refusal.value)
+
+
+def read(root: Path, name: str = "mine") -> tuple[books.Book, intake.Intake]:
+    """The book as a refresh loads it, and what it takes."""
+    book = books.load(name, root)
+    return book, intake.take(book, root, (book.snapshot_date - date(1970, 1, 1)).days)
+
+
+def text(root: Path, name: str = "mine") -> str:
+    return (root / "params" / f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def lines() -> pl.DataFrame:
+    """The drawn shop as lines of invoices, with some returned and some of nobody."""
+    bought = shop()["events"].with_row_index("n")
+    known = pl.when(pl.col("n") % 10 > 0).then("customer_id")
+    return bought.select(
+        InvoiceNo=pl.format("{}", pl.col("n") // 2 + 536_365),
+        StockCode=pl.lit("85123A"),
+        Description=pl.lit('HEART, "WHITE"'),
+        Quantity=pl.when(pl.col("n") % 7 > 0).then(2).otherwise(-2),
+        InvoiceDate=pl.format(
+            "{}/{}/{} 8:05", pl.col("at").dt.month(), pl.col("at").dt.day(), pl.col("at").dt.year()
+        ),
+        UnitPrice="amount",
+        CustomerID=known,
+        Country=pl.lit("United Kingdom"),
+    )
+
+
+def save(frame: pl.DataFrame, name: str, **how) -> str:
+    Path("data").mkdir(exist_ok=True)
+    frame.write_csv(f"data/{name}.csv", **how)
+    return f"data/{name}.csv"
+
+
+# Files
+
+
+def test_lines_of_invoices_become_a_book_that_reads_them(workbook):
+    said = new("mine", events=save(lines(), "lines"), timezone="Europe/London", currency="GBP")
+
+    book, taken = read(workbook)
+    frame = lines()
+    kept = frame.filter(pl.col("CustomerID").is_not_null(), pl.col("Quantity") >= 0)
+    assert book.columns["events"] == {
+        "customer_id": "CustomerID",
+        "at": "InvoiceDate",
+        "order_id": "InvoiceNo",
+        "product": "StockCode",
+        "amount": ["Quantity", "UnitPrice"],
+    }
+    assert book.source.date_format == "%m/%d/%Y"
+    assert taken.activity["events"].sum() == kept.height
+    cents = (100 * kept["Quantity"] * kept["UnitPrice"]).sum()
+    assert taken.activity["amount_cents"].sum() == pytest.approx(cents)
+    nobody = frame["CustomerID"].null_count()
+    returned = frame.height - nobody - kept.height
+    assert f"CustomerID: {{known: true}}  # leaves out {nobody} rows\n" in text(workbook)
+    assert f"Quantity: {{at_least: 0}}  # leaves out {returned} further rows\n" in text(workbook)
+    assert "UnitPrice" not in book.only
+    assert book.snapshot_date == shop()["events"]["at"].max()
+    assert any(f"Read: {kept.height:,} events of 60 customers" in line for line in said)
+    assert text(workbook) in said[0]
+    assert "make refresh BOOK=mine" in said[-1]
+
+
+def test_a_book_proposed_is_refreshed_as_it_is(workbook):
+    each = [pl.concat_str("CustomerID", pl.lit(branch)) for branch in ("n", "e", "s", "w")]
+    file = save(pl.concat(lines().with_columns(CustomerID=one) for one in each), "lines")
+    made = retention(workbook, "new-book", "mine", "--events", file, "--timezone=Europe/London")
+    assert (made.returncode, made.stderr) == (0, "")
+    done = retention(workbook, "refresh", "mine")
+    assert done.returncode == 0, done.stderr
+    day = books.load("mine", workbook).snapshot_date
+    assert (workbook / "reports" / "mine" / str(day) / "index.html").is_file()
+    assert made.stdout.endswith(f"  make refresh BOOK=mine\n  open reports/mine/{day}/index.html\n")
+
+
+def test_a_german_export_is_read(workbook):
+    bought = shop()["events"].select(
+        pl.col("customer_id").alias("Kundennummer"),
+        pl.col("at").dt.strftime("%d.%m.%Y").alias("Bestelldatum"),
+        pl.format("1.{},50 ", pl.col("amount").cast(pl.Int64) + 100)
+        .str.strip_chars()
+        .alias("Betrag"),
+        pl.lit("Gro\u00dfger\u00e4te").alias("Warengruppe"),
+    )
+    Path("data/bestellungen.csv").write_bytes(
+        bought.write_csv(separator=";").encode("windows-1252")
+    )
+    new("mine", events="data/bestellungen.csv")
+
+    book, taken = read(workbook)
+    assert book.source == books.Files(
+        kind="files", delimiter=";", encoding="windows-1252", decimal=",", date_format="%d.%m.%Y"
+    ).model_copy(update={"encoding": book.source.encoding})
+    assert "encoding: windows-1252  # a guess: look at accented letters\n" in text(workbook)
+    euros = bought.select(pl.col("Betrag").str.slice(2, 3).cast(pl.Int64) + 1000)["Betrag"]
+    assert taken.activity["amount_cents"].sum() == (100 * euros + 50).sum()
+    assert taken.baskets["category"].unique().to_list() == ["Gro\u00dfger\u00e4te"]
+    assert "currency: EUR  # if it is another, say so here\n" in text(workbook)
+
+
+def subscriptions() -> dict[str, pl.DataFrame]:
+    """Sixty customers with a contract, of which every third has ended; and what they did."""
+    people = range(60)
+    start = [date(2024, 1, 1) + timedelta(3 * number) for number in people]
+    return {
+        "events": pl.DataFrame(
+            [(f"c{n}", start[n] + timedelta(20 * visit)) for n in people for visit in range(8)],
+            ["user_id", "timestamp"],
+            orient="row",
+        ).with_columns(event=pl.lit("login")),
+        "customers": pl.DataFrame(
+            {
+                "id": [f"c{number}" for number in people],
+                "Full Name": [f"Ann {number}" for number in people],
+                "signup_date": start,
+                "country": ["DE", "AT", "CH"] * 20,
+            }
+        ),
+        "contracts": pl.DataFrame(
+            {
+                "customer": [f"c{number}" for number in people],
+                "start_date": start,
+                "end_date": [
+                    s + timedelta(90) if n % 3 == 0 else None for n, s in enumerate(start)
+                ],
+                "tariff": ["basic", "plus"] * 30,
+                "mrr": [9.5, 19.0] * 30,
+            }
+        ),
+    }
+
+
+def test_subscriptions_become_a_contract_book(workbook):
+    places = {table: save(frame, f"s-{table}") for table, frame in subscriptions().items()}
+    new("mine", **places)
+
+    book, taken = read(workbook)
+    assert book.churn == books.Churn(kind="contract", after_days=30)
+    assert book.columns == {
+        "events": {"customer_id": "user_id", "at": "timestamp", "kind": "event"},
+        "customers": {"customer_id": "id", "started": "signup_date"},
+        "contracts": {
+            "customer_id": "customer",
+            "started": "start_date",
+            "ended": "end_date",
+            "plan": "tariff",
+            "amount": "mrr",
+        },
+    }
+    assert book.attributes == ["country"]
+    assert "attributes: [country]  # left out: Full Name\n" in text(workbook)
+    assert book.parameters["20_survival"] == {"by": "plan", "covariates": ["plan", "country"]}
+    assert taken.contracts.height == 60
+
+
+def test_parquet_in_a_folder_needs_no_dialect(workbook):
+    for part, frame in enumerate(shop()["events"].iter_slices(300)):
+        Path("data/orders").mkdir(exist_ok=True)
+        frame.write_parquet(f"data/orders/{part}.parquet")
+    new("mine", events="data/orders")
+    assert books.load("mine", workbook).source == books.Files(kind="files")
+
+
+def test_places_are_written_as_the_workbook_sees_them(workbook, monkeypatch):
+    monkeypatch.chdir(workbook / "data")
+    new("inside", events="events.csv")
+    assert books.load("inside", workbook).tables == {"events": "data/events.csv"}
+    elsewhere = workbook.parent / "elsewhere.csv"
+    elsewhere.write_bytes(Path("events.csv").read_bytes())
+    new("outside", events=str(elsewhere))
+    assert books.load("outside", workbook).tables == {"events": str(elsewhere)}
+
+
+def test_odd_names_are_quoted(workbook):
+    odd = "when: #1, [a] 'b'"
+    frame = shop()["events"].rename({"at": odd})
+    new("mine", columns=[f"at={odd}"], events=save(frame, "a, b"), title="ignored")
+    assert read(workbook)[0].columns["events"]["at"] == odd
+
+
+# Surveys
+
+
+def surveys(**columns: pl.Expr) -> pl.DataFrame:
+    """One survey for each customer of the drawn shop, of whom every second has answered."""
+    number = pl.int_range(pl.len())
+    sent = pl.lit(date(2024, 8, 1))
+    asked = shop()["customers"].select(
+        client="customer_id",
+        sent_at=sent,
+        responded_at=pl.when(number % 2 > 0).then(sent + pl.duration(days=2)),
+        survey=pl.when(number < 30).then(pl.lit("nps")).otherwise(pl.lit("csat")),
+        rating=pl.when(number % 2 > 0).then(number % 5 + 1),
+    )
+    return asked.with_columns(**columns)
+
+
+def promised() -> pl.DataFrame:
+    """These surveys as a refresh takes them."""
+    sent, answered = (
+        pl.col(name).cast(pl.Int32).cast(pl.Int64) for name in ("sent_at", "responded_at")
+    )
+    rows = {"customer_id": "client", "sent_day": sent, "answered_day": answered, "kind": "survey"}
+    return surveys().select(**rows, score=pl.col("rating").cast(pl.Float64)).sort("customer_id")
+
+
+SEVENTH = pl.col("client").str.ends_with("7")  # of six customers in sixty, half of whom answered
+
+
+def save_as(form: str, frame: pl.DataFrame, name: str) -> str:
+    """The place of a table that is saved, or put into a database."""
+    if form == "duckdb":
+        servers.load(Path("data/shop.duckdb"), {name: frame})
+        return name
+    return str(drawing.save(frame, Path(f"data/{name}.{form}")))
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "duckdb"])
+def test_surveys_become_part_of_a_book_that_reads_them(workbook, form):
+    tables = {"events": shop()["events"], "surveys": surveys()}
+    options = [f"--{table}={save_as(form, frame, table)}" for table, frame in tables.items()]
+    options += ["--source=duckdb:data/shop.duckdb"] if form == "duckdb" else []
+    made = retention(workbook, "new-book", "mine", *options)
+    assert (made.returncode, made.stderr) == (0, "")
+    assert " Surveys: 60, answered: 30.\n" in made.stdout
+
+    book, taken = read(workbook)
+    assert book.tables["surveys"] == options[1].removeprefix("--surveys=")
+    assert book.columns["surveys"] == {
+        "customer_id": "client",
+        "sent": "sent_at",
+        "kind": "survey",
+        "answered": "responded_at",
+        "score": "rating",
+    }
+    assert book.only == {}
+    assert taken.surveys.sort("customer_id").equals(promised())
+
+
+@pytest.mark.parametrize(
+    ("columns", "given"),
+    [
+        ({"rating": pl.format("{},0", "rating"), "sent_at": pl.lit("1.8.2024")}, {}),
+        (
+            {"rating": pl.format(" {} ", "rating"), "sent_at": pl.lit("2024-08-01 23:30")},
+            {"timezone": "Europe/Berlin"},
+        ),
+    ],
+)
+def test_surveys_however_written_are_read_alike(workbook, columns, given):
+    events = save(shop()["events"].drop("amount"), "lines")
+    new("mine", events=events, surveys=save(surveys(**columns), "surveys"), **given)
+    assert read(workbook)[1].surveys.sort("customer_id").equals(promised())
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"survey": pl.lit("How likely are you to recommend us?")}, "write these two so"),
+        ({"responded_at": pl.when(~SEVENTH).then("responded_at")}, "give the day of every answer"),
+        ({"sent_at": pl.lit("2024-08-01 23:30")}, "such as --timezone Europe/Berlin"),
+        ({"client": pl.lit("customer-7")}, "remove the duplicates"),
+    ],
+)
+def test_surveys_that_cannot_be_read_are_refused_with_what_to_do(workbook, columns, words):
+    message = refused(
+        workbook, events="data/events.csv", surveys=save(surveys(**columns), "surveys")
+    )
+    assert words in message
+
+
+def test_a_table_without_a_kind_of_survey_is_refused_with_what_to_do(workbook):
+    message = refused(
+        workbook, events="data/events.csv", surveys=save(surveys().drop("survey"), "surveys")
+    )
+    assert message == (
+        "data/surveys.csv: no column is found for 'kind' (found: client, sent_at, responded_at, "
+        "rating); say which it is: --column kind=..., or add one that says nps or csat in every row"
+    )
+
+
+def test_scores_that_are_no_numbers_are_said_to_be_left_aside(workbook):
+    odd = surveys(rating=pl.format("{} of 5", "rating"))
+    new("mine", events="data/events.csv", surveys=save(odd, "surveys"))
+    assert read(workbook)[1].surveys["score"].null_count() == 60
+    assert (
+        "  # no score: 'rating' is empty, or not all its values are numbers, written in one way\n"
+        "  surveys: {"
+    ) in text(workbook)
+
+
+def test_surveys_of_other_kinds_or_of_nobody_are_left_out_and_counted(workbook):
+    kind = pl.when(SEVENTH).then(pl.lit("mood")).otherwise("survey")
+    nobody = pl.when(~pl.col("client").str.ends_with("8")).then("client")
+    asked = surveys(survey=kind, client=nobody)
+    new("mine", events="data/events.csv", surveys=save(asked, "surveys"))
+    assert read(workbook)[1].surveys.height == 48
+    assert "client: {known: true}  # leaves out 6 rows\n" in text(workbook)
+    assert "survey: [csat, nps]  # leaves out 6 further rows\n" in text(workbook)
+
+
+def test_a_condition_on_kinds_keeps_those_of_every_table_with_such_a_column(workbook):
+    events = shop()["events"]
+    refunds = events.head(20).with_columns(kind=pl.lit("refund"), amount=-1.0)
+    kind = pl.when(SEVENTH).then(pl.lit("mood")).otherwise("survey")
+    asked = surveys(kind=kind).drop("survey")
+    lines = save(pl.concat([events, refunds]), "lines")
+    new("mine", events=lines, surveys=save(asked, "surveys"))
+    book, taken = read(workbook)
+    assert book.only == {"kind": ["purchase", "csat", "nps"]}
+    assert "leaves out 26 rows" in text(workbook)
+    assert (taken.activity["events"].sum(), taken.surveys.height) == (events.height, 54)
+
+
+def test_another_kind_of_survey_that_is_a_kind_of_event_is_refused(workbook):
+    kind = pl.when(SEVENTH).then(pl.lit("purchase")).otherwise("survey")
+    asked = save(surveys(kind=kind).drop("survey"), "surveys")
+    message = refused(workbook, events="data/events.csv", surveys=asked)
+    assert "kind: promise broken: 'kind is nps or csat', 6 rows" in message
+
+
+# What is refused
+
+
+@pytest.mark.parametrize("name", ["../mine", "Mine", "", "lab", "a b"])
+def test_a_bad_name_is_refused(workbook, name):
+    with pytest.raises(Refused, match="is not a book's name"):
+        new(name, events="data/events.csv")
+
+
+def test_a_book_that_is_there_stays(workbook):
+    before = text(workbook, "shop")
+    with pytest.raises(Refused, match=r"params/shop\.yaml is there already"):
+        new("shop", events="data/events.csv")
+    assert text(workbook, "shop") == before
+
+
+def test_days_first_or_months_first_is_not_guessed(workbook):
+    early = lines().filter(pl.col("InvoiceDate").str.contains(r"^\d+/([1-9]|1[0-2])/"))
+    events = save(early, "lines")
+    message = refused(workbook, events=events, timezone="Europe/London")
+    assert message == (
+        "the values of InvoiceDate can be read in several ways; say which: "
+        '--date-format "%d/%m/%Y" or --date-format "%m/%d/%Y"'
+    )
+    new("mine", events=events, timezone="Europe/London", date_format="%m/%d/%Y")
+    assert read(workbook)[1].activity["events"].sum() > 0
+
+
+def test_times_without_a_zone_need_one(workbook):
+    message = refused(workbook, events=save(lines(), "lines"))
+    assert "say which clocks they show, such as --timezone Europe/Berlin" in message
+
+
+def test_a_column_that_is_not_found_is_said_with_what_there_is(workbook):
+    frame = shop()["events"].rename({"customer_id": "who"})
+    events = save(frame, "lines")
+    assert refused(workbook, events=events) == (
+        "data/lines.csv: no column is found for 'customer_id' (found: who, at, kind, amount); "
+        "say which it is: --column customer_id=..."
+    )
+    new("mine", columns=["customer_id=who"], events=events)
+    assert read(workbook)[0].columns["events"]["customer_id"] == "who"
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"timezone": "Mars"}, "timezone: Value error, not a time zone"),
+        ({"currency": "euro"}, "currency: String should match"),
+        ({"decimal": ";"}, "decimal: Input should be '.' or ','"),
+        ({"source": "duckdb:data/none.duckdb"}, "cannot be read|no such"),
+        ({"source": "mysql://host/shop"}, "expected duckdb:FILE, env:NAME"),
+        ({"source": "duckdb:data/x", "decimal": ","}, "decimal: Extra inputs"),
+        ({"events": "data/none.csv"}, "no"),
+    ],
+)
+def test_an_option_that_no_book_may_hold_is_refused(workbook, given, words):
+    with pytest.raises(Refused, match=words):
+        new("mine", **{"events": "data/events.csv"} | given)
+    assert not (workbook / "params" / "mine.yaml").exists()
+
+
+def test_a_book_whose_refresh_would_be_refused_is_not_written(workbook):
+    few = shop()["events"].filter(pl.col("at") < date(2024, 1, 28))
+    assert "at least 10 are needed" in refused(workbook, events=save(few, "lines"))
+    nobody = shop()["events"].with_columns(kind=pl.lit("<script>"))
+    assert refused(workbook, events=save(nobody, "lines")).endswith("nothing was written")
+
+
+def test_what_no_refresh_would_load_does_not_stay(workbook, monkeypatch):
+    def refuse(*_):
+        raise Refused("no such book")
+
+    monkeypatch.setattr(books, "load", refuse)
+    assert refused(workbook, events="data/events.csv") == "no such book"
+
+
+def test_refunds_of_a_kind_of_their_own_are_left_out_by_their_kind(workbook):
+    events = shop()["events"]
+    more = [
+        events.head(20).with_columns(kind=pl.lit("refund"), amount=-1.0),
+        events.head(30).with_columns(kind=pl.lit("visit"), amount=pl.lit(None, pl.Float64)),
+    ]
+    new("mine", events=save(pl.concat([events, *more]), "lines"))
+    book, taken = read(workbook)
+    assert book.only == {"kind": ["purchase", "visit"]}
+    assert "leaves out 20 rows" in text(workbook)
+    assert book.churn.activity == ["purchase"]
+    assert taken.activity["events"].sum() == events.height + 30
+
+
+def test_events_that_are_refunds_one_and_all_are_refused(workbook):
+    events = shop()["events"].with_columns(amount=-1.0)
+    assert "no event is left" in refused(workbook, events=save(events, "lines"))
+
+
+# Databases
+
+
+def test_a_table_in_duckdb_becomes_a_book(workbook):
+    bought = lines().with_columns(pl.col("InvoiceDate").str.to_datetime("%m/%d/%Y %H:%M"))
+    servers.load(workbook / "data" / "shop.duckdb", {"orders": bought})
+    message = refused(workbook, "duckdb:data/shop.duckdb", events="orders")
+    assert "--timezone Europe/Berlin" in message
+    new("mine", "duckdb:data/shop.duckdb", events="orders", timezone="Europe/London")
+    new("csv", events=save(lines(), "lines"), timezone="Europe/London")
+
+    (book, taken), (of_csv, same) = read(workbook), read(workbook, "csv")
+    assert book.source == books.DuckDB(kind="duckdb", file="data/shop.duckdb")
+    assert (book.columns, book.only, book.churn) == (of_csv.columns, of_csv.only, of_csv.churn)
+    assert taken.fingerprint() == same.fingerprint()
+
+
+def test_postgresql_is_named_by_its_variable(workbook, postgres, monkeypatch):  # noqa: F811
+    bought = {"orders": shop()["events"], "people": shop()["customers"]}
+    servers.load(postgres, bought | {"asked": surveys()})
+    monkeypatch.setenv("SHOP_DB", postgres)
+    tables = {"events": "public.orders", "customers": "people", "surveys": "asked"}
+    said = new("mine", "env:SHOP_DB", **tables)
+
+    book, taken = read(workbook)
+    assert book.source == books.Postgres(kind="postgres", url="env:SHOP_DB")
+    assert taken.activity["customer_id"].n_unique() == 60
+    assert taken.surveys["answered_day"].count() == taken.surveys["score"].count() == 30
+    assert "loopback" not in text(workbook) + "".join(said)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"postgresql://ann:{SECRET}@localhost:1/shop",
+        f"postgresql://ann@localhost:1/shop?password={SECRET}",
+        f"sc://localhost:1/;token={SECRET}",
+        f"postgresql://ann:{SECRET}[@localhost/shop",
+        f"postgresql://ann:{SECRET}/x@localhost:1/shop",
+        f"mysql://ann:{SECRET}@localhost/shop",
+    ],
+)
+def test_a_secret_is_never_written_and_never_said(workbook, monkeypatch, url):
+    message = refused(workbook, url, events="orders")
+    assert SECRET not in message
+    assert message.startswith(("--source holds a secret", "--source: the address"))
+    monkeypatch.setenv("SHOP_DB", url)
+    if not url.startswith("sc:"):
+        assert SECRET not in refused(workbook, "env:SHOP_DB", events="orders")
+
+
+def test_a_variable_that_is_not_set_is_named(workbook):
+    assert "the environment variable NO_DB is not set" in refused(workbook, "env:NO_DB", events="o")
+
+
+# Real lines
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["%m/%d/%Y", "ISO"])
+def test_online_retail_gives_its_known_figures(workbook, form):
+    if not RETAIL.is_file():
+        pytest.skip("no ../shared/data/online_retail (UCI Online Retail, 541,909 lines)")
+    at = pl.col("ts").dt
+    american = (
+        at.month(),
+        at.day(),
+        at.year(),
+        at.hour(),
+        at.minute().cast(pl.String).str.zfill(2),
+    )
+    frame = pl.read_parquet(RETAIL).select(
+        InvoiceNo="invoice",
+        StockCode="stock_code",
+        Description="description",
+        Quantity="quantity",
+        InvoiceDate=pl.format("{}/{}/{} {}:{}", *american) if form != "ISO" else pl.col("ts"),
+        UnitPrice="unit_price",
+        CustomerID="customer_id",
+        Country="country",
+    )
+    new("mine", events=save(frame, "retail"), timezone="Europe/London", currency="GBP")
+
+    book, taken = read(workbook)
+    acts = taken.activity
+    assert acts["customer_id"].n_unique() == 4_339
+    assert (acts["events"].sum(), acts["orders"].sum()) == (397_924, 18_536)
+    assert (acts["day"].min(), acts["day"].max()) == (14_944, 15_317)  # 2010-12-01, 2011-12-09
+    assert "leaves out 135,080 rows" in text(workbook)
+    assert "leaves out 8,905 further rows" in text(workbook)
+    assert book.churn.after_days == 90

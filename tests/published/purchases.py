@@ -1,0 +1,167 @@
+"""Purchases without a contract (CDNOW, an online music shop), and renewals of a contract.
+
+Times of the models are weeks, as published, up to 1997-09-30; cohorts and silences go on to
+1998-06-30. The sample is every tenth customer.
+"""
+
+from datetime import date
+
+import numpy as np
+import polars as pl
+from scipy.special import gammaln, hyp2f1
+
+from published import fits
+from retention.book import Churn
+from retention.cohorts import cohorts, retention
+from retention.definition import gaps
+from retention.stats import bg_nbd, gamma_gamma, likelihood, sbg
+from retention.tables import calendar, spells
+from retention_demo import readers
+
+SNAPSHOT = calendar.day_of(date(1998, 6, 30))
+PURCHASES = Churn(kind="activity", activity=["purchase"], after_days=180)
+ONE = (np.array([2]), np.array([30.43]), np.array([38.86]))  # x, tx and T of the example
+RENEWALS = {  # customers after 0, 1, ... 7 years
+    "Regular": [1000, 631, 468, 382, 326, 289, 262, 241],
+    "High-End": [1000, 869, 743, 653, 593, 551, 517, 491],
+}
+STEP = 1e-6  # of the logarithms of parameters, for slopes by differences
+
+
+def cdnow() -> fits.Found:
+    """Models of the sample, its cohorts and silences, and the cohorts of all."""
+    seen = readers.cdnow_lives()
+    lives = tuple(seen[name].to_numpy() for name in ("x", "t_x", "T"))
+    sample, whole = (_days(file) for file in ("CDNOW_sample.txt", "CDNOW_master.txt"))
+    return {
+        **_customers("sample", sample),
+        **_customers("all", whole),
+        **_bg_nbd(lives),
+        **_pareto_nbd(lives),
+        **_gamma_gamma(seen.filter(pl.col("zbar") > 0)),
+        **_silences(sample),
+        **_cohorts("sample", sample),
+        **_cohorts("all", whole),
+    }
+
+
+def renewals() -> fits.Found:
+    """Two segments of customers under contract, by year (Fader and Hardie 2007)."""
+    found = {}
+    for name, counts in RENEWALS.items():
+        stayed = np.zeros(len(counts) - 1)
+        stayed[-1] = counts[-1]
+        fit = sbg.fit(-np.diff(counts), stayed)
+        found |= {f"sBG, {name}: {part}": getattr(fit, part) for part in ("alpha", "beta")}
+        found[f"sBG, {name}: log-likelihood"] = fit.log_likelihood
+    return found
+
+
+SETS = {"cdnow": cdnow, "renewals": renewals}
+
+
+def _days(file: str) -> pl.DataFrame:
+    events = readers.cdnow(file)["events"].collect()
+    return events.with_columns(day=pl.col("at").cast(pl.Int32).cast(pl.Int64))
+
+
+def _customers(name: str, days: pl.DataFrame) -> fits.Found:
+    return {
+        f"{name}: customers": days["customer_id"].n_unique(),
+        f"{name}: transactions": days.height,
+        f"{name}: customer-days": days.select("customer_id", "day").n_unique(),
+        f"{name}: amount": days["amount"].sum(),
+    }
+
+
+def _bg_nbd(lives: tuple[np.ndarray, ...]) -> fits.Found:
+    fit = bg_nbd.fit(*lives)
+    return {
+        **{f"BG/NBD: {name}": getattr(fit, name) for name in ("r", "alpha", "a", "b")},
+        **{f"BG/NBD by lifetimes: {name}": getattr(fit, name) for name in ("r", "alpha", "a", "b")},
+        "BG/NBD: log-likelihood": fit.log_likelihood,
+        "BG/NBD, x 2, tx 30.43, T 38.86: expected in 39 weeks": bg_nbd.expected(fit, *ONE, 39)[0],
+        "BG/NBD, x 2, tx 30.43, T 38.86: chance to be alive": bg_nbd.alive(fit, *ONE)[0],
+    }
+
+
+def _pareto_nbd(lives: tuple[np.ndarray, ...]) -> fits.Found:
+    """Schmittlein, Morrison and Colombo (1987), in which customers may go at any time, not only
+    with a purchase: equation A1 to A3 of Fader and Hardie (2005), "A Note on Deriving the
+    Pareto/NBD Model"."""
+    (x, tx, t), n = likelihood.grouped(*lives)
+    unit = t.mean()
+
+    def values(logs: np.ndarray) -> np.ndarray:
+        r, alpha, s, beta = np.exp(logs)
+        more, power = max(alpha, beta), r + s + x
+        of = s + 1 if alpha >= beta else r + x
+
+        def part(time: np.ndarray) -> np.ndarray:
+            ratio = abs(alpha - beta) / (more + time)
+            return hyp2f1(power, of, power + 1, ratio) / (more + time) ** power
+
+        alive = 1 / ((alpha + t / unit) ** (r + x) * (beta + t / unit) ** s)
+        gone = s / power * (part(tx / unit) - part(t / unit))
+        start = gammaln(r + x) - gammaln(r) + r * np.log(alpha) + s * np.log(beta)
+        return start + np.log(alive + gone)
+
+    def model(parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        logs = np.log(parameters)
+        steps = STEP * np.eye(4)
+        slopes = [(values(logs + step) - values(logs - step)) / (2 * STEP) for step in steps]
+        return values(logs), np.array(slopes) / parameters[:, None]
+
+    (r, alpha, s, beta), value = likelihood.maximise(model, n, start=(0.5, 0.4, 0.6, 0.4))
+    found = {"r": r, "alpha": alpha * unit, "s": s, "beta": beta * unit}
+    found["log-likelihood"] = value - n @ x * np.log(unit)
+    return {f"Pareto/NBD: {name}": number for name, number in found.items()}
+
+
+def _gamma_gamma(spent: pl.DataFrame) -> fits.Found:
+    fit = gamma_gamma.fit(spent["x"].to_numpy(), spent["zbar"].to_numpy())
+    return {
+        "Gamma-Gamma: customers who bought again": spent.height,
+        "Gamma-Gamma: mean of their means": spent["zbar"].mean(),
+        **{f"Gamma-Gamma: {name}": getattr(fit, name) for name in ("p", "q", "gamma")},
+        **{f"Gamma-Gamma by lifetimes: {name}": getattr(fit, name) for name in ("p", "q", "gamma")},
+    }
+
+
+def _silences(days: pl.DataFrame) -> fits.Found:
+    found = gaps.of(days, PURCHASES, SNAPSHOT)
+    ended = found.filter("ended")["silent_days"] + 1
+    returns = gaps.returns(found, [30, 60, 90, 120, 180, 270], [180], SNAPSHOT)
+    shares = {50: 0.5, 75: 0.75, 80: 0.8, 90: 0.9, 95: 0.95, 99: 0.99}
+    return {
+        "gaps": len(ended),
+        "gaps: mean": ended.mean(),
+        **{f"gaps: {name} % end by": ended.quantile(at, "linear") for name, at in shares.items()},
+        **{
+            f"back within 180 days after {days} silent ones: {name}": number
+            for days, *numbers in returns.select("after_days", "n", "share").iter_rows()
+            for name, number in zip(("n", "share"), numbers, strict=True)
+        },
+    }
+
+
+def _cohorts(name: str, days: pl.DataFrame) -> fits.Found:
+    """Customers of each month of start who are active in a later one (bounded), and in it or a
+    later one still (unbounded)."""
+    people = days.group_by("customer_id").agg(started_day=pl.col("day").min()).sort("customer_id")
+    stays = spells.from_activity(
+        days,
+        people,
+        kinds=PURCHASES.activity,
+        snapshot_day=SNAPSHOT,
+        after_days=PURCHASES.after_days,
+    )
+    divided = cohorts.divide(cohorts.starts(stays).sort("customer_id"), ["start_month"], 1)
+    scope = retention.Scope({"month": 17}, {})
+    whole = {"churn": PURCHASES, "snapshot_day": SNAPSHOT, "scope": scope}
+    tally = retention.count(days.lazy(), stays, *cohorts.cells(divided), **whole)
+    table = retention.retention(tally, scope).select("cohort", "definition", "age", "n_active")
+    return {
+        f"{name}, {cohort}, {kind}: active in month {age}": n
+        for cohort, kind, age, n in table.drop_nulls("n_active").iter_rows()
+    }

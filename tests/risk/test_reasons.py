@@ -1,0 +1,78 @@
+"""Reasons are the signals that move a risk most, in words."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from retention.risk import reasons
+
+ROWS = pl.DataFrame(
+    {
+        "days_since_last_activity": [42, 1, 3],
+        "usage_ratio": [0.333, 1.0, None],
+        "plan": ["pro", "basic", "<b>"],
+    }
+)
+RISK = pl.Series([0.5, 0.1, 0.2])
+SIGNALS = ROWS.columns
+
+
+def said(*effects, risk=RISK, rows=ROWS) -> list[str]:
+    return reasons.reasons(rows, SIGNALS, np.array(effects), risk).to_list()
+
+
+def test_the_strongest_comes_first_and_sides_are_kept_apart():
+    assert said([1.0, 2.0, -0.5], [-0.3, -0.2, 0.0], [0.1, 0.5, -0.6]) == [
+        "raised by active 0.33 times as often as before; last active 42 days ago – lowered by "
+        "plan pro",
+        "lowered by last active 1 days ago; active 1 times as often as before",
+        "raised by usage ratio not known – lowered by plan <b>",
+    ]
+
+
+def test_what_moves_little_is_no_reason_and_an_unknown_risk_has_none():
+    risk = pl.Series([0.1, 0.1, None], dtype=pl.Float64)
+
+    assert said([0.1, -0.1, 0.0], [0.0] * 3, [3.0] * 3, risk=risk) == [
+        "nothing unusual",
+        "nothing unusual",
+        "not known",
+    ]
+
+
+def test_at_most_three_reasons_are_said():
+    rows = ROWS.with_columns(trial_sessions=pl.lit(7))
+    effects = np.tile([1.0, 2.0, 3.0, 4.0], (3, 1))
+
+    words = reasons.reasons(rows, rows.columns, effects, RISK).to_list()
+
+    assert words[0].startswith("raised by trial sessions 7; plan pro; active 0.33 times")
+    assert all(text.count(";") == 2 for text in words)
+
+
+@pytest.mark.parametrize("signal", reasons.SAID)
+def test_every_usual_signal_is_said_with_its_value(signal):
+    rows = pl.DataFrame({signal: [0.25, 2.0]})
+
+    text = reasons.reasons(rows, [signal], np.ones((2, 1)), RISK.head(2)).to_list()
+
+    form, scale = reasons.SAID[signal]
+    assert text[1] == "raised by " + form.format(f"{2 * scale:g}")
+
+
+def test_without_a_model_nothing_is_said_but_that_nothing_is_known():
+    unknown = pl.Series([None] * 3, dtype=pl.Float64)
+
+    assert reasons.reasons(ROWS, SIGNALS, np.zeros((3, 0)), unknown).to_list() == ["not known"] * 3
+
+
+def test_names_with_braces_are_texts_like_others():
+    rows = pl.DataFrame({"plan {x}": ["{y}", "a", None]})
+
+    said = reasons.reasons(rows, ["plan {x}"], np.ones((3, 1)), RISK).to_list()
+
+    assert said == [
+        "raised by plan {x} {y}",
+        "raised by plan {x} a",
+        "raised by plan {x} not known",
+    ]

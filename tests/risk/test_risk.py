@@ -1,0 +1,257 @@
+"""The risk model on planted odds, on CDNOW beside what others would use, and at its edges."""
+
+from datetime import date
+
+import numpy as np
+import polars as pl
+import pytest
+from lifetimes import BetaGeoFitter
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from retention.book import Churn
+from retention.errors import Refused
+from retention.risk import backtest, landmarks, risk
+from retention.stats import scores
+from retention.tables import activity, calendar, task
+from retention_demo import readers
+
+CONTRACT = Churn(kind="contract", after_days=30)
+
+
+def planted(n: int, seed: int) -> tuple[pl.DataFrame, np.ndarray]:
+    """Rows whose true risk bends in one number, steps with a text and an unknown, ignores another;
+    and that risk."""
+    rng = np.random.default_rng(seed)
+    days, plan = rng.integers(0, 60, n), rng.choice(["basic", "plus", "pro"], n)
+    unknown = rng.random(n) < 0.2
+    noise = rng.normal(size=n)
+    odds = 1.5 * np.sin(np.log1p(days)) - 1.0 * (plan == "pro") + 0.8 * unknown - 1
+    truth = 1 / (1 + np.exp(-odds))
+    rows = pl.DataFrame(
+        {
+            "days_since_last_activity": days,
+            "plan": plan,
+            "ratio": pl.Series(noise).set(pl.Series(unknown), None),
+            "left": rng.random(n) < truth,
+            "age_risk": pl.Series([None] * n, dtype=pl.Float64),
+            "booked_end_in_days": pl.Series([None] * n, dtype=pl.Int64),
+            "ended_days_ago": pl.Series([None] * n, dtype=pl.Int64),
+        }
+    )
+    return rows, truth
+
+
+PLANTED = ["days_since_last_activity", "ratio", "plan"]
+
+
+def test_planted_risks_are_found_in_every_tenth():
+    rows, truth = planted(40_000, 1)
+    model = risk.fit(rows, PLANTED)
+
+    found = risk.risk(model, rows)
+
+    for tenth in range(1, 11):
+        there = scores.groups_of(found) == tenth
+        assert abs(found[there].mean() - truth[there].mean()) < 0.02
+    assert np.corrcoef(found, truth)[0, 1] > 0.98
+
+
+def test_what_signals_add_makes_up_the_risk_and_the_planted_ones_add_most():
+    rows, _ = planted(20_000, 2)
+    model = risk.fit(rows, PLANTED)
+
+    effects = risk.effects(model, rows)
+
+    odds = effects.sum(axis=1) + model.usual.sum() + model.intercept
+    assert np.allclose(1 / (1 + np.exp(-odds)), risk.risk(model, rows))
+    assert np.allclose(np.median(effects, axis=0), 0)
+    pro = rows["plan"] == "pro"
+    plan = effects[:, 2]
+    assert plan[pro.to_numpy()].mean() - plan[~pro.to_numpy()].mean() == pytest.approx(-1, abs=0.1)
+    strengths = risk.strengths(effects, PLANTED)
+    assert strengths["signal"][0] == "days_since_last_activity"
+    assert risk.strongest(strengths).startswith("Risks differ most by days since last activity")
+
+
+def test_rare_and_new_levels_count_together_and_say_nothing_of_single_customers():
+    rows, _ = planted(5_000, 3)
+    rare = rows.with_columns(
+        plan=pl.when(pl.int_range(pl.len()) < 250)
+        .then(pl.format("own {}", pl.int_range(pl.len())))
+        .otherwise("plan")
+    )
+    model = risk.fit(rare, ["plan"])
+
+    asked = pl.DataFrame({"plan": ["new", "own 1", "own 2", "pro"]})
+
+    assert len(set(risk.risk(model, asked)[:3])) == 1
+    assert risk.risk(model, asked)[3] < risk.risk(model, asked)[0]
+    assert sorted(model.signals[0].levels) == ["basic", "plus", "pro"]
+
+
+def test_what_is_no_number_is_not_known_and_the_never_unknown_is_taken_for_the_middle():
+    rows, _ = planted(5_000, 9)
+    odd = rows.with_columns(
+        ratio=pl.when(pl.int_range(pl.len()) % 7 == 0).then(float("nan")).otherwise("ratio")
+    )
+    assert np.isfinite(risk.risk(risk.fit(odd, PLANTED), odd)).all()
+
+    days = risk.fit(rows, ["days_since_last_activity"])
+    middle = rows["days_since_last_activity"].median()
+    asked = pl.DataFrame({"days_since_last_activity": [None, round(middle)]})
+    unknown, known = risk.risk(days, asked)
+    assert unknown == pytest.approx(known, abs=0.01)
+
+
+@pytest.mark.parametrize("model", ["ours", "recency", "null", "boosting"])
+def test_every_model_learns_where_a_signal_is_not_known_yet(model):
+    rows, _ = planted(2_000, 8)
+    early = rows.with_columns(ratio=pl.lit(None, pl.Float64), plan=pl.lit("pro"))
+
+    found = risk.learners(PLANTED)[model](early)(rows)
+
+    assert found.shape == (2_000,)
+    assert ((found > 0) & (found < 1)).all()
+
+
+def test_the_order_of_rows_does_not_matter():
+    rows, _ = planted(5_000, 4)
+    mixed = rows.sample(fraction=1, shuffle=True, seed=1)
+
+    assert np.allclose(
+        risk.risk(risk.fit(rows, PLANTED), rows),
+        risk.risk(risk.fit(mixed, PLANTED), rows),
+        atol=1e-4,
+    )
+
+
+def test_unknown_signals_and_too_few_to_learn_from_are_refused_in_words():
+    rows, _ = planted(500, 5)
+    with pytest.raises(Refused, match="signals: 'wind' is no feature"):
+        risk.known(rows, ["wind"], [])
+    with pytest.raises(Refused, match="attributes are named under `covariates`"):
+        risk.known(rows, ["left"], [])
+    with pytest.raises(Refused, match="too few to learn from"):
+        risk.fit(rows.filter(~pl.col("left")), PLANTED)
+    assert risk.learnt(rows.filter(~pl.col("left")), PLANTED) is None
+
+
+def test_signals_that_never_vary_are_left_out():
+    rows, _ = planted(500, 5)
+
+    assert risk.known(rows, ["days_since_last_activity", "ended_days_ago"], ["plan", "ratio"]) == [
+        "days_since_last_activity",
+        "plan",
+        "ratio",
+    ]
+
+
+def test_beyond_the_data_there_is_no_risk_instead_of_none():
+    rows, _ = planted(2_000, 6)
+    customers = rows.with_columns(
+        customer_id=pl.int_range(pl.len()).cast(pl.String),
+        age_risk=pl.when(pl.int_range(pl.len()) < 50).then(None).otherwise(0.1),
+    )
+    model = risk.fit(rows, PLANTED)
+
+    judged = risk.judged(model, customers, CONTRACT, {"high": 0.1, "middle": 0.2})
+
+    beyond = judged.filter("beyond_data")
+    assert beyond.height == 50
+    assert beyond["risk"].null_count() == 50
+    assert set(beyond["band"]) == {"not known"}
+    assert judged.filter(~pl.col("beyond_data"))["risk"].min() > 0
+    assert judged.filter(band="high").height == pytest.approx(195, abs=10)
+    assert judged.filter(band="high")["risk"].min() > judged.filter(band="middle")["risk"].max()
+    table = risk.bands(judged)
+    assert table["band"].to_list() == ["high", "middle", "low", "not known"]
+    assert table["n"].sum() == 2_000
+    assert table["expected_to_leave"].sum() == pytest.approx(judged["risk"].sum())
+
+
+def test_without_a_model_everybody_is_judged_unknown():
+    rows, _ = planted(50, 7)
+    customers = rows.with_columns(customer_id=pl.int_range(pl.len()).cast(pl.String))
+
+    judged = risk.judged(None, customers, CONTRACT, {"high": 0.1})
+
+    assert set(judged["band"]) == {"not known"}
+    assert risk.strengths(risk.effects(None, customers), PLANTED).is_empty()
+
+
+@pytest.fixture(scope="module")
+def cdnow() -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The 1/10 sample: landmarks known on 1997-09-30, and all customers on that day, of whom
+    `left` says whether they did not buy again by 1998-06-30."""
+    churn = Churn(kind="activity", activity=["purchase"], after_days=90)
+    events = readers.cdnow("CDNOW_sample.txt")["events"].collect()
+    events = events.select(
+        "customer_id",
+        "kind",
+        day=pl.col("at").cast(pl.Int32).cast(pl.Int64),
+        amount_cents=(100 * pl.col("amount")).round().cast(pl.Int64),
+        order_id=pl.lit(None, pl.String),
+    )
+    acts = activity.activity(events)
+    people = acts.select("customer_id").unique().sort("customer_id")
+    people = people.with_columns(started_day=pl.lit(None, pl.Int64))
+    today, end = (calendar.day_of(date(1997, 9, 30)), calendar.day_of(date(1998, 6, 30)))
+    then = acts.filter(pl.col("day") <= today)
+    derived = task.derive(then.lazy(), people.lazy(), None, churn, today)
+    at, stretches = (derived[name].collect().to_native() for name in ("customers_at", "spells"))
+    none = pl.LazyFrame(schema={"customer_id": pl.String})
+    past = landmarks.Past(at, then.lazy(), none)
+    days = landmarks.days(stretches, today, churn.after_days, 14)
+    rows = landmarks.rows(past, stretches, churn, days, 0)
+    later = acts.filter(pl.col("day").is_between(today, end, closed="right"))["customer_id"]
+    left = ~pl.col("customer_id").is_in(later.unique().to_list())
+    first = then.group_by("customer_id").agg(age_days=today - pl.col("day").min())
+    at = at.join(first, on="customer_id").sort("customer_id")
+    return rows, at.with_columns(left=left, age_risk=pl.lit(None, pl.Float64))
+
+
+def bg_nbd(customers: pl.DataFrame) -> np.ndarray:
+    """Less the purchases that BG/NBD expects in the next 39 weeks, by lifetimes."""
+    age, silent = (customers[name].to_numpy() / 7 for name in ("age_days", RECENCY))
+    frequency = customers["active_days_total"].to_numpy() - 1
+    fitter = BetaGeoFitter().fit(frequency, age - silent, age)
+    return -np.asarray(
+        fitter.conditional_expected_number_of_purchases_up_to_time(39, frequency, age - silent, age)
+    )
+
+
+RECENCY = "days_since_last_activity"
+
+
+@pytest.mark.filterwarnings("ignore:.*:RuntimeWarning")
+def test_cdnow_buying_again_is_ranked_no_worse_than_by_bg_nbd(cdnow):
+    rows, at = cdnow
+    signals = risk.known(rows, [], [])
+    learners = risk.learners(signals)
+    plain = make_pipeline(StandardScaler(), LogisticRegression())
+    numbers = ["active_days_total", RECENCY, "tenure_days", "amount_cents_total"]
+    plain.fit(rows.select(numbers).to_numpy(), rows["left"].to_numpy())
+    said = at.select(
+        landmark_day=pl.lit(1, pl.Int64),
+        customer_id="customer_id",
+        left="left",
+        left_in_days=pl.lit(1, pl.Int64),
+    ).with_columns(
+        ours=pl.Series(learners["ours"](rows)(at)),
+        bg_nbd=pl.Series(bg_nbd(at)),
+        logistic=pl.Series(plain.predict_proba(at.select(numbers).to_numpy())[:, 1]),
+        boosting=pl.Series(learners["boosting"](rows)(at)),
+        recency=pl.Series(learners["recency"](rows)(at)),
+    )
+
+    apart = backtest.differences(said, draws=1_000)
+
+    with pl.Config(tbl_cols=-1):
+        print(apart)
+    of = {row["model"]: row for row in apart.iter_rows(named=True)}
+    assert said.height == 2_357
+    assert of["bg_nbd"]["auc"] == pytest.approx(0.7725, abs=5e-5)
+    assert of["bg_nbd"]["ci_lower"] > -0.005
+    assert of["bg_nbd"]["difference"] > 0

@@ -1,0 +1,217 @@
+"""Words for days and ranges of days, against walks over every day; and what is neither."""
+
+from calendar import monthrange
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from workbooks import retention
+
+from retention import book as books
+from retention.errors import Refused
+from retention_runner import dates
+
+TODAY = date(2025, 3, 5)  # a Wednesday
+DAYS = st.dates(date(1999, 1, 1), date(2032, 12, 31))
+LENGTHS = st.integers(0, 1_500)
+EVERY = pytest.mark.parametrize("every", ["day", "week", "month", "quarter", "year"])
+
+
+def ends_its_month(day: date) -> bool:
+    return day.day == monthrange(day.year, day.month)[1]
+
+
+ENDS = {  # whether a day ends one of its kind
+    "yesterday": lambda day: True,
+    "last_week_end": lambda day: day.isoweekday() == 7,
+    "last_month_end": ends_its_month,
+    "last_quarter_end": lambda day: f"{day:%m-%d}" in ("03-31", "06-30", "09-30", "12-31"),
+    "last_year_end": lambda day: f"{day:%m-%d}" == "12-31",
+}
+
+
+def due(day: date, first: date, every: str) -> bool:
+    """Whether a step ends on ``day``, said of this day alone."""
+    if every in dates.DAYS:
+        return (day - first).days % dates.DAYS[every] == 0
+    months = (day.year - first.year) * 12 + day.month - first.month
+    if ends_its_month(first):
+        fits = ends_its_month(day)
+    else:
+        fits = day.day == first.day or (ends_its_month(day) and day.day < first.day)
+    return fits and months % dates.MONTHS[every] == 0
+
+
+def texts(days: list[date]) -> str:
+    return " ".join(day.isoformat() for day in days)
+
+
+@pytest.mark.parametrize("word", books.WORDS)
+@given(today=DAYS)
+def test_a_word_names_the_last_of_its_days_before_today(word, today):
+    walked = (today - timedelta(days=number) for number in range(1, 400))
+    expected = next(day for day in walked if ENDS[word](day))
+    assert dates.before(word, today) == expected
+    assert dates.chosen([word], None, today) == [expected]
+
+
+@pytest.mark.parametrize("word", books.WORDS)
+@given(today=DAYS, wait=LENGTHS)
+def test_a_word_never_moves_back(word, today, wait):
+    later = today + timedelta(days=wait)
+    assert dates.before(word, today) <= dates.before(word, later) < later
+
+
+@pytest.mark.parametrize(
+    ("today", "expected"),
+    [
+        ("2025-03-05", "2025-03-04 2025-03-02 2025-02-28 2024-12-31 2024-12-31"),
+        ("2025-03-31", "2025-03-30 2025-03-30 2025-02-28 2024-12-31 2024-12-31"),
+        ("2025-04-01", "2025-03-31 2025-03-30 2025-03-31 2025-03-31 2024-12-31"),
+        ("2025-03-09", "2025-03-08 2025-03-02 2025-02-28 2024-12-31 2024-12-31"),
+        ("2024-12-31", "2024-12-30 2024-12-29 2024-11-30 2024-09-30 2023-12-31"),
+        ("2025-01-01", "2024-12-31 2024-12-29 2024-12-31 2024-12-31 2024-12-31"),
+        ("2024-03-01", "2024-02-29 2024-02-25 2024-02-29 2023-12-31 2023-12-31"),
+    ],
+)
+def test_words_name_the_days_of_a_calendar(today, expected):
+    today = date.fromisoformat(today)
+    assert texts([dates.before(word, today) for word in books.WORDS]) == expected
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        (date(2025, 6, 30), "2025-06-30"),
+        ("last_month_end", "2025-02-28"),
+        (["yesterday", date(2024, 12, 31), "last_year_end"], "2024-12-31 2025-03-04"),
+        ([date(2025, 6, 30), date(2024, 12, 31), date(2025, 6, 30)], "2024-12-31 2025-06-30"),
+    ],
+)
+def test_the_dates_of_a_book_come_in_order_each_day_once(workbook, own, expected):
+    book = books.load("shop", workbook).model_copy(update={"snapshot_date": own})
+    assert texts(dates.of_book(book, TODAY)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "every", "expected"),
+    [
+        ("2024-01-31..2024-04-30", "month", "2024-01-31 2024-02-29 2024-03-31 2024-04-30"),
+        ("2024-02-29..2024-04-29", "month", "2024-02-29 2024-03-31"),
+        ("2025-01-30..2025-04-30", "month", "2025-01-30 2025-02-28 2025-03-30 2025-04-30"),
+        ("2024-11-15..2025-01-14", "month", "2024-11-15 2024-12-15"),
+        ("2024-11-30..2025-05-31", "quarter", "2024-11-30 2025-02-28 2025-05-31"),
+        ("2023-02-28..2025-02-28", "year", "2023-02-28 2024-02-29 2025-02-28"),
+        ("2024-12-28..2025-01-11", "week", "2024-12-28 2025-01-04 2025-01-11"),
+        ("2024-02-28..2024-03-01", "day", "2024-02-28 2024-02-29 2024-03-01"),
+        ("2024-02-29..2024-02-29", "year", "2024-02-29"),
+        ("9999-11-30..9999-12-31", "month", "9999-11-30 9999-12-31"),
+        ("2024-12-31..last_month_end", "month", "2024-12-31 2025-01-31 2025-02-28"),
+        ("last_week_end..yesterday", "day", "2025-03-02 2025-03-03 2025-03-04"),
+    ],
+)
+def test_a_range_is_its_first_day_and_every_step_up_to_its_last(text, every, expected):
+    assert texts(dates.chosen([text], every, TODAY)) == expected
+
+
+@EVERY
+@given(DAYS, LENGTHS)
+def test_a_range_holds_the_days_that_a_walk_finds_due(every, first, length):
+    walked = [first + timedelta(days=number) for number in range(length + 1)]
+
+    found = dates.steps(first, walked[-1], every)
+
+    assert found == [day for day in walked if due(day, first, every)]
+
+
+@EVERY
+@given(DAYS, LENGTHS)
+def test_dates_rise_strictly_from_the_first_and_stay_inside_the_range(every, first, length):
+    last = first + timedelta(days=length)
+
+    found = dates.steps(first, last, every)
+
+    assert found[0] == first
+    assert found == sorted(set(found))
+    assert found[-1] <= last
+
+
+@given(DAYS, LENGTHS, st.sampled_from(["month", "quarter", "year"]))
+def test_a_month_end_leads_to_month_ends_alone(day, length, every):
+    first = day.replace(day=monthrange(day.year, day.month)[1])
+
+    found = dates.steps(first, first + timedelta(days=length), every)
+
+    assert all(map(ends_its_month, found))
+    assert len({(day.year, day.month) for day in found}) == len(found)
+
+
+@given(DAYS, LENGTHS, st.sampled_from(["day", "week", "month", "quarter", "year"]))
+def test_a_longer_range_begins_with_the_shorter_one(first, length, every):
+    short, long = (
+        dates.steps(first, first + timedelta(days=days), every) for days in (length, length + 40)
+    )
+    assert long[: len(short)] == short
+
+
+def test_days_and_ranges_are_put_in_order_each_day_once():
+    given_texts = ["2025-03-15", "2025-01-31..2025-03-31", "2025-02-28", "2024-12-31"]
+    expected = "2024-12-31 2025-01-31 2025-02-28 2025-03-15 2025-03-31"
+    assert texts(dates.chosen(given_texts, "month", TODAY)) == expected
+    assert dates.chosen([], None, TODAY) == []
+
+
+@pytest.mark.parametrize(
+    ("given_texts", "every", "words"),
+    [
+        (["2024-01-31..2025-06-30"], None, "is a range: add --every day, week, month, quarter"),
+        (["2025-06-30"], "month", "--every month needs a range: --snapshot-date 2024-01-31.."),
+        ([], "month", "--every month needs a range"),
+        (
+            ["2025-01-01..2025-06-30"],
+            "monthly",
+            "2025-01-01..2025-06-30 is a range: add --every day",
+        ),
+        (["2025-06-30..2025-06-29"], "month", "0 dates; expected 1 to 500"),
+        (["2025-06-30..2024-01-31"], "month", "0 dates; expected 1 to 500, forwards in time"),
+        (["2025-02-30"], None, "'2025-02-30' is not a date; expected one such as 2025-06-30"),
+        (["2025-02-30..2025-06-30"], "month", "'2025-02-30' is not a date"),
+        (["last_mont_end"], None, "or a word for one; did you mean 'last_month_end'?"),
+        (["2024-01-31..last_moth_end"], "month", "'last_moth_end' is not a date"),
+        (["Yesterday"], None, "'Yesterday' is not a date"),
+        (["soon"], None, "2025-06-30, or a word for one; known: " + ", ".join(sorted(books.WORDS))),
+        (["2025-03-05..yesterday"], "day", "0 dates; expected 1 to 500, forwards in time"),
+        (["2025-01-31.."], "month", "'' is not a date"),
+        (["2025-01-31...2025-06-30"], "month", "'.2025-06-30' is not a date"),
+        (["20250630"], None, "'20250630' is not a date"),
+        (["2025-W27-1"], None, "'2025-W27-1' is not a date"),
+        (["2024-01-01..2025-05-15"], "day", "501 dates; expected 1 to 500"),
+        (["0001-01-01..9999-12-31"], "month", "119,988 dates; expected 1 to 500"),
+    ],
+)
+def test_what_is_no_date_and_no_range_is_refused(given_texts, every, words):
+    with pytest.raises(Refused) as refusal:
+        dates.chosen(given_texts, every, TODAY)
+    assert words in str(refusal.value)
+
+
+def test_500_dates_are_not_too_many():
+    assert len(dates.chosen(["2024-01-01..2025-05-14"], "day", TODAY)) == 500
+
+
+def test_the_command_refuses_a_range_before_it_builds_anything(workbook):
+    done = retention(workbook, "refresh", "shop", "--snapshot-date", "2024-01-31..2024-12-31")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "add --every" in done.stderr
+    assert not (workbook / "work").exists()
+
+
+def test_a_date_that_is_refused_is_named(workbook):
+    dated = ("--snapshot-date", "2023-10-31..2024-12-31", "--every", "month")
+    done = retention(workbook, "refresh", "shop", *dated)
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("shop 2023-10-31: ")
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,568 @@
+"""Faults, with real signals, files and disks: what is published stays, and the next refresh heals.
+
+The workbook's one notebook of its own does whatever stands in `fault.py`, which no key knows: a
+refresh after a fault is a plain one, of the same book with the same parameters.
+"""
+
+import json
+import os
+import random
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+
+import drawing
+import nbformat
+import psutil
+import pytest
+from processes import wait_for
+from workbooks import with_only
+
+DAY = "2025-06-30"
+CELL = 'exec(open("fault.py").read())'
+GIVEN = """\
+refresh = "cdnow"  # a book
+round = 0  # so many
+word = ""  # any"""
+FINDING = """\
+from retention import findings
+from retention.tables import workspace
+space = workspace.open(refresh, "50_fault")
+findings.say(space, "rounds", "It is round {value}.", value=round, unit="rounds")"""
+BOOK = """\
+title: Corner shop
+source: {kind: demo, data: simulated, customers: 1000, seed: 2}
+timezone: Europe/Berlin
+snapshot_date: 2025-06-30
+churn: {kind: contract, after_days: 30}
+parameters: {50_fault: {round: ROUND}}
+"""
+SLEEP = "import os, time\nopen('pid', 'w').write(f'{os.getpid()}\\n')\ntime.sleep(600)\n"
+TEMPORARY = "temporary"
+
+
+@pytest.fixture(scope="module")
+def made(make_workbook) -> Path:
+    return workbook(make_workbook)
+
+
+@pytest.fixture
+def shop(made) -> Path:
+    """A workbook with a book that has been refreshed once; every test leaves it good."""
+    shutil.rmtree(made / TEMPORARY)
+    (made / TEMPORARY).mkdir()
+    return made
+
+
+def workbook(make_workbook: Callable[[], Path], keep: tuple[str, ...] = ("99",)) -> Path:
+    folder = with_only(make_workbook(), *keep)
+    cells = [nbformat.v4.new_code_cell(text) for text in (GIVEN, FINDING, CELL)]
+    cells[0].metadata["tags"] = ["parameters"]
+    cells.insert(0, nbformat.v4.new_markdown_cell("# Does it fail?"))
+    kernel = {"name": "python3", "display_name": "x", "language": "python"}
+    made = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    nbformat.write(made, folder / "notebooks" / "50_fault.ipynb")
+    (folder / TEMPORARY).mkdir()
+    plant(folder)
+    done = refresh(folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def plant(folder: Path, fault: str = "") -> None:
+    """Have the notebook do ``fault``, and something to be done by changing a parameter."""
+    book = folder / "params" / "shop.yaml"
+    text = book.read_text() if book.exists() else BOOK.replace("ROUND", "0")
+    (folder / "fault.py").write_text(fault)
+    book.write_text(re.sub(r"round: (\d+)", lambda found: f"round: {int(found[1]) + 1}", text))
+
+
+@contextmanager
+def begin(
+    folder: Path, *words: str, before: tuple[str, ...] = (), **given
+) -> Iterator[subprocess.Popen]:
+    """The command as a scheduler starts it, in a process group of its own; gone with the block."""
+    with subprocess.Popen(
+        [*before, sys.executable, "-m", "retention_app", "refresh", *(words or ("shop",))],
+        cwd=folder,
+        env=os.environ | {"TMPDIR": str(folder / TEMPORARY)} | given.pop("env", {}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        **given,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def ended(process: subprocess.Popen, seconds: float = 300) -> subprocess.CompletedProcess:
+    said, _ = process.communicate(timeout=seconds)
+    return subprocess.CompletedProcess(process.args, process.returncode, stderr=said)
+
+
+def refresh(folder: Path, *words: str, **given) -> subprocess.CompletedProcess:
+    with begin(folder, *words, **given) as process:
+        return ended(process)
+
+
+def sleeper(folder: Path) -> int:
+    """Process id of the kernel that sleeps, as soon as it does."""
+    file = folder / "pid"
+    text = wait_for(lambda: file.exists() and file.read_text())
+    file.unlink()
+    return int(text)
+
+
+def require_readable(folder: Path) -> None:
+    """Every link of the index leads to a page, and every published file is as published."""
+    reports = folder / "reports"
+    links = re.findall(r'href="([^"#:]+)"', (reports / "index.html").read_text())
+    assert any(link.endswith("index.html") for link in links)
+    assert all((reports / link).is_file() for link in links), links
+    for path in reports.glob("[!.]*/[!.]*/manifest.json"):
+        manifest = json.loads(path.read_text())
+        for record in manifest["pages"] + manifest["tables"]:
+            content = (path.parent / record["file"]).read_bytes()
+            assert record["sha256"] == sha256(content).hexdigest(), path.parent / record["file"]
+
+
+def require_failed(folder: Path, done, words: str, code: int = 1, book: str = "shop") -> None:
+    """It failed with ``words``; readers see the last good refresh and that it is stale."""
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    require_readable(folder)
+    assert "Stale since" in (folder / "reports" / "index.html").read_text()
+    assert (folder / "reports" / book / "stale.json").is_file()
+    assert (folder / "work" / "failed" / book / "index.html").is_file()
+
+
+def require_named(folder: Path, task: str, cell: str = CELL) -> None:
+    """The page for the analyst names task and cell."""
+    page = (folder / "work" / "failed" / "shop" / "index.html").read_text()
+    assert task in page.replace("<wbr>", "")
+    assert cell in page.replace("&#34;", '"').replace("&quot;", '"')
+
+
+def require_healed(folder: Path, *words: str) -> None:
+    """A plain refresh is good, and nothing is left of what went before."""
+    (folder / "fault.py").write_text("")
+    done = refresh(folder, *words)
+    assert done.returncode == 0, done.stderr
+    require_readable(folder)
+    assert "Stale since" not in (folder / "reports" / "index.html").read_text()
+    require_tidy(folder)
+
+
+def require_tidy(folder: Path) -> None:
+    wait_for(lambda: not processes(folder), 5)
+    assert not list(folder.glob("work/failed/*"))
+    assert not list(folder.glob("work/.building/*")) + list(folder.glob("work/.running/*"))
+    assert not list(folder.glob("reports/.building/*"))
+    assert not list(folder.glob("work/[!.]*/**/.*")) + list(folder.glob("reports/[!.]*/**/.*"))
+    assert not list((folder / TEMPORARY).iterdir())
+
+
+def processes(folder: Path) -> list[psutil.Process]:
+    """Whoever runs in the workbook or for it."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            place = [process.cwd(), *process.cmdline()]
+        except psutil.Error:
+            continue
+        if process.pid != os.getpid() and any(str(folder) in word for word in place):
+            found.append(process)
+    return found
+
+
+@contextmanager
+def reading(folder: Path) -> Iterator[None]:
+    """Meanwhile somebody reads, again and again, and always finds all of it."""
+    found, ended = [], threading.Event()
+
+    def read() -> None:
+        while not ended.is_set():
+            try:
+                require_readable(folder)
+            except (AssertionError, OSError, ValueError) as error:
+                found.append(error)
+            time.sleep(0.02)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+    assert not found, found[0]
+
+
+def killed(folder: Path, moment: float) -> None:
+    """Kill a refresh that has something to do at ``moment``, in seconds."""
+    plant(folder)
+    with begin(folder) as process, reading(folder):
+        try:
+            process.wait(moment)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    wait_for(lambda: not processes(folder), 5)
+    require_readable(folder)
+
+
+def moments(folder: Path, count: int) -> list[float]:
+    """As many moments at random, between start and end of a refresh that took its time."""
+    plant(folder)
+    began = time.monotonic()
+    require_healed(folder)
+    duration = time.monotonic() - began
+    draw = random.Random(20_250_630)
+    return [draw.uniform(0.05, 1) * duration for _ in range(count)]
+
+
+def test_a_refresh_that_is_killed_leaves_what_was_published(shop):
+    killed(shop, *moments(shop, 1))
+    require_healed(shop)
+
+
+@pytest.mark.slow
+def test_a_refresh_may_be_killed_at_any_moment(make_workbook):
+    folder = workbook(make_workbook, ("00", "10", "30", "95", "99"))
+    for moment in moments(folder, 20):
+        killed(folder, moment)
+        require_healed(folder)
+
+
+def test_a_kernel_that_is_killed_fails_its_refresh(shop):
+    plant(shop, SLEEP)
+    with begin(shop) as process:
+        os.kill(sleeper(shop), signal.SIGKILL)
+        done = ended(process)
+
+    require_failed(shop, done, "its kernel died")
+    require_named(shop, "50_fault")
+    require_healed(shop)
+
+
+@pytest.mark.slow
+def test_a_refresh_whose_warm_server_is_killed_is_good(shop):
+    plant(shop, SLEEP.replace("600", "3"))
+    with begin(shop) as process:
+        sleeper(shop)
+        (server,) = [
+            child
+            for child in psutil.Process(process.pid).children()
+            if "retention_runner.warm" in child.cmdline()
+        ]
+        server.kill()
+        done = ended(process)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("kernels start afresh") == 1
+    require_healed(shop)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("fault", "options", "words"),
+    [
+        ("import time; time.sleep(600)", ["--timeout", "3"], "a cell took longer than 3 s"),
+        (
+            "import resource\n"
+            "resource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32))\n"
+            "held = bytearray(2**33)",
+            [],
+            "MemoryError",
+        ),
+    ],
+)
+def test_a_cell_without_end_or_without_memory_fails_its_refresh(shop, fault, options, words):
+    plant(shop, fault)
+
+    done = refresh(shop, "shop", *options)
+
+    require_failed(shop, done, words)
+    require_named(shop, "50_fault")
+    require_healed(shop)
+
+
+def tables_begun(folder: Path) -> bool:
+    return (folder / "work" / ".building" / "shop" / DAY / "tasks" / "tables.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("number", "during"),
+    [
+        (signal.SIGINT, "50_fault"),
+        pytest.param(signal.SIGTERM, "50_fault", marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, "tables", marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, "tables", marks=pytest.mark.slow),
+    ],
+)
+def test_whoever_stops_a_refresh_stops_all_of_it(shop, number, during):
+    if during == "tables":
+        text = (shop / "params" / "shop.yaml").read_text()
+        (shop / "params" / "shop.yaml").write_text(re.sub(r"seed: (\d)", r"seed: \g<1>0", text))
+        (shop / "fault.py").write_text("")
+        shutil.rmtree(shop / "work" / ".building", ignore_errors=True)  # or they seem begun
+    else:
+        plant(shop, SLEEP)
+    with begin(shop) as process:
+        if during == "tables":
+            wait_for(lambda: tables_begun(shop))
+        else:
+            sleeper(shop)
+        os.killpg(process.pid, number)
+        done = ended(process, 30)
+
+    require_failed(shop, done, "", code=130)
+    wait_for(lambda: not processes(shop), 5)
+    told = json.loads((shop / "work" / "failed" / "shop" / "run.json").read_text())
+    states = {task["task"]: task["state"] for task in told["tasks"]}
+    assert states["50_fault"] == "stopped"
+    assert set(states.values()) <= {"stopped", "done", "unchanged", "skipped"}
+    require_healed(shop)
+
+
+def test_a_disk_that_takes_no_more_fails_the_refresh(shop):
+    plant(shop)
+    most = (2**13, 2**13)  # bytes of any file; fewer than a page has
+
+    done = refresh(shop, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, most))
+
+    assert done.returncode == 1, done.stderr
+    assert "too large" in done.stderr.lower()
+    require_readable(shop)
+    require_healed(shop)
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[Path]:
+    """Put what is in ``folder`` on a disk of its own that is full but for a few KiB."""
+    aside = folder.with_name(f"{folder.name}-aside")
+    folder.rename(aside)
+    folder.mkdir(mode=0o700)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=32m,mode=0700", "tmpfs", str(folder)]
+    try:
+        if subprocess.run(mount, capture_output=True, check=False).returncode:
+            pytest.skip("only root may mount a disk")
+        try:
+            shutil.copytree(aside, folder, dirs_exist_ok=True)
+            filler = folder / ".filler"
+            with filler.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(folder).free - 2**15)
+            yield filler
+            shutil.rmtree(aside)
+            shutil.copytree(folder, aside)
+        finally:
+            subprocess.run(["umount", "-l", str(folder)], check=True)
+    finally:
+        folder.rmdir()
+        aside.rename(folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["work", "reports"])
+def test_a_full_disk_fails_the_refresh(shop, place):
+    plant(shop)
+    with small_disk(shop / place) as filler:
+        done = refresh(shop)
+
+        assert done.returncode == 1, done.stderr
+        assert "No space left" in done.stderr
+        assert "Traceback" not in done.stderr
+        require_readable(shop)
+        filler.unlink()
+        require_healed(shop)
+
+
+def powerless() -> tuple[str, ...]:
+    """What stands before a command so that even root keeps to the modes of folders."""
+    if os.getuid():
+        return ()
+    if not shutil.which("setpriv"):
+        pytest.skip("root may write everywhere")
+    lost = "-dac_override,-dac_read_search"
+    return ("setpriv", f"--bounding-set={lost}", f"--inh-caps={lost}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["work", "reports"])
+def test_a_folder_that_may_not_be_written_fails_the_refresh(shop, place):
+    plant(shop)
+    folders = [shop / place, *(path for path in (shop / place).rglob("*") if path.is_dir())]
+    modes = {path: path.stat().st_mode for path in folders}
+    for path in folders:
+        path.chmod(0o555)
+
+    done = refresh(shop, before=powerless())
+    for path in folders:
+        path.chmod(modes[path])
+
+    assert done.returncode in (1, 2), done.stderr
+    assert "Permission denied" in done.stderr
+    assert str(shop / place) in done.stderr
+    assert "Traceback" not in done.stderr
+    require_readable(shop)
+    require_healed(shop)
+
+
+def test_a_lock_that_a_dead_process_left_holds_nobody_up(shop):
+    plant(shop)
+    left = shop / "work" / ".running" / "left"
+    left.mkdir()
+    (left / "held").touch()
+    (left / "kernel.json").write_text("{}")
+    (shop / "work" / ".locks" / "shop").write_text("12345")
+
+    require_healed(shop)
+
+
+def test_who_comes_while_another_refresh_is_running_leaves(shop):
+    plant(shop, SLEEP)
+    with begin(shop) as first:
+        sleeper(shop)
+
+        done = refresh(shop)
+
+        assert done.returncode == 2
+        assert done.stderr == "shop: another refresh of this book is running; wait for it\n"
+        assert not (shop / "reports" / "shop" / "stale.json").exists()
+        assert not (shop / "work" / "failed" / "shop").exists()
+        assert first.poll() is None
+        os.killpg(first.pid, signal.SIGINT)
+        ended(first, 30)
+    require_healed(shop)
+
+
+@pytest.mark.slow
+def test_one_book_fails_and_another_is_published(shop):
+    text = (shop / "params" / "shop.yaml").read_text()
+    (shop / "params" / "other.yaml").write_text(text.replace("Corner", "Other"))
+    plant(shop, "1 / (0 if refresh.startswith('shop/') else 1)")
+
+    done = refresh(shop, "shop", "other")
+
+    require_failed(shop, done, "ZeroDivisionError")
+    assert (shop / "reports" / "other" / DAY / "index.html").is_file()
+    assert not (shop / "reports" / "other" / "stale.json").exists()
+    require_healed(shop, "shop", "other")
+
+
+SHOW = "from IPython.display import HTML, display\ndisplay(HTML(f'<p>{value}</p>'))"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "print(value)",
+        pytest.param("raise ValueError(value)", marks=pytest.mark.slow),
+        pytest.param(SHOW, marks=pytest.mark.slow),
+    ],
+)
+def test_a_secret_is_nowhere_even_if_a_notebook_shows_it(shop, fault):
+    value = "Tr0ub4dor<&>3 horse"
+    plant(shop, f"import os; value = os.environ['TOKEN_X']\n{fault}")
+    book = shop / "params" / "shop.yaml"
+    before = book.read_text()
+    book.write_text(before.replace("}}", ", word: 'env:TOKEN_X'}}"))
+
+    done = refresh(shop, env={"TOKEN_X": value})
+
+    assert done.returncode == 1, done.stderr
+    assert "env:TOKEN_X" in done.stderr
+    holding = [
+        path
+        for path in shop.rglob("*")
+        if path.is_file() and re.search(rb"Tr0ub4dor", path.read_bytes())
+    ]
+    assert not holding
+    assert "Tr0ub4dor" not in done.stderr
+    require_readable(shop)
+    assert "Stale since" in (shop / "reports" / "index.html").read_text()
+    book.write_text(before)
+    require_healed(shop)
+
+
+@pytest.mark.slow
+def test_whoever_should_hear_is_told_once_of_good_and_once_of_bad(shop):
+    (shop / "tell.py").write_text("import sys; open('told', 'a').write(sys.stdin.read() + '\\n')")
+    book = shop / "params" / "shop.yaml"
+    book.write_text(f"{book.read_text()}on_done: {sys.executable} tell.py\n")
+    plant(shop, "1 / 0")
+
+    require_failed(shop, refresh(shop), "ZeroDivisionError")
+    require_healed(shop)
+
+    told = [json.loads(line) for line in (shop / "told").read_text().splitlines()]
+    assert [event["state"] for event in told] == ["failed", "good"]
+    assert "50_fault: a cell failed (ZeroDivisionError)" in told[0]["why"]
+    assert told[1]["stale_since"]
+    book.write_text(re.sub("on_done.*\n", "", book.read_text()))
+
+
+def spoil(file: Path) -> bytes:
+    """Cut a file in the middle; gives what it held."""
+    held = file.read_bytes()
+    file.unlink()  # it may be linked from another refresh
+    file.write_bytes(held[: len(held) // 2])
+    return held
+
+
+@pytest.mark.slow
+def test_a_spoilt_table_of_the_last_refresh_is_made_again(shop):
+    spoil(shop / "work" / "shop" / DAY / "tables" / "activity.parquet")
+
+    require_healed(shop)
+    require_healed(shop, "shop", "--snapshot-date", DAY)
+
+
+@pytest.mark.slow
+def test_a_spoilt_table_of_the_refresh_before_is_named_and_made_again(make_workbook):
+    folder, before = workbook(make_workbook, ("00", "99")), "2025-03-31"
+    both = ("shop", "--snapshot-date", before, "--snapshot-date", DAY)
+    require_healed(folder, *both)
+    for file in (folder / "work" / "shop" / before / "tables").glob("*.parquet"):
+        spoil(file)
+
+    done = refresh(folder, "shop", "--again")
+
+    require_failed(folder, done, "00_data")
+    assert f"{before}/tables/" in done.stderr
+
+    require_healed(folder, *both)
+
+
+@pytest.mark.slow
+def test_a_spoilt_source_is_named_and_harms_nothing(make_workbook):
+    folder, book = workbook(make_workbook), "title: Files\nsource: {kind: files}\n"
+    shutil.rmtree(folder / "reports" / "shop", ignore_errors=True)  # of a later day
+    shutil.rmtree(folder / "work" / "shop", ignore_errors=True)
+    book += "tables: {events: data/events.parquet, customers: data/customers.parquet}\n"
+    book += (
+        "snapshot_date: 2024-12-31\nchurn: {kind: activity, activity: [purchase], after_days: 60}\n"
+    )
+    (folder / "params" / "shop.yaml").write_text(book)
+    for table, frame in drawing.shop().items():
+        drawing.save(frame, folder / "data" / f"{table}.parquet")
+    require_healed(folder)
+    source = folder / "data" / "events.parquet"
+    held = spoil(source)
+
+    require_failed(folder, refresh(folder), "events.parquet", code=2)
+
+    source.write_bytes(held)
+    require_healed(folder)
