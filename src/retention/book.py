@@ -163,6 +163,9 @@ class Book(Part):
     lifecycle: dict[Literal[RULED], Annotated[Conditions, Field(min_length=1)]] = {}
     segments: dict[str, Rule] = {}
     names: dict[str, Annotated[str, Field(min_length=1)]] = {}  # of clusters' segments
+    min_cell: int = Field(10, ge=5)  # customers; smaller counts are not published
+    disclosure: Literal["standard", "strict"] = "standard"
+    confidence: float = Field(0.95, gt=0.5, lt=1)  # two-sided level of every interval
     keep: int | None = Field(None, ge=1)
     on_done: str = ""  # a command that is told how a refresh ended
     parameters: dict[str, dict[str, object]] = {}

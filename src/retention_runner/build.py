@@ -157,7 +157,8 @@ def _made(
             job.root / "notebooks" / f"{space.task}.ipynb",
             job.stage / "notebooks" / f"{task}.ipynb",
             jobs.given(job, task),
-            env=_without_secrets(job, crew) | {workspace.STAGE: str(job.stage)},
+            env=_without_secrets(job, crew)
+            | {workspace.STAGE: str(job.stage), "RETENTION_TASK": space.task},
             timeout=crew.timeout,
             told=told,
         )

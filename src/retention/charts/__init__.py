@@ -4,16 +4,8 @@ A chart shows its intervals and its n; `show.figure` gives it the headline, the 
 and the table without which it is not published.
 """
 
-from retention.charts.bars import bars, comparison
-from retention.charts.cohorts import (
-    drop_off,
-    drop_off_by_cohort,
-    retention_curves,
-    retention_trends,
-    retention_triangle,
-    revenue_curves,
-    revenue_triangle,
-)
+from retention.charts.bars import bars, comparison, points
+from retention.charts.cohorts import curves, triangle
 from retention.charts.data import events_per_day
 from retention.charts.decline import left_by_usage, usage_changes
 from retention.charts.hazards import hazard_ratios
@@ -32,23 +24,18 @@ __all__ = [
     "cluster_map",
     "comparison",
     "condensed_tree",
-    "drop_off",
-    "drop_off_by_cohort",
+    "curves",
     "events_per_day",
     "hazard_ratios",
     "incidence",
     "left_by_usage",
     "migrations",
     "next_products",
+    "points",
     "profile_heatmap",
     "readiness",
     "renewals",
-    "retention_curves",
-    "retention_trends",
-    "retention_triangle",
     "returns",
-    "revenue_curves",
-    "revenue_triangle",
     "share_bars",
     "signals",
     "silence_curves",
@@ -56,6 +43,7 @@ __all__ = [
     "survey_scores",
     "survival_curves",
     "traits",
+    "triangle",
     "trust",
     "usage_changes",
     "weeks_foretold",

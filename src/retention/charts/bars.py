@@ -1,14 +1,16 @@
 """Bars and points with intervals, one row for each label."""
 
+from collections.abc import Callable
+
 import polars as pl
 import seaborn as sns
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from retention import words
+from retention import schema, words
 from retention.charts import drawing
-from retention.show import LOOK, TEXT
+from retention.charts.style import LOOK, TEXT
 
 
 @rc_context(LOOK)
@@ -16,11 +18,11 @@ def bars(
     table: pl.DataFrame,
     label: str,
     value: str,
-    ci_lower: str | None = None,
-    ci_upper: str | None = None,
+    ci_lower: str | None = "ci_lower",
+    ci_upper: str | None = "ci_upper",
     *,
     n: str | None = None,
-    percent: bool = False,
+    percent: bool | None = None,
 ) -> Figure:
     """Draw horizontal bars from zero, in the order of the table, with intervals and n.
 
@@ -31,6 +33,8 @@ def bars(
     Refuses an empty table.
     """
     drawing.refuse_empty(table)
+    if percent is None:
+        percent = schema.column(value).kind in ("share", "estimate", "points")
     sizes = [f"\nn {words.text(size)}" for size in table[n]] if n else [""] * table.height
     axes = drawing.rows(
         [words.wrapped(name) + size for name, size in zip(table[label], sizes, strict=True)]
@@ -39,11 +43,11 @@ def bars(
     look = {"color": drawing.PALETTE[0], "saturation": 1, "width": 0.6, "linewidth": 0}
     sns.barplot(x=values, y=range(len(values)), orient="h", ax=axes, **look)
     for y, row in enumerate(table.iter_rows(named=True)):
-        if ci_lower and ci_upper:
+        if ci_lower in row and ci_upper in row:
             drawing.interval(axes, y, row[ci_lower], row[ci_upper], TEXT)
         drawing.at_right(axes, y, words.text(row[value], percent))
     axes.axvline(0, color=TEXT, linewidth=1)
-    axes.set(xlabel="", ylabel="", title=words.heading(value))
+    axes.set(xlabel="", ylabel="", title=schema.label(value))
     axes.xaxis.set_major_locator(MaxNLocator(4))
     if percent:
         axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.6g}%")
@@ -80,4 +84,28 @@ def comparison(table: pl.DataFrame) -> Figure:
     axes.xaxis.set_major_locator(MaxNLocator(4))
     if percent:
         axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.6g}%")
+    return axes.figure
+
+
+@rc_context(LOOK)
+def points(
+    table: pl.DataFrame, label: Callable[[dict], str], value: str, percent: bool = False
+) -> Figure:
+    """Draw differences as points with intervals around zero, one row each.
+
+    Takes   one row per point: ``value``, ci_lower, ci_upper; ``label`` names a row. ``percent``:
+            values are shares, shown in percentage points
+    Returns points, the value written at the right; refuses an empty table.
+    """
+    drawing.refuse_empty(table)
+    times = 100 if percent else 1
+    axes = drawing.rows([label(row) for row in table.iter_rows(named=True)])
+    for y, row in enumerate(table.iter_rows(named=True)):
+        limits = (row[name] and times * row[name] for name in ("ci_lower", "ci_upper"))
+        drawing.interval(axes, y, *limits, drawing.PALETTE[0])
+        if row[value] is not None:
+            axes.plot([times * row[value]], [y], "o", color=drawing.PALETTE[0], markersize=8)
+            drawing.at_right(axes, y, f"{times * row[value]:+.2f}".replace("-", "−"))
+    axes.axvline(0, color=TEXT, linewidth=1)
+    axes.set(title=schema.label(value) + (", percentage points" if percent else ""), xlabel="")
     return axes.figure

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from retention import words
 from retention.charts import drawing
-from retention.show import LOOK
+from retention.charts.style import LOOK
 
 
 @rc_context(LOOK)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from retention import words
-from retention.show import TEXT
+from retention.charts.style import TEXT
 
 GREY = "#7A7A7A"
 # Chosen by search: every pair differs by 0.1 in OKLab, or 0.17 to full colour vision, also

@@ -8,7 +8,7 @@ from matplotlib.ticker import NullLocator
 
 from retention import words
 from retention.charts import drawing
-from retention.show import LOOK, TEXT
+from retention.charts.style import LOOK, TEXT
 
 UNNAMED = ("any", "all")  # cause, period
 

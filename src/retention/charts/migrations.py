@@ -9,7 +9,7 @@ from matplotlib.path import Path
 
 from retention import words
 from retention.charts import drawing
-from retention.show import LOOK, TEXT
+from retention.charts.style import LOOK, TEXT
 
 GAP = 0.06  # between two places, as a share of all customers
 WIDE = 0.03  # of a place, as a share of the way

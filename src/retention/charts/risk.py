@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from retention import words
 from retention.charts import drawing
 from retention.charts.bars import bars
-from retention.show import LOOK, TEXT
+from retention.charts.style import LOOK, TEXT
 
 
 @rc_context(LOOK)

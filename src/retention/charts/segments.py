@@ -10,7 +10,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 from retention import words
 from retention.charts import drawing
 from retention.charts.bars import bars
-from retention.show import LOOK
+from retention.charts.style import LOOK
 
 
 @rc_context(LOOK)

@@ -5,7 +5,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from retention.charts import drawing
-from retention.show import LOOK
+from retention.charts.style import LOOK
 
 
 @rc_context(LOOK)

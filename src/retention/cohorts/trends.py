@@ -1,8 +1,13 @@
 """Do newer cohorts stay longer? The trend of retention over the month of the start, age by age."""
 
+from functools import partial
+
 import numpy as np
 import polars as pl
 
+from retention import charts
+from retention.exhibit import Exhibit, Finding
+from retention.refresh import Refresh
 from retention.stats import rank_tests
 from retention.stats import trend as estimator
 
@@ -69,17 +74,32 @@ def _known(retention: pl.DataFrame, definition: str, age: int) -> pl.DataFrame:
     )
 
 
-def verdict(table: pl.DataFrame, confidence: float = 0.95) -> dict:
-    """Whether newer cohorts stay longer, as a finding: its name, sentence and value.
+def trend(r: Refresh, retention: pl.DataFrame, ages: list[int]) -> Exhibit:
+    """Whether newer cohorts stay longer, at each of ``ages``: the table "retention_trends"."""
+    return Exhibit(
+        trends(retention, ages, r.confidence),
+        partial(headline, confidence=r.confidence),
+        draw=partial(charts.points, label=_named, value="slope", percent=True),
+        definition=definition(r.confidence),
+        findings=partial(_verdict, confidence=r.confidence),
+        empty="No three cohorts have reached any of the ages.",
+        name="retention_trends",
+    )
 
-    The clearest age counts, by "active since" where that can be compared, else by "bounded".
-    """
+
+def _named(row: dict) -> str:
+    return f"{row['definition']}, month {row['age']}\n{row['cohorts']} cohorts, n {row['n']:,}"
+
+
+def _verdict(table: pl.DataFrame, confidence: float) -> list[Finding]:
+    """Whether newer cohorts stay longer. The clearest age counts, by "active since" where that can
+    be compared, else by "bounded"."""
     name = "trend_per_cohort"
-    chosen = table.filter(pl.col("definition") == CHIEF)
+    chosen = table.filter(definition=CHIEF)
     chosen = chosen if chosen.height else table
     if chosen.is_empty():
         said = "Whether newer cohorts stay longer cannot be said: no three of them reached any of "
-        return {"name": name, "sentence": f"{said}the ages."}
+        return [Finding(name, f"{said}the ages.")]
     best = chosen.sort("p_adjusted", "age").row(0, named=True)
     clear = best["p_adjusted"] < 1 - confidence
     words = "longer" if best["slope"] > 0 else "less long"
@@ -91,8 +111,7 @@ def verdict(table: pl.DataFrame, confidence: float = 0.95) -> dict:
     )
     limits = (100 * best["ci_lower"], 100 * best["ci_upper"])
     further = {"age": best["age"], "cohorts": best["cohorts"], "tests": table.height}
-    value = {"value": 100 * best["slope"], "ci": limits, "unit": "points"}
-    return {"name": name, "sentence": sentence} | value | further
+    return [Finding(name, sentence, 100 * best["slope"], "points", limits, further)]
 
 
 def headline(table: pl.DataFrame, confidence: float = 0.95) -> str:
