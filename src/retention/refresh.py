@@ -75,8 +75,11 @@ class Refresh:
         return disclosure.hide(table, disclosure.Level(self.min_cell), name)
 
     def show(self, *shown: exhibit.Exhibit) -> None:
-        """Show exhibits, in JupyterLab and on the page alike. Small counts are hidden first,
-        a table of the schema is written, findings are recorded and compared with the previous refresh."""
+        """Show exhibits, in JupyterLab and on the page alike.
+
+        Small counts are hidden first; then a table of the schema is written, findings are recorded
+        and compared with the previous refresh, and the drawing is made.
+        """
         for one in shown:
             table = self.keep(one.name, one.table) if one.name else self.hide(one.table)
             found = exhibit.of(one.findings, table)
