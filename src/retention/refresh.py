@@ -72,7 +72,10 @@ class Refresh:
 
     def hide(self, table: pl.DataFrame, name: str = "") -> pl.DataFrame:
         """The ``table`` as it may be published: see `disclosure`."""
-        return disclosure.hide(table, disclosure.Level(self.min_cell), name)
+        level = disclosure.Level(
+            self.min_cell, self.book.disclosure == "strict", self.book.confidence
+        )
+        return disclosure.hide(table, level, name)
 
     def show(self, *shown: exhibit.Exhibit) -> None:
         """Show exhibits, in JupyterLab and on the page alike.

@@ -57,8 +57,8 @@ class Column:
 class Table:
     """What a table promises: its writer, level, grain and columns, and what every row keeps.
 
-    ``level``: "source" = read from a source, "customer" = stays in work/, "kept" = an aggregate that
-    stays there for the next refresh to compare itself with, "aggregate" = published.
+    ``level``: "source" = read from a source, "customer" = stays in work/, "kept" = an aggregate
+    that stays there for the next refresh to compare itself with, "aggregate" = published.
     What is counted or measured in an aggregate table may be null: then it is hidden.
     ``further``: whether it may hold more columns. ``unique``: whether the grain is unique.
     """
