@@ -6,8 +6,8 @@ anybody from subtracting one published figure from another.
 
 ``strict`` besides rounds published counts to the nearest 5, computes shares and their intervals
 from rounded counts and gives other measures with two figures, lets a curve step only where
-``min_cell`` events have gathered, and gives amounts with three figures, only where no customer holds
-over half.
+``min_cell`` events have gathered, and gives amounts with three figures, only where no customer
+holds over half.
 Its claim: no count below ``min_cell`` follows exactly from any two published figures.
 """
 
