@@ -29,8 +29,8 @@ LEVELS = {
     "aggregate": "published",
 }
 ABOUT = """
-Generated from `src/retention/tables.csv` and `columns.csv` by `make glossary`; a test says when it must
-be generated anew. A *day* is a whole number of days since 1970-01-01, *cents* are hundredths of the
+Generated from `src/retention/tables.csv` and `columns.csv` by `make glossary`; a test says when it
+must be generated anew. A *day* is a whole number of days since 1970-01-01, *cents* are hundredths
 book's currency. Null means not known, not applicable or, in a published table, hidden.
 """
 
