@@ -180,7 +180,7 @@ RULES = {
     "known_segments": (ordered("first_seen_day", "last_seen_day"),),
     "migrations": (at_least("n", 0),),
     "retention_trends": (at_least("dispersion", 1),),
-    "revenue_retention": (at_least("revenue_cents", 0),),
+    "revenue_retention": (at_least("revenue_cents", 0), *rate("gross")),
     "revenue_moves": (at_least("cents", 0),),
     "value": (at_least("expected_amount_cents", 0), at_least("value_cents", 0)),
 }
