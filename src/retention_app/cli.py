@@ -198,6 +198,8 @@ def new_book(
     encoding: Annotated[str | None, typer.Option(help="of CSV, such as windows-1252")] = None,
 ) -> None:
     """Find the columns of tables, check them, and write params/NAME.yaml for them."""
+    from retention.tables import task, workspace
+    from retention_app import workbook
     from retention_intake import new_book as new
 
     given = {
@@ -210,6 +212,14 @@ def new_book(
         "encoding": encoding,
     }
     tables = {"events": events, "customers": customers, "contracts": contracts, "surveys": surveys}
-    tables = {table: place for table, place in tables.items() if place}
-    stated = {key: value for key, value in given.items() if value is not None}
-    new.new_book(name, tables, print, source=source, columns=column or [], **stated)
+    words = new.new_book(
+        name,
+        workspace.root(),
+        {table: place for table, place in tables.items() if place},
+        source=source,
+        columns=column or [],
+        take=workbook.take,
+        derive=task.tables,
+        **{key: value for key, value in given.items() if value is not None},
+    )
+    print(words)

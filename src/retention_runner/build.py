@@ -13,7 +13,7 @@ from pathlib import Path
 
 from retention.errors import Failed, Refused, Stopped, said
 from retention.tables import promises, rules, workspace
-from retention_intake import sources
+from retention_app import workbook
 from retention_runner import job as jobs
 from retention_runner import keys, plan, records, run, secrets, server, states
 
@@ -146,10 +146,8 @@ def _made(
     records.begin(job.stage, task, key)
     space = workspace.Workspace(job.name, job.day, task.partition("-")[0], job.stage)
     if task == "tables":
-        from retention.tables import task as tables
-
-        tables.build(job.book, space, job.taken)
-        if job.taken is None and sources.fingerprint(job.book, job.root) != job.data:
+        workbook.build(job.book, space, job.taken)
+        if job.taken is None and workbook.fingerprint(job.book, job.root) != job.data:
             raise Failed("the source changed while it was read; refresh again")
         told.peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     else:

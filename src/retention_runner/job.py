@@ -10,6 +10,7 @@ import polars as pl
 from retention.book import Book
 from retention.errors import Refused
 from retention.tables import workspace
+from retention_app import workbook
 from retention_intake import intake, sources
 from retention_runner import keys, notebooks, plan, publish, records, run
 
@@ -27,7 +28,7 @@ class Job:
     parameters: dict[str, dict[str, object]]  # of every notebook, by its stem
     data: str  # hash of the source's data
     previous: str  # hash of the previous refresh's manifest, "" for the first
-    taken: intake.Intake | None  # from a database; files are read by the tables task
+    taken: intake.Taken | None  # from a database; files are read by the tables task
     last: str | None  # the newest refresh of the day that is published
 
     @property
@@ -82,10 +83,10 @@ def prepare(name: str, book: Book, reports: Path, *, ask: bool = True) -> Job:
     before, last = workspace.previous(space), publish.newest(reports / name, day)
     taken = None
     if book.source.kind in sources.ON_DISK:
-        data = sources.fingerprint(book, root)
+        data = workbook.fingerprint(book, root)
     elif ask:
-        taken = intake.take(book, root, space.snapshot_day)
-        data = taken.fingerprint()
+        taken = workbook.take(book, root, space.snapshot_day)
+        data = intake.fingerprint(taken)
     else:
         record = last and records.read(root / "work" / name / last, "tables")
         data = record["key"]["data"] if record else ""

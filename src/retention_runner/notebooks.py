@@ -1,12 +1,11 @@
 """What the notebooks declare: their question and the parameters of their `parameters` cell."""
 
 import ast
-import difflib
 import json
 from pathlib import Path
 from threading import Lock
 
-from retention.errors import Refused
+from retention.errors import Refused, nearest
 
 LEAST_CELL = 5  # customers; no book may show smaller counts
 _PARSING = Lock()
@@ -77,9 +76,3 @@ def expect(name: str, given: object, defaults: dict[str, object]) -> str | None:
     if fits or (isinstance(default, float) and type(given) is int):
         return None
     return f"expected {type(default).__name__} (such as {default!r}), got {given!r}"
-
-
-def nearest(word: str, known) -> str:
-    """A hint that names the nearest known word, or all of them."""
-    close = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(sorted(known))}"

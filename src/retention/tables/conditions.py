@@ -33,19 +33,19 @@ def _parts(name: str, condition) -> list[nw.Expr]:
 
 def misfit(condition, dtype: nw.dtypes.DType) -> str | None:
     """In words, that ``condition`` speaks of values of another kind than a column of ``dtype``."""
-    if isinstance(condition, Range):
-        condition = [bound for bound in (condition.at_least, condition.below) if bound is not None]
-    wanted = condition if isinstance(condition, list) else [condition]
-    spoken = {_kind_of(value) for value in wanted}
-    held = _kind(dtype)
+    spoken, held = kinds(condition), _kind(dtype)
     if held is None or spoken <= {held}:
         return None
     return f"holds {held}, and the condition speaks of {' and '.join(sorted(spoken - {held}))}"
 
 
-def _kind_of(value) -> str:
-    kinds = {bool: "truths", int: "numbers", float: "numbers", date: "dates"}
-    return kinds.get(type(value), "text")
+def kinds(condition) -> set[str]:
+    """The kinds of values that a condition speaks of: truths, numbers, dates, text."""
+    if isinstance(condition, Range):
+        condition = [bound for bound in (condition.at_least, condition.below) if bound is not None]
+    wanted = condition if isinstance(condition, list) else [condition]
+    names = {bool: "truths", int: "numbers", float: "numbers", date: "dates"}
+    return {names.get(type(value), "text") for value in wanted}
 
 
 def _kind(dtype: nw.dtypes.DType) -> str | None:
