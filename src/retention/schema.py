@@ -69,8 +69,8 @@ class Table:
     about: str
     grain: tuple[str, ...]
     columns: dict[str, type]
-    optional: tuple[str, ...]
-    rules: tuple[Rule, ...]
+    optional: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] = ()
     further: bool = False
     unique: bool = True
 
