@@ -15,8 +15,8 @@ help:  ## list the verbs
 refresh: .venv/.ready  ## publish a book: make refresh BOOK=cdnow (or simulated, complete-journey)
 	@$(RETENTION) refresh $(BOOK)
 
-test: .venv/.ready  ## run the tests
-	@$(PYTEST)
+test: .venv/.ready  ## run the tests: make test [ARGS=tests/survival]
+	@$(PYTEST) $(ARGS)
 
 lab: .venv/.ready  ## open the notebooks in JupyterLab
 	@JUPYTER_PREFER_ENV_PATH=1 .venv/bin/python -m jupyter lab --notebook-dir=notebooks \

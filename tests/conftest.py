@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import needs
 import pytest
 from drawing import SHOP, save, shop
 from hypothesis import settings
@@ -21,6 +22,18 @@ FIRST = (
 
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    missing = "fail tests, instead of skipping them, where what their marker needs is missing"
+    parser.addoption("--forced", action="store_true", help=missing)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs Chromium, PostgreSQL or Spark where it is missing; fail if forced."""
+    for marker in item.iter_markers():
+        if reason := needs.missing(marker.name):
+            (pytest.fail if item.config.getoption("--forced") else pytest.skip)(reason)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1047,7 +1047,13 @@ LOCKED = [
 
 
 def named(cases: list) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("case", cases, ids=[case.name for case in cases])
+    return pytest.mark.parametrize(
+        "case",
+        [
+            pytest.param(case, id=case.name, marks=[pytest.mark.spark] * (case.kind == "spark"))
+            for case in cases
+        ],
+    )
 
 
 def ask(root: Path, asked: Server, monkeypatch, **known: object) -> str:

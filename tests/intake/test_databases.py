@@ -144,7 +144,7 @@ def database(kind: str = "postgres", **source):
     return book({"events": "events"}, source={"kind": kind} | source)
 
 
-@pytest.mark.parametrize("kind", ["postgres", "spark"])
+@pytest.mark.parametrize("kind", ["postgres", pytest.param("spark", marks=pytest.mark.spark)])
 def test_a_server_that_is_not_there_is_named_soon(tmp_path, kind):
     port = servers.free_port()
     urls = {"postgres": f"postgresql://me@127.0.0.1:{port}/shop", "spark": f"sc://127.0.0.1:{port}"}
@@ -154,7 +154,13 @@ def test_a_server_that_is_not_there_is_named_soon(tmp_path, kind):
     assert time.monotonic() - begun < 12
 
 
-@pytest.mark.parametrize("url", ["postgresql://me@no-such-host.invalid/shop", "sc://x.invalid"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me@no-such-host.invalid/shop",
+        pytest.param("sc://x.invalid", marks=pytest.mark.spark),
+    ],
+)
 def test_an_unknown_host_is_named(tmp_path, url):
     said = refusal(tmp_path, database("spark" if url.startswith("sc") else "postgres", url=url))
     assert said.startswith("source: nobody answers at ")
