@@ -1,5 +1,4 @@
-"""Real servers for tests marked `postgres` or `spark`, on loopback alone, and tables put into them.
-"""
+"""Real servers for tests marked `postgres` or `spark`, on loopback alone, and their tables."""
 
 import os
 import pwd
