@@ -101,15 +101,12 @@ def regression(silver: pl.DataFrame) -> fits.Found:
     )
     for month in (12, 24, 36, 48):
         risk = fits.risk(fit, month)
-        calibration = scores.calibration(fit.durations, fit.events, risk, month, risk.round(4))
-        whole = scores.calibration(fit.durations, fit.events, risk, month, np.ones(len(risk)))
+        whole = np.full(len(risk), fits.left_by(fit.durations, fit.events, month))
         found |= {
             f"Cox: dynamic AUC at {month}": fits.dynamic_auc(fit, risk, month),
             f"Cox: Brier score at {month}": fits.brier(fit, risk, month),
-            f"Brier score of Kaplan-Meier alone at {month}": fits.brier(
-                fit, np.full(len(risk), whole["observed"].item()), month
-            ),
-            f"Cox: calibration error at {month}": scores.calibration_error(calibration),
+            f"Brier score of Kaplan-Meier alone at {month}": fits.brier(fit, whole, month),
+            f"Cox: calibration error at {month}": fits.calibration_error(fit, risk, month),
         }
     return found
 
