@@ -25,8 +25,8 @@ lab: .venv/.ready  ## open the notebooks in JupyterLab
 lint: .venv/.ready  ## look for mistakes of form
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
 
-check: lint  ## lint, all tests and the slow proofs (every book twice, byte for byte)
-	@$(PYTEST) -n 3 -m "slow or not slow"  # many proofs wait for one process, so one more
+check: lint  ## lint, all tests and the slow proofs, more examples, every book twice
+	@$(PYTEST) -n 3 -m "slow or not slow" --hypothesis-profile=thorough  # many proofs wait for one process, so one more
 
 verify: .venv/.ready  ## refresh twice in two clean folders and compare every byte
 	@.venv/bin/python tests/verify.py $(BOOK)

@@ -20,8 +20,9 @@ FIRST = (
     "planted_hazards", "planted_clusters", "planted_risk", "planted_survival", "environment",
 )  # fmt: skip
 
-settings.register_profile("steady", derandomize=True, deadline=None)
-settings.load_profile("steady")
+settings.register_profile("steady", derandomize=True, deadline=None, max_examples=25)
+settings.register_profile("thorough", settings.get_profile("steady"), max_examples=100)
+settings.load_profile("steady")  # make check asks for the other
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,8 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what needs Chromium, PostgreSQL or Spark where it is missing; fail if forced."""
     for marker in item.iter_markers():
-        if reason := needs.missing(marker.name):
-            (pytest.fail if item.config.getoption("--forced") else pytest.skip)(reason)
+        needs.ask(marker.name, item.config.getoption("--forced"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -9,7 +9,15 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+import pytest
+
 JAVA = 17  # the oldest that Spark starts with
+
+
+def ask(marker: str, forced: bool) -> None:
+    """Skip a test with ``marker`` that cannot run here; fail it where it is ``forced``."""
+    if reason := missing(marker):
+        (pytest.fail if forced else pytest.skip)(reason)
 
 
 @cache

