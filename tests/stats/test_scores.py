@@ -15,7 +15,6 @@ from retention.stats import ranks, scores
 
 ROW = st.tuples(st.integers(1, 6), st.booleans(), st.integers(0, 4), st.integers(0, 3))
 ROWS = st.lists(ROW, min_size=1, max_size=25)
-KIND = {"reason": "scikit-survival has no wheels for this Python"}
 
 
 def columns(rows):
@@ -74,14 +73,10 @@ def drawn(seed, n=400, times=12, levels=15):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_c_is_what_lifelines_and_scikit_survival_say(seed):
-    metrics = pytest.importorskip("sksurv.metrics", **KIND)
+def test_c_is_what_lifelines_says(seed):
     durations, events, risk = drawn(seed)
-    got = scores.harrell_c(durations, events, risk)
-
-    assert got == pytest.approx(concordance_index(durations, -risk, events), abs=1e-12)
-    expected = metrics.concordance_index_censored(events, durations, risk)[0]
-    assert got == pytest.approx(expected, abs=1e-12)
+    expected = concordance_index(durations, -risk, events)
+    assert scores.harrell_c(durations, events, risk) == pytest.approx(expected, abs=1e-12)
 
 
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=60), st.integers(1, 12))
@@ -152,17 +147,6 @@ def test_lift_is_the_rate_at_the_top_over_the_rate():
     assert scores.lift(event, risk, 1) == pytest.approx(1)
     assert scores.lift(event, np.ones(10)) == pytest.approx(1)
     assert np.isnan(scores.lift(np.zeros(10, bool), risk))
-
-
-def test_lift_is_what_breaking_ties_by_chance_gives_on_average():
-    rng = np.random.default_rng(3)
-    risk, event = rng.integers(0, 5, 60) / 5, rng.random(60) < 0.4
-    tops = []
-    for _ in range(4_000):
-        order = np.lexsort((rng.random(60), -risk))
-        tops.append(event[order[:15]].mean() / event.mean())
-
-    assert scores.lift(event, risk, 0.25) == pytest.approx(np.mean(tops), abs=0.01)
 
 
 def delong(event, risk):

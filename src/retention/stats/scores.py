@@ -41,7 +41,7 @@ def harrell_c(
     Takes   weights: of the pairs in which a customer leaves first (by default each counts once)
 
     Source: Harrell, Lee and Mark (1996), Statistics in Medicine 15:361. Checked on Rossi's data,
-    pair by pair and against scikit-survival in tests/test_scores.py.
+    pair by pair and against lifelines in tests/test_scores.py.
     """
     weights = events * (1.0 if weights is None else weights)
     _, step = np.unique(durations, return_inverse=True)
