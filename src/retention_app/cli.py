@@ -130,30 +130,6 @@ def schedule(book: str, *, at: At, snapshot_date: Word = None) -> None:
 
 @app.command()
 @honest
-def verify(books: list[str]) -> None:
-    """Refresh books twice in two clean folders and compare every published byte."""
-    import verify as twice
-
-    for name in books:
-        twice.verify(name, print)
-
-
-@app.command()
-@honest
-def numbers(
-    *, data: Annotated[Path | None, typer.Option(help="folder with telco/, for its numbers")] = None
-) -> None:
-    """Compute results of papers and of other software anew, and compare them.
-
-    Takes about 10 seconds. Ends with exit code 1 where one differs in the digits that are printed.
-    """
-    from published import compare
-
-    compare.say(data)
-
-
-@app.command()
-@honest
 def prune(books: list[str], keep: Keep = None) -> None:
     """Remove customer tables and executed notebooks of all but the newest refreshes of books.
 

@@ -2,7 +2,7 @@
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from retention.clusters import identity
@@ -237,7 +237,6 @@ CELLS = st.dictionaries(
 )
 
 
-@settings(max_examples=50)
 @given(CELLS, st.permutations(range(4)), st.integers(0, 2))
 def test_neither_labels_nor_the_order_of_rows_change_ids(counts, order, seed):
     clusters, members, compared = tables(counts)
@@ -258,7 +257,6 @@ def test_neither_labels_nor_the_order_of_rows_change_ids(counts, order, seed):
     assert one.equals(other)
 
 
-@settings(max_examples=50)
 @given(CELLS)
 def test_ids_are_never_given_twice_and_every_segment_is_told_of(counts):
     clusters, members, compared = tables(counts)
@@ -281,7 +279,6 @@ def test_ids_are_never_given_twice_and_every_segment_is_told_of(counts):
     assert (heirs["jaccard"] > 1 / 3).all()
 
 
-@settings(max_examples=50)
 @given(CELLS)
 def test_a_pair_that_shares_more_than_half_is_always_the_same_segment(counts):
     both = {pair: n for pair, n in counts.items() if None not in pair}
@@ -293,7 +290,6 @@ def test_a_pair_that_shares_more_than_half_is_always_the_same_segment(counts):
             assert ids[new] == old
 
 
-@settings(max_examples=50)
 @given(CELLS)
 def test_kinds_are_what_the_rules_say_read_word_by_word(counts):
     clusters, members, compared = tables(counts)

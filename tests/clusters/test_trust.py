@@ -58,8 +58,16 @@ def test_planted_groups_are_trusted():
     assert whole["value"].min() >= 0.98
 
 
-@pytest.mark.parametrize("logged", ["", "abcd"], ids=["as they are", "logged"])
-@pytest.mark.parametrize("min_samples", [15, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("logged", "min_samples"),
+    [
+        ("abcd", 15),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in (("", 15), ("", 100), ("abcd", 100))
+        ),
+    ],
+)
 def test_a_lattice_of_counts_is_refused_though_other_checks_pass(logged, min_samples):
     found, labels = judged(poisson(), 100, min_samples, logged, unit=1.0)
 

@@ -45,7 +45,7 @@ MODELS = {"ours": by("told"), "recency": by("noise"), "null": by("noise"), "boos
 def verdict(rows: pl.DataFrame, models=MODELS, most: int = 6) -> dict:
     said = backtest.play(rows, models, AFTER, backtest.testable(rows, AFTER, most, 0))
     apart = backtest.differences(said, draws=100)
-    return backtest.gate(apart, backtest.calibration(said, 90)).row(0, named=True)
+    return backtest.gate(apart, backtest.calibration(said)).row(0, named=True)
 
 
 def test_landmarks_are_tested_that_have_enough_before_them_whose_outcome_was_known():
@@ -147,7 +147,7 @@ def test_the_headline_says_which_ranks_best(lower, upper, says):
 
 def test_calibration_says_by_tenths_what_was_predicted_and_what_happened():
     said = backtest.play(world(4), MODELS, AFTER, [240, 390])
-    table = backtest.calibration(said, 90)
+    table = backtest.calibration(said)
 
     assert table["tenth"].to_list() == list(range(1, 11))
     assert table["n"].sum() == said.height
@@ -160,7 +160,7 @@ def test_where_nothing_can_be_tested_every_table_is_there_without_rows():
     said = backtest.play(world(1), MODELS, AFTER, [])
     results, apart = backtest.backtest(said, 90), backtest.differences(said)
 
-    calibration = backtest.calibration(said, 90)
+    calibration = backtest.calibration(said)
     assert calibration.is_empty()
     assert backtest.gate(apart, calibration)["verdict"].item() == "not testable"
     assert backtest.spread(results).is_empty()

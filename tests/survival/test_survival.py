@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lifelines.datasets import load_waltons
 from lives import lives, weeks
@@ -55,7 +55,6 @@ def test_late_entry_removes_the_bias_of_customers_already_there():
     assert naive == pytest.approx(0.692, abs=0.001)
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.lists(st.tuples(st.integers(1, 50), st.booleans()), min_size=1, max_size=80))
 def test_a_curve_never_rises_and_equals_the_product_by_hand(rows):
     data = pl.DataFrame(rows, schema=["duration_days", "event_observed"], orient="row")

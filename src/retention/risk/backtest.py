@@ -108,28 +108,28 @@ def backtest(said: pl.DataFrame, horizon_days: int) -> pl.DataFrame:
 
     Takes   what `play` gives
     Returns one row per landmark and model: landmark_day, model, horizon_days, n (customers),
-            events (who left), auc, uno_c (up to the horizon), brier, calibration_error (mean of
-            |predicted - observed| over tenths of the risk), top_decile_lift
+            events (who left), auc, uno_c (up to the horizon; everybody is followed through it, so
+            that Harrell's C is Uno's), brier, calibration_error (mean of |predicted - observed|
+            over tenths of the risk), top_decile_lift
 
     Source: Blanche, Kattan and Gerds (2019), Biostatistics 20:347, for the area under the curve at
     the horizon; Uno et al. (2011), Statistics in Medicine 30:1105. Checked in
     tests/test_backtest.py.
     """
     rows = []
-    until = horizon_days + 1
     for (day,), there in said.group_by("landmark_day", maintain_order=True):
         time, left = (there[name].to_numpy() for name in ("left_in_days", "left"))
         for name in said.columns[len(OUTCOMES) :]:
             risk = there[name].to_numpy()
-            tenths = scores.calibration(time, left, risk, until, scores.groups_of(risk))
-            of = [scores.auc(left, risk), scores.uno_c(time, left, risk, until + 1)]
-            of += [scores.brier(time, left, risk, until), scores.calibration_error(tenths)]
+            tenths = scores.calibration(left, risk, scores.groups_of(risk))
+            of = [scores.auc(left, risk), scores.harrell_c(time, left, risk)]
+            of += [float(np.mean((risk - left) ** 2)), scores.calibration_error(tenths)]
             of += [scores.lift(left, risk)]
             rows.append([day, name, horizon_days, there.height, int(left.sum()), *of])
     return pl.DataFrame(rows, RESULTS, orient="row")
 
 
-def calibration(said: pl.DataFrame, horizon_days: int, confidence: float = 0.95) -> pl.DataFrame:
+def calibration(said: pl.DataFrame, confidence: float = 0.95) -> pl.DataFrame:
     """Our risk beside what happened, by tenths of the risk, over all landmarks together.
 
     Takes   what `play` gives
@@ -138,10 +138,8 @@ def calibration(said: pl.DataFrame, horizon_days: int, confidence: float = 0.95)
     """
     if said.is_empty():
         return pl.DataFrame(schema=CALIBRATION)
-    time, left, risk = (said[name].to_numpy() for name in ("left_in_days", "left", OURS))
-    table = scores.calibration(
-        time, left, risk, horizon_days + 1, scores.groups_of(risk), confidence
-    )
+    left, risk = (said[name].to_numpy() for name in ("left", OURS))
+    table = scores.calibration(left, risk, scores.groups_of(risk), confidence)
     return table.rename({"group": "tenth", "events": "left"}).select(*CALIBRATION).cast(CALIBRATION)
 
 

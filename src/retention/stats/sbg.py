@@ -5,7 +5,7 @@ customers. Those likely to leave go first, so that the share renewing rises with
 changes: a curve drawn through past renewals would fall too far.
 
 Source: Fader and Hardie (2007), J. of Interactive Marketing 21:76. Checked on the published fits
-(`retention numbers`) and on drawn cohorts in tests/test_sbg.py.
+(`make numbers`) and on drawn cohorts in tests/test_sbg.py.
 """
 
 from typing import NamedTuple
