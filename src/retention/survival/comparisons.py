@@ -143,17 +143,15 @@ def farthest(means: pl.DataFrame, confidence: float = 0.95) -> list[Finding]:
     if known.is_empty():
         return []
     row = known.row(0, named=True)
-    longer, shorter = row["group"], row["other"]
     value, *ci = (row[f"difference{end}"] for end in ("", "_lower", "_upper"))
+    longer, shorter = row["group"], row["other"]
     if value < 0:
         longer, shorter, value, ci = shorter, longer, -value, [-end for end in reversed(ci)]
-    later = "of those still active after day {since}, " if row["from_days"] else ""
+    later = "of those still active after day {from_days}, " if row["from_days"] else ""
+    clear = "." if row["p_adjusted"] < 1 - confidence else ": no clear difference."
     sentence = (
-        f"Up to day {{until}}, {later}customers of {{longer}} stay {{value}} days longer on "
-        "average than those of {shorter} ({ci})"
+        f"Up to day {{tau_days}}, {later}customers of {{longer}} stay {{value}} days longer on "
+        f"average than those of {{shorter}} ({{ci}}){clear}"
     )
-    sentence += "." if row["p_adjusted"] < 1 - confidence else ": no clear difference."
-    further = {"longer": longer, "shorter": shorter}
-    further |= {"since": row["from_days"], "until": row["tau_days"]}
-    name = f"days_{longer}_over_{shorter}"
-    return [Finding(name, sentence, value, "days", tuple(ci), further)]
+    further = row | {"longer": longer, "shorter": shorter}
+    return [Finding(f"days_{longer}_over_{shorter}", sentence, value, "days", tuple(ci), further)]

@@ -66,16 +66,16 @@ def done_by(there: pl.DataFrame, activity: pl.DataFrame, landmark_days: int) -> 
     window = activity.join(there.select("customer_id", "start_day"), on="customer_id").filter(
         since.is_between(0, landmark_days - 1)
     )
-    kinds = window["kind"].unique().sort().to_list()
-    events = [
-        pl.col("events").filter(pl.col("kind") == kind).sum().alias(f"{kind}:") for kind in kinds
-    ]
-    done = window.group_by("customer_id").agg(*events, pl.col("day").n_unique().alias(ACTIVE))
-    counts = there.select("customer_id").join(
-        done, on="customer_id", how="left", maintain_order="left"
-    )
-    counts = counts.fill_null(0)
-    return counts.select(*(_term(counts[f"{kind}:"]) for kind in kinds), ACTIVE)
+    named = window.with_columns(kind=pl.format("{}:", "kind"))  # a kind may have any name
+    whose = {"index": "customer_id", "values": "events", "aggregate_function": "sum"}
+    counts = named.pivot("kind", **whose)
+    active = window.group_by("customer_id").agg(pl.col("day").n_unique().alias(ACTIVE))
+    done = there.select("customer_id")
+    for part in (counts, active):
+        done = done.join(part, on="customer_id", how="left", maintain_order="left")
+    done = done.fill_null(0)
+    kinds = window["kind"].unique().sort()
+    return done.select(*(_term(done[f"{kind}:"]) for kind in kinds), ACTIVE)
 
 
 def _term(counts: pl.Series) -> pl.Series:
@@ -90,8 +90,7 @@ def first_days(r: Refresh, landmark_days: int, causes: list[str]) -> list[Exhibi
     spells, activity = r.tables.spells, r.tables.activity
     limits = {"confidence": r.confidence, "min_cell": r.min_cell}
     answer, n = friction(spells, activity, landmark_days, causes, **limits)
-    sentence = "{value} customers seen from their start stayed longer than {days} days."
-    compared = Finding("still_there", sentence, n, "customers", further={"days": landmark_days})
+    sentence = f"{{value}} customers seen from their start stayed longer than {landmark_days} days."
     means = (
         f"Customers who were seen from their start and stayed longer than {landmark_days} days; "
         f"what they did on the first {landmark_days}. Each doubling: of one more than the number "
@@ -99,5 +98,5 @@ def first_days(r: Refresh, landmark_days: int, causes: list[str]) -> list[Exhibi
         f"with less than {OWN:.0%} of its variance beside those before it is left out. "
         f"{proportional.JUDGED}"
     )
-    counted = [compared] if n >= r.min_cell else []
+    counted = [Finding("still_there", sentence, n, "customers")] if n >= r.min_cell else []
     return hazards.exhibits(r, answer, "done in the first days", means, findings=counted)

@@ -99,16 +99,13 @@ def by_segment(
     )
     starts = spells.filter(spell=1).select("customer_id", "start_day")
     lived = day + 1 - pl.col("start_day")
-    return (
-        observed.join(starts, on="customer_id", how="left", maintain_order="left")
-        .join(named, on="customer_id", how="left", maintain_order="left")
-        .filter(lived > 0)
-        .with_columns(
-            pl.col("segment").fill_null(NONE), entry_days=pl.max_horizontal("entry_days", lived)
-        )
-        .filter(pl.col("duration_days") > pl.col("entry_days"))
-        .drop("start_day")
-    )
+    lives = observed
+    for more in (starts, named):
+        lives = lives.join(more, on="customer_id", how="left", maintain_order="left")
+    entry = pl.max_horizontal("entry_days", lived)
+    lives = lives.with_columns(pl.col("segment").fill_null(NONE), entry_days=entry)
+    later = pl.col("duration_days") > pl.col("entry_days")
+    return lives.filter(lived > 0, later).drop("start_day")
 
 
 def _by_previous(

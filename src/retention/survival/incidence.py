@@ -6,19 +6,18 @@ import numpy as np
 import polars as pl
 
 from retention import charts
-from retention.exhibit import Exhibit, Finding
+from retention.exhibit import Exhibit
 from retention.refresh import Refresh
 from retention.stats import by_group, kaplan_meier, risk_sets
 from retention.stats import incidence as estimator
 from retention.survival import groups
-from retention.survival.survival import AXES
+from retention.survival.survival import AXES, last_read
 
 INCIDENCE = {
     **dict.fromkeys(("cause", "by", "group"), pl.String),
     **dict.fromkeys(("duration_days", "at_risk", "events"), pl.Int64),
     **dict.fromkeys(("incidence", "ci_lower", "ci_upper"), pl.Float64),
 }
-ANY = "any cause"
 
 
 def incidence(
@@ -36,38 +35,36 @@ def incidence(
 
     Source: see stats/incidence.py. Checked in tests/survival/test_causes.py.
     """
-    ended = observed.filter("event_observed")
-    if not ended["cause"].count():
+    ended = observed.filter("event_observed")["cause"]
+    if not ended.count():
         return pl.DataFrame(schema=INCIDENCE)
-    causes = ended["cause"].fill_null("not known").unique().sort()
+    causes = ended.fill_null("not known").unique().sort()
     named = pl.when("event_observed").then(pl.col("cause").fill_null("not known"))
-    coded = observed.with_columns(
-        _code=named.replace_strict(causes, np.arange(1, len(causes) + 1), default=0)
-    )
-    tables = [
-        by_group.each(coded, by, partial(_curve, of=of, confidence=confidence, least=least)).select(
-            pl.lit(cause).alias("cause"), pl.all()
-        )
-        for of, cause in enumerate(causes, 1)
-    ]
-    return pl.concat(tables).cast(INCIDENCE)
+    codes = np.arange(1, len(causes) + 1)
+    coded = observed.with_columns(_code=named.replace_strict(causes, codes, default=0))
+    found = []
+    for of, cause in zip(codes, causes, strict=True):
+        curve = partial(_curve, of=of, confidence=confidence, least=least)
+        table = by_group.each(coded, by, curve)
+        found.append(table.select(pl.lit(cause).alias("cause"), pl.all()))
+    return pl.concat(found).cast(INCIDENCE)
 
 
 def _curve(frame: pl.DataFrame, of: int, confidence: float, least: int) -> pl.DataFrame:
     """Incidence of cause ``of``, from the day on which the survival curve begins to its last."""
-    schema = {name: INCIDENCE[name] for name in list(INCIDENCE)[3:]}
     there = kaplan_meier.curve(*by_group.lives(frame), confidence, least)
+    none = pl.lit(None, pl.Float64)
+    first = there.head(1).select(
+        *("duration_days", "at_risk", "events"), incidence=0.0, ci_lower=none, ci_upper=none
+    )
     if there.is_empty():
-        return pl.DataFrame(schema=schema)
-    begin, n = there.select("duration_days", "at_risk").row(0)
+        return first
+    begin, end = there["duration_days"].min(), there["duration_days"].max()
     frame = frame.filter(pl.col("duration_days") > begin)
     durations, _, entry = risk_sets.since(begin, *by_group.lives(frame))
-    curve = estimator.cumulative_incidence(
-        durations, frame["_code"].to_numpy(), of, entry=entry, confidence=confidence
-    ).cast(schema)
-    first = pl.DataFrame([(begin, n, 0, 0.0, None, None)], schema, orient="row")
-    last = pl.col("duration_days") <= there["duration_days"].max()
-    return pl.concat([first, curve.filter(last)])
+    causes = frame["_code"].to_numpy()
+    curve = estimator.cumulative_incidence(durations, causes, of, entry, confidence)
+    return pl.concat([first, curve.filter(pl.col("duration_days") <= end)])
 
 
 def incidence_at(table: pl.DataFrame, days: list[int]) -> pl.DataFrame:
@@ -76,71 +73,45 @@ def incidence_at(table: pl.DataFrame, days: list[int]) -> pl.DataFrame:
     return by_group.read(table, days, values, ("cause", "by", "group"))
 
 
-def with_any(table: pl.DataFrame, survival: pl.DataFrame) -> pl.DataFrame:
-    """``table`` with the share who have left at all, to be drawn beside the causes it is made of.
-
-    Takes   incidence; the survival curves of the same groups
-    """
-    left = survival.with_columns(
-        cause=pl.lit(ANY),
-        incidence=1 - pl.col("survival"),
-        ci_lower=1 - pl.col("ci_upper"),
-        ci_upper=1 - pl.col("ci_lower"),
-    )
-    return pl.concat([table, left.select(table.columns)]) if table.height else table
-
-
-def causes_of_leaving(
-    r: Refresh, divided: list[groups.Division], curves: pl.DataFrame, days: list[int]
-) -> Exhibit:
-    """The share who have left by each cause, and by any, of everybody together; of every division
-    in the table "incidence"."""
+def causes_of_leaving(r: Refresh, divided: list[groups.Division], days: list[int]) -> Exhibit:
+    """The share who have left by each cause, of everybody together; of every division in the table
+    "incidence"."""
     found = r.keep("incidence", groups.each(divided, incidence, r.confidence, r.min_cell))
+    whole = found.filter(by="all")
+    read = incidence_at(whole, days)
     return Exhibit(
-        with_any(found.filter(by="all"), curves.filter(by="all")),
-        lambda table: headline(_by_cause(table, days)),
+        whole,
+        headline(read),
         draw=partial(charts.curves, y="incidence", group="cause", **AXES),
-        behind=lambda table: _by_cause(table, days).drop("by", "group"),
+        behind=lambda _: read.drop("by", "group"),
         definition="Share of all customers who have left by a cause, by days since their start "
         "(cumulative incidence after Aalen and Johansen). Who has left by one cause cannot leave "
-        f'by another, so causes add up to "{ANY}", one less survival. Causes of fewer than '
+        "by another, so causes add up to the share who are no longer active. Causes of fewer than "
         f'{r.min_cell} ends are "other". Bands: {r.confidence:.0%} limits. Drawn where at least '
         f"{r.min_cell} are at risk.",
-        findings=lambda table: foremost(_by_cause(table, days)),
+        findings=last_read(
+            _last(read).tail(1),
+            "incidence",
+            "left_by_{cause}_{duration_days}_days",
+            "{value} of customers with a known start have left within {duration_days} days for the "
+            "cause {cause} ({ci}), the most frequent; {whole} for any cause.",
+            whole=f"{_last(read)['incidence'].sum():.1%}",
+        ),
         empty="No cause of leaving is known here, or only of too few customers.",
     )
 
 
-def _by_cause(table: pl.DataFrame, days: list[int]) -> pl.DataFrame:
-    return incidence_at(table.filter(pl.col("cause") != ANY), days)
-
-
-def foremost(read: pl.DataFrame) -> list[Finding]:
-    """The cause that takes most customers by the last day that was read."""
-    last = _last(read)
-    if last.is_empty() or last["ci_lower"][0] is None:
-        return []
-    cause, day, share, *ci = last.drop("by", "group", "at_risk").row(0)
-    sentence = (
-        "{value} of customers with a known start have left within {day} days for the cause {cause} "
-        "({ci}), the most frequent; {whole} for any cause."
-    )
-    further = {"cause": cause, "day": day, "whole": f"{last['incidence'].sum():.1%}"}
-    name = f"left_by_{cause}_{day}_days"
-    return [Finding(name, sentence, share, "share", tuple(ci), further)]
-
-
 def headline(read: pl.DataFrame) -> str:
-    """How many each cause takes by the last day that was read, in a few words."""
+    """How many each cause takes by the last day that was read, the most frequent first."""
     last = _last(read)
     if last.is_empty():
         return "Causes of leaving are known, but not yet for the chosen days"
     parts = [f"{share:.0%} {cause}" for cause, share in last.select("cause", "incidence").rows()]
-    return f"Within {last['duration_days'][0]:,} days have left: {', '.join(parts)}"
+    return f"Within {last['duration_days'][0]:,} days have left: {', '.join(reversed(parts))}"
 
 
 def _last(read: pl.DataFrame) -> pl.DataFrame:
-    """The causes on the last day that was read, the most frequent first."""
+    """The causes on the last day that was read, the most frequent last."""
     known = read.filter(pl.col("incidence") > 0)
     last = known.filter(pl.col("duration_days") == pl.col("duration_days").max())
-    return last.sort("incidence", "cause", descending=[True, False])
+    return last.sort("incidence", "cause", descending=[False, True])

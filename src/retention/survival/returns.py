@@ -5,10 +5,10 @@ from functools import partial
 import polars as pl
 
 from retention import charts
-from retention.exhibit import Exhibit, Finding
+from retention.exhibit import Exhibit
 from retention.refresh import Refresh
 from retention.stats import by_group, kaplan_meier
-from retention.survival.survival import AXES
+from retention.survival.survival import AXES, last_read
 from retention.tables import spells as stretches
 
 RETURNED = ("returned", "ci_lower", "ci_upper")
@@ -71,22 +71,16 @@ def coming_back(r: Refresh, days: list[int]) -> Exhibit:
         f"{churn.after_days} days after the {end}: earlier returns do not count. Each customer "
         f"counts once, the first time gone. Drawn where at least {r.min_cell} are still away and "
         "observed.",
-        findings=came_back(read, away.height),
+        findings=last_read(
+            read,
+            "returned",
+            "returned_{duration_days}_days",
+            "{value} of {n} customers once judged gone have come back within {duration_days} days "
+            "of it ({ci}).",
+            n=away.height,
+        ),
         empty="Too few customers were judged gone to say whether they come back.",
     )
-
-
-def came_back(read: pl.DataFrame, n: int) -> list[Finding]:
-    """The share of ``n`` back by the last day that was read, where any are."""
-    known = read.filter(pl.col("returned") > 0)
-    if known.is_empty():
-        return []
-    day, share, *ci = known.select("duration_days", *RETURNED).row(-1)
-    sentence = (
-        "{value} of {n} customers once judged gone have come back within {day} days of it ({ci})."
-    )
-    name, further = f"returned_{day}_days", {"n": n, "day": day}
-    return [Finding(name, sentence, share, "share", tuple(ci), further)]
 
 
 def headline(read: pl.DataFrame) -> str:

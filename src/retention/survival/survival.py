@@ -134,20 +134,25 @@ def stay(r: Refresh, curves: pl.DataFrame, by: str, days: list[int]) -> Exhibit:
         f"Left means: {left}. Bands: {r.confidence:.0%} limits (log-log). Drawn where at least "
         f"{r.min_cell} are at risk; a curve that begins later than day 0 is the share of those "
         "still active then.",
-        findings=still_active(survival_at(overall, days)),
+        findings=last_read(
+            survival_at(overall, days),
+            "survival",
+            "survival_{duration_days}_days",
+            "{value} of customers with a known start stay longer than {duration_days} days ({ci}).",
+        ),
         empty="No group has enough customers for a curve.",
     )
 
 
-def still_active(read: pl.DataFrame) -> list[Finding]:
-    """The share still active on the last day that was read."""
-    known = read.drop_nulls("survival")
+def last_read(read: pl.DataFrame, value: str, name: str, sentence: str, **further) -> list[Finding]:
+    """What is said of the last row of curves that were read, which has limits; nothing where none
+    has. ``name`` and ``sentence`` may name its columns, and the sentence ``further``."""
+    known = read.drop_nulls("ci_lower")
     if known.is_empty():
         return []
-    day, share, *ci = known.select("duration_days", *SURVIVAL).row(-1)
-    sentence = "{value} of customers with a known start stay longer than {day} days ({ci})."
-    name = f"survival_{day}_days"
-    return [Finding(name, sentence, share, "share", tuple(ci), {"day": day})]
+    row = known.row(-1, named=True)
+    ci = (row["ci_lower"], row["ci_upper"])
+    return [Finding(name.format(**row), sentence, row[value], "share", ci, row | further)]
 
 
 def headline(curve: pl.DataFrame) -> str:
