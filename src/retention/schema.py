@@ -174,14 +174,11 @@ RULES = {
     "intake": (at_least("n", 0),),
     "lifecycle": (at_least("trend_lower", 0), ordered("trend_lower", "trend_upper")),
     "survey_scores": (at_least("score", -100),),
-    "restricted_means": (at_least("mean_days", 0),),
     "clusters": (at_least("cluster", -1),),
     "cluster_model": (at_least("core_distance", 0), at_least("born_at", 0)),
     "known_segments": (ordered("first_seen_day", "last_seen_day"),),
     "migrations": (at_least("n", 0),),
-    "retention_trends": (at_least("dispersion", 1),),
     "revenue_retention": (at_least("revenue_cents", 0), *rate("gross")),
-    "revenue_moves": (at_least("cents", 0),),
     "value": (at_least("expected_amount_cents", 0), at_least("value_cents", 0)),
 }
 

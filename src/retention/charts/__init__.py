@@ -8,12 +8,11 @@ from retention.charts.bars import bars, comparison, points
 from retention.charts.cohorts import curves, triangle
 from retention.charts.data import events_per_day
 from retention.charts.decline import left_by_usage, usage_changes
-from retention.charts.hazards import hazard_ratios
+from retention.charts.forest import forest
 from retention.charts.lifecycle import readiness, share_bars, stage_flows, survey_scores
 from retention.charts.migrations import migrations
 from retention.charts.risk import backtest, calibration, signals
 from retention.charts.segments import cluster_map, condensed_tree, profile_heatmap, traits, trust
-from retention.charts.survival import incidence, returns, survival_curves
 from retention.charts.value import next_products, renewals, weeks_foretold
 from retention.charts.windows import silence_curves, window_shares
 
@@ -26,8 +25,7 @@ __all__ = [
     "condensed_tree",
     "curves",
     "events_per_day",
-    "hazard_ratios",
-    "incidence",
+    "forest",
     "left_by_usage",
     "migrations",
     "next_products",
@@ -35,13 +33,11 @@ __all__ = [
     "profile_heatmap",
     "readiness",
     "renewals",
-    "returns",
     "share_bars",
     "signals",
     "silence_curves",
     "stage_flows",
     "survey_scores",
-    "survival_curves",
     "traits",
     "triangle",
     "trust",
