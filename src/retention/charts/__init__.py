@@ -6,7 +6,7 @@ and the table without which it is not published.
 
 from retention.charts.bars import bars, comparison, points
 from retention.charts.cohorts import curves, triangle
-from retention.charts.data import events_per_day
+from retention.charts.days import days
 from retention.charts.decline import left_by_usage, usage_changes
 from retention.charts.hazards import hazard_ratios
 from retention.charts.lifecycle import readiness, share_bars, stage_flows, survey_scores
@@ -15,7 +15,6 @@ from retention.charts.risk import backtest, calibration, signals
 from retention.charts.segments import cluster_map, condensed_tree, profile_heatmap, traits, trust
 from retention.charts.survival import incidence, returns, survival_curves
 from retention.charts.value import next_products, renewals, weeks_foretold
-from retention.charts.windows import silence_curves, window_shares
 
 __all__ = [
     "backtest",
@@ -25,7 +24,7 @@ __all__ = [
     "comparison",
     "condensed_tree",
     "curves",
-    "events_per_day",
+    "days",
     "hazard_ratios",
     "incidence",
     "left_by_usage",
@@ -38,7 +37,6 @@ __all__ = [
     "returns",
     "share_bars",
     "signals",
-    "silence_curves",
     "stage_flows",
     "survey_scores",
     "survival_curves",
@@ -47,5 +45,4 @@ __all__ = [
     "trust",
     "usage_changes",
     "weeks_foretold",
-    "window_shares",
 ]
