@@ -9,10 +9,10 @@ from retention.charts.cohorts import curves, triangle
 from retention.charts.data import events_per_day
 from retention.charts.decline import left_by_usage, usage_changes
 from retention.charts.hazards import hazard_ratios
-from retention.charts.lifecycle import readiness, share_bars, stage_flows, survey_scores
+from retention.charts.maps import heat_map, scatter
 from retention.charts.migrations import migrations
 from retention.charts.risk import backtest, calibration, signals
-from retention.charts.segments import cluster_map, condensed_tree, profile_heatmap, traits, trust
+from retention.charts.segments import cluster_map, condensed_tree, profile_heatmap, trust
 from retention.charts.survival import incidence, returns, survival_curves
 from retention.charts.value import next_products, renewals, weeks_foretold
 from retention.charts.windows import silence_curves, window_shares
@@ -27,22 +27,19 @@ __all__ = [
     "curves",
     "events_per_day",
     "hazard_ratios",
+    "heat_map",
     "incidence",
     "left_by_usage",
     "migrations",
     "next_products",
     "points",
     "profile_heatmap",
-    "readiness",
     "renewals",
     "returns",
-    "share_bars",
+    "scatter",
     "signals",
     "silence_curves",
-    "stage_flows",
-    "survey_scores",
     "survival_curves",
-    "traits",
     "triangle",
     "trust",
     "usage_changes",
