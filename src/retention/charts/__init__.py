@@ -9,10 +9,10 @@ from retention.charts.cohorts import curves, triangle
 from retention.charts.days import days
 from retention.charts.decline import left_by_usage, usage_changes
 from retention.charts.forest import forest
-from retention.charts.lifecycle import readiness, share_bars, stage_flows, survey_scores
+from retention.charts.maps import heat_map, scatter
 from retention.charts.migrations import migrations
 from retention.charts.risk import backtest, calibration, signals
-from retention.charts.segments import cluster_map, condensed_tree, profile_heatmap, traits, trust
+from retention.charts.segments import cluster_map, condensed_tree, profile_heatmap, trust
 from retention.charts.value import next_products, renewals, weeks_foretold
 
 __all__ = [
@@ -25,18 +25,15 @@ __all__ = [
     "curves",
     "days",
     "forest",
+    "heat_map",
     "left_by_usage",
     "migrations",
     "next_products",
     "points",
     "profile_heatmap",
-    "readiness",
     "renewals",
-    "share_bars",
+    "scatter",
     "signals",
-    "stage_flows",
-    "survey_scores",
-    "traits",
     "triangle",
     "trust",
     "usage_changes",

@@ -1,4 +1,4 @@
-"""Charts of segments: the map of clusters, and what sets a segment apart."""
+"""Charts of segments: the map of clusters."""
 
 import numpy as np
 import polars as pl
@@ -9,7 +9,6 @@ from matplotlib.ticker import LogLocator, NullLocator
 
 from retention import words
 from retention.charts import drawing
-from retention.charts.bars import bars
 from retention.charts.style import LOOK
 
 
@@ -142,13 +141,3 @@ def trust(table: pl.DataFrame) -> Figure:
     axes.set_xticklabels([name.replace(" ", "\n") for name in checks])
     axes.set_title("Part that is found again")
     return axes.figure
-
-
-@rc_context(LOOK)
-def traits(table: pl.DataFrame) -> Figure:
-    """Draw how far a segment lies from the others in each feature: medians and its middle half.
-
-    Takes   one row per feature: feature, n, difference, lower, upper (in spreads of all)
-    Returns `bars`; refuses an empty table.
-    """
-    return bars(table, "feature", "difference", "lower", "upper", n="n")

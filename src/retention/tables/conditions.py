@@ -7,7 +7,9 @@ from datetime import date
 
 import narwhals as nw
 
+from retention import schema, words
 from retention.book import Conditions, Range
+from retention.errors import Refused, nearest
 
 
 def holds(conditions: Conditions) -> nw.Expr:
@@ -54,3 +56,35 @@ def _kind(dtype: nw.dtypes.DType) -> str | None:
     text = dict.fromkeys((nw.String, nw.Categorical, nw.Enum), "text")
     kinds = text | {nw.Boolean: "truths", nw.Date: "dates", nw.Datetime: "dates"}
     return next((kind for known, kind in kinds.items() if dtype == known), None)
+
+
+def require_known(rule: Conditions, held: nw.Schema, whose: str) -> None:
+    """Refuse a ``rule`` that speaks of a column that is not ``held``, or of values of another kind
+    than it holds. ``whose`` names the rule in the message."""
+    for name, condition in rule.items():
+        if name not in held:
+            hint = nearest(name, held)
+            raise Refused(f"{whose}: customers have no column {name!r}{hint}")
+        if what := misfit(condition, held[name]):
+            raise Refused(f"{whose}: column {name!r} {what}; write a value that it holds")
+
+
+def in_words(rule: Conditions) -> str:
+    """A rule as people read it: "region is north or south, amount (365 days) at least 200"."""
+    said = []
+    for name, condition in rule.items():
+        if isinstance(condition, Range):
+            bounds = {"at least": condition.at_least, "below": condition.below}
+            parts = [f"{word} {_value(v, name)}" for word, v in bounds.items() if v is not None]
+            said.append(f"{schema.label(name).lower()} {' and '.join(parts) or 'is known'}")
+        else:
+            wanted = condition if isinstance(condition, list) else [condition]
+            values = " or ".join(_value(value, name) for value in wanted)
+            said.append(f"{schema.label(name).lower()} is {values}")
+    return ", ".join(said)
+
+
+def _value(value, column: str) -> str:
+    if "money" in schema.column(column).kind:
+        return words.money(value)
+    return words.printed(value, "number")
