@@ -8,12 +8,14 @@ from retention.charts.bars import bars, comparison, points
 from retention.charts.cohorts import curves, triangle
 from retention.charts.data import events_per_day
 from retention.charts.decline import left_by_usage, usage_changes
+from retention.charts.flow import flow
 from retention.charts.hazards import hazard_ratios
 from retention.charts.lifecycle import readiness, share_bars, stage_flows, survey_scores
-from retention.charts.migrations import migrations
+from retention.charts.maps import heat_map, scatter
 from retention.charts.risk import backtest, calibration, signals
-from retention.charts.segments import cluster_map, condensed_tree, profile_heatmap, traits, trust
+from retention.charts.segments import traits
 from retention.charts.survival import incidence, returns, survival_curves
+from retention.charts.tree import condensed_tree
 from retention.charts.value import next_products, renewals, weeks_foretold
 from retention.charts.windows import silence_curves, window_shares
 
@@ -21,21 +23,21 @@ __all__ = [
     "backtest",
     "bars",
     "calibration",
-    "cluster_map",
     "comparison",
     "condensed_tree",
     "curves",
     "events_per_day",
+    "flow",
     "hazard_ratios",
+    "heat_map",
     "incidence",
     "left_by_usage",
-    "migrations",
     "next_products",
     "points",
-    "profile_heatmap",
     "readiness",
     "renewals",
     "returns",
+    "scatter",
     "share_bars",
     "signals",
     "silence_curves",
@@ -44,7 +46,6 @@ __all__ = [
     "survival_curves",
     "traits",
     "triangle",
-    "trust",
     "usage_changes",
     "weeks_foretold",
     "window_shares",
