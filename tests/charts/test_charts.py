@@ -17,7 +17,6 @@ from bs4 import BeautifulSoup
 from matplotlib.figure import Figure
 
 from retention import charts, show
-from retention.charts import drawing
 from retention.words import amount
 from retention_runner import layout
 
@@ -81,44 +80,6 @@ SEGMENTS = pl.DataFrame(
         "upper": [0.34, None, 0.08],
         "n": ["1,204", "<10", "2,210"],
     }
-)
-POINTS = pl.DataFrame(
-    {
-        "x": np.sin(np.arange(3000)) + np.arange(3000) % 4 * 3,
-        "y": np.cos(np.arange(3000) * 1.3) + np.arange(3000) % 4 // 2 * 3,
-        "segment": [[None, "s1", "s2", "s13"][i % 4] for i in range(3000)],
-        "name": [[None, "Families", "Quiet regulars", EVIL][i % 4] for i in range(3000)],
-        "n": 750,
-    }
-)
-NODES = pl.DataFrame(
-    [
-        (0, None, 900, 800, 0.0, 1.0, -1),
-        (1, 0, 300, 0, 1.0, 6.0, 1),
-        (2, 0, 500, 400, 1.0, 2.0, 0),
-        (3, 2, 200, 0, 2.0, 9.0, 0),
-        (4, 2, 200, 0, 2.0, 5.0, 0),
-    ],
-    schema=["node", "parent", "n", "n_at_death", "birth", "death", "group"],
-    orient="row",
-)
-CHECKS = pl.DataFrame(
-    [
-        (segment, check, len(check) / 15)
-        for segment in ("s1", "cluster 3")
-        for check in ("other samples", "other ids", "distinct rows")
-    ],
-    schema=["segment", "check", "value"],
-    orient="row",
-)
-PROFILES = pl.DataFrame(
-    [
-        (segment, trait, float(len(segment) - len(trait)) / 9)
-        for segment in ("Families", "Quiet regulars", EVIL)
-        for trait in ("orders per month", "average basket", "weekend share")
-    ],
-    schema=["segment", "trait", "difference"],
-    orient="row",
 )
 
 DAYS = pl.DataFrame(
@@ -243,22 +204,6 @@ MARKS = pl.DataFrame(
 )
 SIGNALS = pl.DataFrame({"signal": ["usage_ratio", EVIL], "spread": [0.9, 0.2]})
 
-MOVES = pl.DataFrame(
-    [
-        ("s1", "s1", 900, "stayed"),
-        ("s1", "s12", 120, "definition"),
-        ("s1", "none", None, "customer"),
-        ("none", "s12", 40, "customer"),
-        ("none", "none", 80, "stayed"),
-        (EVIL, EVIL, 77, "stayed"),
-        (None, "s12", 30, "entered"),
-        ("s1", None, 60, "left"),
-    ],
-    schema=["previous_segment", "segment", "n", "moved_by"],
-    orient="row",
-)
-
-
 FORETOLD = pl.DataFrame(
     [
         (week, model, 500, None if week == 3 else 0.2 + week / 100, 0.18, 0.25, said)
@@ -298,10 +243,6 @@ def figures():
         "triangle": charts.retention_triangle(TRIANGLE),
         "pooled": charts.retention_curves(POOLED),
         "bars": charts.bars(SEGMENTS, "segment", "churn", "lower", "upper", n="n", percent=True),
-        "map": charts.cluster_map(POINTS),
-        "tree": charts.condensed_tree(NODES),
-        "trust": charts.trust(CHECKS),
-        "profiles": charts.profile_heatmap(PROFILES),
         "days": charts.events_per_day(DAYS),
         "windows": charts.window_shares(WINDOWS, "error"),
         "silences": charts.silence_curves(CURVES),
@@ -310,7 +251,6 @@ def figures():
         "backtest": charts.backtest(BACKTEST),
         "calibration": charts.calibration(TENTHS),
         "signals": charts.signals(SIGNALS),
-        "migrations": charts.migrations(MOVES),
         "foretold": charts.weeks_foretold(FORETOLD),
         "thinning": charts.renewals(THINNING),
         "next": charts.next_products(PAIRS),
@@ -504,17 +444,6 @@ def test_hazard_ratios_print_the_interval_and_name_cause_and_period():
     assert "came by a friend" in words(charts.hazard_ratios(HAZARDS.drop("cause", "period")))
 
 
-def test_a_map_names_segments_and_counts_everybody():
-    text = words(charts.cluster_map(POINTS))
-    named = {"s1 Families, n 750", "s2 Quiet regulars, n 750", "Grey: in no segment, n 750"}
-    assert named <= set(text)
-
-
-def test_a_tree_names_each_cluster_once_with_its_size():
-    text = words(charts.condensed_tree(NODES))
-    assert sorted(word for word in text if word.startswith("n ")) == ["n 300", "n 500"]
-
-
 @pytest.mark.parametrize(
     "draw",
     [
@@ -535,7 +464,6 @@ def test_long_curves_and_dense_maps_stay_small():
     long = curve("long", 1).head(1).drop(long.columns).join(long, how="cross")
     html = show.figure(charts.survival_curves(long, "plan"), title="t", alt="a").data
     assert len(html) < 20_000
-    assert len(shown()["map"]) < 80_000
 
 
 def test_a_table_prints_numbers_for_readers():
@@ -634,25 +562,3 @@ def test_colours_stand_out_from_light_and_dark_pages():
     assert len(papers) == 2
     for paper, colour in itertools.product(papers, (*charts.drawing.PALETTE, charts.drawing.GREY)):
         assert contrast(paper, colour) >= 3, (paper, colour)
-
-
-def test_moves_say_how_many_each_place_holds_in_order_of_their_numbers():
-    said = words(charts.migrations(MOVES))
-
-    places = [text for text in said if text[-1].isdigit() or text.endswith("+")]
-    escaped = "&lt;script&gt;ale… 77"
-    left, right = ["s1 1,080+", escaped, "none 120", "entered 30"], ["s1 900", "s12 190"]
-    assert places == [*left, *right, escaped, "none 80+", "left 60"]
-    assert any("too few to be shown" in text for text in said)
-    whole = words(charts.migrations(MOVES.drop_nulls("n")))
-    assert not any("+" in text or "too few" in text for text in whole)
-
-
-def test_a_segment_looks_the_same_whatever_others_there_are():
-    looks = [drawing.of_segment(f"s{number}") for number in range(1, 13)]
-
-    assert len({tuple(look.items()) for look in looks}) == 12
-    assert looks[2]["color"] == looks[8]["color"] == drawing.PALETTE[2]
-    assert looks[2]["linestyle"] != looks[8]["linestyle"]
-    for other in ("none", "vip", "s0", "s1x", "", None):
-        assert drawing.of_segment(other)["color"] == drawing.GREY

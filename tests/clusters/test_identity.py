@@ -1,25 +1,19 @@
 """Segments matched over two refreshes: every rule on a small table, and what holds for any."""
 
+from dataclasses import replace
+
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from retention.clusters import identity
+from retention.clusters.previous_segments import Previous
 from retention.errors import Failed
 
-LEDGER = {"segment": pl.String, "name": pl.String}
-LEDGER |= {"first_seen_day": pl.Int64, "last_seen_day": pl.Int64}
 
-
-def ledger(*segments: str) -> pl.DataFrame:
-    return pl.DataFrame(
-        [(segment, segment.upper(), 10, 20) for segment in segments], schema=LEDGER, orient="row"
-    )
-
-
-def tables(counts: dict) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Clusters, previous members and all compared then, from counts by then and now.
+def tables(counts: dict, *known: str) -> tuple[pl.DataFrame, Previous]:
+    """Clusters, and the previous refresh which knew segments, from counts by then and now.
 
     Then is a segment, "none" (compared, in no segment) or None (not compared); now is a cluster,
     -1 (noise) or None.
@@ -31,12 +25,13 @@ def tables(counts: dict) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     then = whole.drop_nulls("segment")
     clusters = whole.drop_nulls("cluster").select("customer_id", "cluster")
     members = then.filter(pl.col("segment") != "none").select("customer_id", "segment")
-    return clusters, members, then.select("customer_id")
+    segments = pl.DataFrame({"segment": pl.Series(known, dtype=pl.String)})
+    return clusters, Previous("", members, then.select("customer_id"), segments, pl.DataFrame())
 
 
 def matched(counts: dict, known=("s1", "s2", "s3"), trusted=range(10)):
-    clusters, members, compared = tables(counts)
-    changes, ids = identity.match(clusters, list(trusted), members, compared, ledger(*known))
+    clusters, before = tables(counts, *known)
+    changes, ids = identity.match(clusters, list(trusted), before)
     assert changes.columns == ["previous_segment", "segment", "kind", "n", "jaccard"]
     return changes.select(pl.nth(0, 1, 2)).rows(), dict(ids.iter_rows())
 
@@ -51,8 +46,8 @@ def test_at_the_first_refresh_all_are_new_in_order_of_size():
 def test_no_cluster_at_all_gives_no_change():
     assert matched({(None, -1): 9}, known=()) == ([], {})
     assert matched({("s1", -1): 9, ("none", -1): 9}, known=["s1"]) == ([("s1", None, "gone")], {})
-    clusters, members, compared = tables({})
-    assert identity.match(clusters, [], members, compared, ledger())[0].is_empty()
+    clusters, before = tables({})
+    assert identity.match(clusters, [], before)[0].is_empty()
 
 
 def test_whoever_shares_most_customers_keeps_the_id_whatever_the_label_and_size():
@@ -63,11 +58,10 @@ def test_whoever_shares_most_customers_keeps_the_id_whatever_the_label_and_size(
 
 
 def test_n_and_jaccard_are_of_customers_compared_at_both_dates():
-    clusters, members, compared = tables(
-        {("s1", 0): 60, ("s1", -1): 20, ("none", 0): 20, ("s1", None): 500, (None, 0): 500}
-    )
+    counts = {("s1", 0): 60, ("s1", -1): 20, ("none", 0): 20, ("s1", None): 500, (None, 0): 500}
+    clusters, before = tables(counts, "s1")
 
-    changes, _ = identity.match(clusters, [0], members, compared, ledger("s1"))
+    changes, _ = identity.match(clusters, [0], before)
 
     assert changes.rows() == [("s1", "s1", "same", 60, 0.6)]
 
@@ -150,14 +144,7 @@ def test_a_split_and_a_merger_at_once_is_called_split_where_both_meet():
     changes, _ = matched(counts, known=["s1", "s2"])
 
     assert changes == [("s1", "s1", "split"), ("s1", "s3", "split"), ("s2", "s1", "merged")]
-    table = identity.match(*_arguments(counts, ["s1", "s2"]))[0]
-    said = identity.headline(table, "2025-03-31")
-    assert said.endswith("s1 split into s1 and s3; s1 and s2 merged into s1")
-
-
-def _arguments(counts, known):
-    clusters, members, compared = tables(counts)
-    return clusters, list(range(10)), members, compared, ledger(*known)
+    assert said(counts, "s1", "s2").endswith("; split: s1 to s1, s1 to s3; merged: s2 to s1.")
 
 
 def test_newcomers_make_a_new_segment_and_who_left_takes_one_along():
@@ -188,14 +175,10 @@ def test_numbers_go_on_from_the_highest_that_ever_was_and_are_sorted_as_numbers(
     assert changes == [("s9", "s9", "same"), (None, "s12", "new")]
 
 
-def test_what_contradicts_itself_fails():
-    clusters, members, compared = tables({("s1", 0): 3})
-    twice = pl.concat([members, members.head(1).with_columns(segment=pl.lit("s2"))])
-
-    with pytest.raises(Failed, match="2 rows of customers in two segments"):
-        identity.match(clusters, [0], twice, compared, ledger("s1", "s2"))
+def test_a_segment_that_nobody_knows_fails():
+    clusters, before = tables({("s1", 0): 3}, "s2")
     with pytest.raises(Failed, match=r"lacks 1 .*\(s1\).*make that refresh again"):
-        identity.match(clusters, [0], members, compared, ledger("s2"))
+        identity.match(clusters, [0], before)
 
 
 def test_members_are_those_of_trusted_clusters():
@@ -205,27 +188,35 @@ def test_members_are_those_of_trusted_clusters():
     assert identity.members(clusters, ids).rows() == [("b", "s4")]
 
 
-def headline(counts, known=("s1", "s2", "s3"), since="2025-03-31"):
-    return identity.headline(identity.match(*_arguments(counts, known))[0], since)
+def said(counts, *known, since="2025-03-31"):
+    clusters, before = tables(counts, *known)
+    shown = identity.changes(identity.match(clusters, list(range(10)), before)[0], since)
+    [finding] = shown.findings(shown.table)
+    return finding.sentence
 
 
-def test_a_headline_says_what_happened_to_whom():
-    first = headline({(None, 0): 5, (None, 1): 5}, (), "")
-    assert first == "This is the first refresh: s1 and s2 are new"
-    assert headline({(None, -1): 5}, (), "") == "There are no segments"
-    assert headline({(None, -1): 5}, ()) == "There are no segments, as on 2025-03-31"
-    same = {("s1", 0): 50, ("s2", 1): 50}
-    assert headline(same) == "All 2 segments are the same as on 2025-03-31"
-    assert headline({("s1", 0): 50}) == "The one segment is the same as on 2025-03-31"
-    more = {("s3", 2): 55, ("s3", 3): 45, ("s4", -1): 9, (None, 4): 9, (None, 5): 8}
-    assert headline(same | more, ("s1", "s2", "s3", "s4")) == (
-        "2 of 6 segments are the same as on 2025-03-31: s3 split into s3 and s5; "
-        "s6 and s7 are new; s4 is gone"
-    )
-    merged = {("s1", 0): 30, ("s2", 0): 30, ("s3", 0): 30}
-    assert headline(merged) == (
-        "None of 1 segments are the same as on 2025-03-31: s1, s2 and s3 merged into s4"
-    )
+SAME = {("s1", 0): 50, ("s2", 1): 50}
+MORE = {("s3", 2): 55, ("s3", 3): 45, ("s4", -1): 9, (None, 4): 9, (None, 5): 8}
+
+
+@pytest.mark.parametrize(
+    ("counts", "since", "words"),
+    [
+        ({(None, 0): 5, (None, 1): 5}, "", "This is the first refresh with segments; new: s1, s2."),
+        ({(None, -1): 5}, "", "There are no segments."),
+        ({(None, -1): 5}, "2025-03-31", "There are no segments."),
+        (SAME, "2025-03-31", "2 of 2 segments are the same as on 2025-03-31."),
+        (
+            SAME | MORE,
+            "2025-03-31",
+            "2 of 6 segments are the same as on 2025-03-31; split: s3 to s3, s3 to s5; gone: s4; "
+            "new: s6, s7.",
+        ),
+    ],
+)
+def test_a_sentence_says_what_happened_to_whom(counts, since, words):
+    known = sorted({old for old, _ in counts} - {None})
+    assert said(counts, *known, since=since) == words
 
 
 CELLS = st.dictionaries(
@@ -239,15 +230,14 @@ CELLS = st.dictionaries(
 
 @given(CELLS, st.permutations(range(4)), st.integers(0, 2))
 def test_neither_labels_nor_the_order_of_rows_change_ids(counts, order, seed):
-    clusters, members, compared = tables(counts)
-    known = ledger("s1", "s2", "s3", "s4")
+    clusters, before = tables(counts, "s1", "s2", "s3", "s4")
     renamed = clusters.with_columns(pl.col("cluster").replace(dict(enumerate(order)))).sample(
         fraction=1, shuffle=True, seed=seed
     )
-    shuffled = members.sample(fraction=1, shuffle=True, seed=seed)
+    members = before.members.sample(fraction=1, shuffle=True, seed=seed)
 
-    changes, ids = identity.match(clusters, [0, 1, 2, 3], members, compared, known)
-    again, ids_again = identity.match(renamed, [3, 2, 1, 0], shuffled, compared, known)
+    changes, ids = identity.match(clusters, [0, 1, 2, 3], before)
+    again, ids_again = identity.match(renamed, [3, 2, 1, 0], replace(before, members=members))
 
     assert changes.equals(again)
     one, other = (
@@ -259,10 +249,10 @@ def test_neither_labels_nor_the_order_of_rows_change_ids(counts, order, seed):
 
 @given(CELLS)
 def test_ids_are_never_given_twice_and_every_segment_is_told_of(counts):
-    clusters, members, compared = tables(counts)
-    known = ledger("s1", "s2", "s3", "s4", "s7")
+    clusters, before = tables(counts, "s1", "s2", "s3", "s4", "s7")
+    members = before.members
 
-    changes, ids = identity.match(clusters, [0, 1, 2, 3], members, compared, known)
+    changes, ids = identity.match(clusters, [0, 1, 2, 3], before)
 
     given_now = ids["segment"].to_list()
     found = set(clusters["cluster"]) - {-1}
@@ -292,10 +282,9 @@ def test_a_pair_that_shares_more_than_half_is_always_the_same_segment(counts):
 
 @given(CELLS)
 def test_kinds_are_what_the_rules_say_read_word_by_word(counts):
-    clusters, members, compared = tables(counts)
-    known = ledger("s1", "s2", "s3", "s4")
+    clusters, before = tables(counts, "s1", "s2", "s3", "s4")
 
-    changes, ids = identity.match(clusters, [0, 1, 2, 3], members, compared, known)
+    changes, ids = identity.match(clusters, [0, 1, 2, 3], before)
 
     assert set(changes.select(pl.nth(0, 1, 2)).rows()) == literally(counts, dict(ids.iter_rows()))
 
