@@ -7,20 +7,15 @@ and the table without which it is not published.
 from retention.charts.bars import bars, comparison, points
 from retention.charts.cohorts import curves, triangle
 from retention.charts.data import events_per_day
-from retention.charts.decline import left_by_usage, usage_changes
 from retention.charts.hazards import hazard_ratios
 from retention.charts.lifecycle import readiness, share_bars, stage_flows, survey_scores
 from retention.charts.migrations import migrations
-from retention.charts.risk import backtest, calibration, signals
 from retention.charts.segments import cluster_map, condensed_tree, profile_heatmap, traits, trust
 from retention.charts.survival import incidence, returns, survival_curves
-from retention.charts.value import next_products, renewals, weeks_foretold
 from retention.charts.windows import silence_curves, window_shares
 
 __all__ = [
-    "backtest",
     "bars",
-    "calibration",
     "cluster_map",
     "comparison",
     "condensed_tree",
@@ -28,16 +23,12 @@ __all__ = [
     "events_per_day",
     "hazard_ratios",
     "incidence",
-    "left_by_usage",
     "migrations",
-    "next_products",
     "points",
     "profile_heatmap",
     "readiness",
-    "renewals",
     "returns",
     "share_bars",
-    "signals",
     "silence_curves",
     "stage_flows",
     "survey_scores",
@@ -45,7 +36,5 @@ __all__ = [
     "traits",
     "triangle",
     "trust",
-    "usage_changes",
-    "weeks_foretold",
     "window_shares",
 ]

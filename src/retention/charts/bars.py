@@ -67,8 +67,7 @@ def comparison(table: pl.DataFrame) -> Figure:
     """
     drawing.refuse_empty(table)
     labels, groups = (column.unique(maintain_order=True).to_list() for column in table[:, :2])
-    heading = words.heading(table.columns[3])
-    percent = heading.startswith("share")
+    percent = schema.column(table.columns[3]).kind in ("share", "estimate", "points")
     axes = drawing.rows([words.wrapped(label) + "\n" * (len(groups) - 1) for label in labels])
     for label, group, n, value, lower, upper in table.iter_rows():
         which = groups.index(group)
@@ -80,7 +79,10 @@ def comparison(table: pl.DataFrame) -> Figure:
         size = "" if n is None else f" (n {words.text(n)})"
         drawing.at_right(axes, y, words.text(value, percent) + size)
     axes.set_xlim(left=0)
-    axes.set(title=heading, xlabel=" · ".join(map("{} {}".format, "●■▲◆▼", groups)))
+    axes.set(
+        title=schema.label(table.columns[3]),
+        xlabel=" · ".join(map("{} {}".format, "●■▲◆▼", groups)),
+    )
     axes.xaxis.set_major_locator(MaxNLocator(4))
     if percent:
         axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.6g}%")
@@ -105,7 +107,8 @@ def points(
         drawing.interval(axes, y, *limits, drawing.PALETTE[0])
         if row[value] is not None:
             axes.plot([times * row[value]], [y], "o", color=drawing.PALETTE[0], markersize=8)
-            drawing.at_right(axes, y, f"{times * row[value]:+.2f}".replace("-", "−"))
+            form = "{:+.2f}" if percent else "{:+.3f}"
+            drawing.at_right(axes, y, form.format(times * row[value]).replace("-", "−"))
     axes.axvline(0, color=TEXT, linewidth=1)
     axes.set(title=schema.label(value) + (", percentage points" if percent else ""), xlabel="")
     return axes.figure

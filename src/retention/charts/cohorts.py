@@ -23,21 +23,22 @@ def curves(
     y_label: str = "",
     x_label: str = "",
 ) -> Figure:
-    """Draw a share over ``x``, a line with its interval for each ``group``, and counts beneath.
+    """Draw a measure over ``x``, a line with its interval for each ``group``, and counts beneath.
 
-    Takes   one row per group and x: the columns named, ci_lower, ci_upper. ``steps``: the share
-            changes in steps (survival); ``cut``: it ends at 1; labels are the schema's unless said
+    Takes   one row per group and x: the columns named, ci_lower, ci_upper. ``steps``: it changes
+            in steps (survival); ``cut``: it ends at 1; labels are the schema's unless said
     Returns lines with shaded intervals, named at their ends; the counts ``n`` beneath
 
     Refuses an empty table and more than 12 groups.
     """
     shown = table.with_columns(group=pl.col(group) if group in table.columns else pl.lit("all"))
     names = (y_label or schema.label(y), x_label or schema.label(x), schema.label(n))
-    drawn = drawing.curves(shown, (x, y, n), names, steps=steps)
+    top = 1.0
     if not cut:
-        most = max(table["ci_upper"].max() or 0, table[y].max() or 0)
-        drawn.axes[0].set_ylim(0, max(1.02, 1.02 * most))
-    return drawn
+        top = max(table["ci_upper"].max() or 0, table[y].max() or 0)
+    percent = schema.column(y).kind in ("share", "estimate", "points")
+    top = max(top, 1.0) if percent else top
+    return drawing.curves(shown, (x, y, n), names, steps=steps, top=top, percent=percent)
 
 
 @rc_context(LOOK)
