@@ -98,6 +98,11 @@ class Refresh:
             else:
                 display(HTML(exhibit.said(findings.record(self.space, one))))
 
+    def findings(self) -> None:
+        """Show every finding recorded so far, under its notebook: the table "findings"."""
+        recorded = self.keep("findings", findings.recorded(self.space))
+        display(findings.by_notebook(recorded))
+
     def describe(self, table: str) -> pl.DataFrame:
         """What every column of ``table`` means: column, label, kind, means."""
         _require_known(table)

@@ -55,10 +55,7 @@ def test_without_rules_nobody_belongs():
 @pytest.mark.parametrize(
     ("conditions", "words"),
     [
-        (
-            {"orders_90": 1},
-            "vip: customers have no column 'orders_90'; did you mean 'orders_90d'",
-        ),
+        ({"orders_90": 1}, "vip: customers have no column 'orders_90'; did you mean 'orders_90d'"),
         ({"plan": 3}, "vip: column 'plan' holds text, and the condition speaks of numbers"),
     ],
 )

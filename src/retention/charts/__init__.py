@@ -7,18 +7,13 @@ headline, the text alternative and the table without which it is not published.
 from retention.charts.bars import bars, comparison, points
 from retention.charts.cohorts import curves, triangle
 from retention.charts.days import days
-from retention.charts.decline import left_by_usage, usage_changes
 from retention.charts.flow import flow
 from retention.charts.forest import forest
 from retention.charts.maps import heat_map, scatter
-from retention.charts.risk import backtest, calibration, signals
 from retention.charts.tree import condensed_tree
-from retention.charts.value import next_products, renewals, weeks_foretold
 
 __all__ = [
-    "backtest",
     "bars",
-    "calibration",
     "comparison",
     "condensed_tree",
     "curves",
@@ -26,13 +21,7 @@ __all__ = [
     "flow",
     "forest",
     "heat_map",
-    "left_by_usage",
-    "next_products",
     "points",
-    "renewals",
     "scatter",
-    "signals",
     "triangle",
-    "usage_changes",
-    "weeks_foretold",
 ]
