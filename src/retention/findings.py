@@ -11,7 +11,6 @@ from IPython.display import HTML
 from retention import words
 from retention.errors import Refused
 from retention.tables import promises, workspace
-from retention_runner import notebooks
 
 COLUMNS = tuple(promises.PROMISES["findings"].columns)
 SCHEMA = {
@@ -175,7 +174,12 @@ def interval(ci: tuple[float, float], unit: str) -> str:
 
 
 def _question(task: str) -> str:
-    return notebooks.question(workspace.root() / "notebooks" / f"{task}.ipynb")
+    """The H1 of a notebook."""
+    file = workspace.root() / "notebooks" / f"{task}.ipynb"
+    cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
+    texts = ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    lines = "\n".join(texts).splitlines()
+    return next((line[2:].strip() for line in lines if line.startswith("# ")), task)
 
 
 def _listed(heading: str, items: list[str]) -> str:

@@ -17,12 +17,11 @@ import narwhals as nw
 import polars as pl
 
 from retention.book import COLUMNS, Book
-from retention.errors import Refused
+from retention.errors import Refused, nearest
 from retention.tables import conditions, promises
 from retention.tables.rules import FAULT
 from retention_demo import readers
 from retention_intake import databases, files
-from retention_runner import notebooks
 
 DATES = {"at", "started", "ended", "booked", "sent", "answered"}
 KEPT = "kept by only"  # whether `only:` keeps a row
@@ -150,7 +149,7 @@ def _require_known(book: Book, columns: set[str]) -> None:
     for key, names in (("only", book.only), ("attributes", book.attributes or ())):
         for name in names:
             if name not in columns:
-                hint = notebooks.nearest(name, columns)
+                hint = nearest(name, columns)
                 raise Refused(f"{key}: no table has a column{hint} (the book says {name!r})")
 
 

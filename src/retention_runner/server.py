@@ -29,8 +29,8 @@ wanted: ContextVar[Wanted | None] = ContextVar("wanted", default=None)
 class Server:
     """The warm server as the refresh sees it: started at most once, gone with the refresh."""
 
-    def __init__(self, env: dict[str, str], say: Callable[[str], None]):
-        self.env, self.say = env, say
+    def __init__(self, env: dict[str, str], modules: tuple[str, ...], say: Callable[[str], None]):
+        self.env, self.modules, self.say = env, modules, say
         self.lock, self.process, self.control = threading.Lock(), None, None
         self.ended = False  # no kernel may start any more
 
@@ -41,7 +41,7 @@ class Server:
                 self.control, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
                 command = [sys.executable, "-P", "-m", "retention_runner.warm"]
                 self.process = subprocess.Popen(
-                    [*command, str(theirs.fileno())],
+                    [*command, str(theirs.fileno()), *self.modules],
                     env=self.env,
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
@@ -93,11 +93,13 @@ current: Server | None = None
 
 
 @contextmanager
-def serving(env: dict[str, str], say: Callable[[str], None]) -> Iterator[Server]:
-    """A warm server for the kernels of this process, started when it is first asked to; when this
-    ends, so do all kernels."""
+def serving(
+    env: dict[str, str], modules: tuple[str, ...], say: Callable[[str], None]
+) -> Iterator[Server]:
+    """A warm server for the kernels of this process, which has imported ``modules``, started when
+    it is first asked to; when this ends, so do all kernels."""
     global current  # noqa: PLW0603
-    current = Server(env, say)
+    current = Server(env, modules, say)
     try:
         yield current
     finally:

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from retention.errors import Refused
+from retention.errors import Refused, nearest
 from retention.stats import density, scaling, stability
 from retention.stats.scaling import LOG
 from retention.stats.stability import Sample, shrunk
-from retention_runner.notebooks import nearest
 
 MODEL = ("customer_id", "segment", "min_samples", "core_distance", "born_at")
 LENT = {"cluster": pl.Int64, "nearest_probability": pl.Float64}

@@ -4,9 +4,8 @@ import narwhals as nw
 import polars as pl
 
 from retention.book import Rule
-from retention.errors import Refused
+from retention.errors import Refused, nearest
 from retention.tables import conditions
-from retention_runner.notebooks import nearest
 
 
 def members(customers: pl.DataFrame, rules: dict[str, Rule]) -> pl.DataFrame:

@@ -7,12 +7,11 @@ import numpy as np
 import polars as pl
 
 from retention.book import RULED, Book, Conditions, Range
-from retention.errors import Refused
+from retention.errors import Refused, nearest
 from retention.stats import rate_ratio
 from retention.stats.intervals import wilson
 from retention.tables import conditions, promises
 from retention.tables.features import USAGE_DAYS
-from retention_runner import notebooks
 
 STAGES = (
     *("new", "active", "declining", "at risk", "dormant", "reactivated", "gone", "never active"),
@@ -115,7 +114,7 @@ def _require_known(wanted: dict[str, Conditions], known: pl.DataFrame) -> None:
     for stage, rule in wanted.items():
         for name, condition in rule.items():
             if name not in schema:
-                hint = notebooks.nearest(name, schema)
+                hint = nearest(name, schema)
                 raise Refused(f"lifecycle: {stage}: customers have no column {name!r}{hint}")
             if what := conditions.misfit(condition, schema[name]):
                 raise Refused(

@@ -5,9 +5,8 @@ Nobody's answer is imputed: a score is that of those who answered.
 
 import polars as pl
 
-from retention.errors import Refused
+from retention.errors import Refused, nearest
 from retention.stats.intervals import net, wilson
-from retention_runner import notebooks
 
 DETRACTS, PROMOTES = 6, 9  # nps: at most, at least
 SATISFIED = 4  # csat: at least
@@ -109,7 +108,7 @@ def _divided(asked: pl.DataFrame, customers: pl.DataFrame, by: list[str]) -> pl.
     """``asked`` once for everybody and once for each of ``by``, with by and group."""
     for name in by:
         if name not in customers.columns:
-            hint = notebooks.nearest(name, customers.columns)
+            hint = nearest(name, customers.columns)
             raise Refused(f"survey_groups: customers have no column {name!r}{hint}")
     names = list(dict.fromkeys(by))
     known = asked.join(customers.select("customer_id", *names), on="customer_id", how="left")
