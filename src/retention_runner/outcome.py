@@ -19,9 +19,6 @@ from retention_runner.places import MANIFEST, Places, refreshes
 from retention_runner.records import Run
 from retention_runner.workbook import Book, Workbook
 
-LONGEST = 20_000  # letters of any text on the page for the analyst
-OUTPUT = 2_000  # letters of the last output
-DAMAGED = (*records.DAMAGED, LookupError, AttributeError)
 Say = Callable[[str], None]
 
 
@@ -148,113 +145,52 @@ def _leave_page(attempt: Attempt, error: BaseException) -> str:
 
     Gives where to look, if that says more than the error.
     """
+    from retention_runner import layout
+
     folder, places = attempt.places.failed, attempt.places
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "notebooks").mkdir(parents=True, mode=0o700)
-    for run in attempt.bad:
-        executed = places.stages / attempt.day / "notebooks" / f"{run.task}.ipynb"
-        if executed.is_file():
-            text = attempt.hide(executed.read_text(encoding="utf-8", errors="replace"))
-            (folder / "notebooks" / executed.name).write_text(text, encoding="utf-8")
     if not errors.is_known(error):
         trace = attempt.hide("".join(traceback.format_exception(error)))
         (folder / "traceback.txt").write_text(trace, encoding="utf-8")
-    html = failure_page(attempt, "" if attempt.bad else errors.message(error))
-    (folder / "index.html").write_text(html, encoding="utf-8")
+    day = f" --snapshot-date {attempt.day}" if attempt.day else ""
+    stopped = attempt.bad and all(run.state == "stopped" for run in attempt.bad)
+    html = layout.page(
+        title=attempt.book.title if attempt.book else places.name,
+        body=layout.template("failure.html.j2").render(
+            what="The refresh was stopped" if stopped else "The refresh failed",
+            why="" if attempt.bad else errors.message(error),
+            reproduce=f"retention refresh {places.name}{day}",
+            bad=[(run, _leave_notebook(attempt, run.task)) for run in attempt.bad],
+            runs=attempt.runs.values(),
+        ),
+    )
+    (folder / "index.html").write_text(attempt.hide(html), encoding="utf-8")
     _record(attempt, folder, "failed")
     says_more = attempt.bad or not errors.is_known(error)
     return f"see {(folder / 'index.html').relative_to(places.root)}" if says_more else ""
 
 
-def failure_page(attempt: Attempt, why: str) -> str:
-    """The page for the analyst, never published: what failed, in which cell, and the command to
-    run it again.
-
-    The executed copies in the folder of the failure may be missing or half written. ``why`` is for
-    what no single task is to blame for. Secrets are taken out of every text before it is cut.
-    """
-    from nbconvert.filters import strip_ansi
-
-    from retention_runner import layout
-
-    def clean(text: str) -> str:
-        text = attempt.hide(strip_ansi(text)).encode(errors="replace").decode()
-        return _cut(text, LONGEST)
-
-    folder = attempt.places.failed / "notebooks"
-    bad = [
-        {name: clean(text) for name, text in _of_run(attempt, run, folder).items()}
-        for run in attempt.bad
-    ]
-    bad = [run | {"output": run["output"][-OUTPUT:]} for run in bad]
-    stopped = bad and all(run["state"] == "stopped" for run in bad)
-    names = [run["task"] for run in bad[:3]] + [f"{len(bad) - 3} more"] * (len(bad) > 3)
-    what = "The refresh was stopped" if stopped else "The refresh failed"
-    body = layout.template("failure.html.j2").render(
-        headline=f"{what}: {', '.join(names)}" if names else what,
-        why=clean(why),
-        reproduce=f"retention refresh {attempt.places.name}"
-        + (f" --snapshot-date {attempt.day}" if attempt.day else ""),
-        bad=bad,
-        runs=attempt.runs.values(),
-    )
-    contents = [(f"task-{place}", run["task"]) for place, run in enumerate(bad, start=1)]
-    title = clean(attempt.book.title) if attempt.book else attempt.places.name
-    return layout.page(title=title, body=body, contents=[*contents, ("all", "All tasks")])
-
-
-def _cut(text: str, longest: int) -> str:
-    """A text without its middle, where it is too long."""
-    left_out, half = len(text) - longest, longest // 2
-    if left_out <= 0:
-        return text
-    return f"{text[:half]}\n[{left_out:,} letters left out]\n{text[half + left_out :]}"
-
-
-def _of_run(attempt: Attempt, run: Run, folder: Path) -> dict[str, str]:
-    """What a run and its executed copy tell: the cell, its traceback, the last output before."""
-    stem, _, segment = run.task.partition("-")
-    given = dict(attempt.book.parameters.get(stem, {})) | ({"segment": segment} if segment else {})
-    told = dict.fromkeys(("where", "cell", "traceback", "output"), "")
-    told |= {"task": run.task, "state": run.state, "why": run.why}
-    told["parameters"] = "\n".join(f"{name} = {value!r}" for name, value in given.items())
-    with suppress(*DAMAGED):
-        file = folder / f"{run.task}.ipynb"
-        told |= _cell(json.loads(file.read_text(encoding="utf-8"))["cells"])
-    return told
-
-
-def _cell(cells: list[dict]) -> dict[str, str]:
-    """The cell that raised or, where the kernel was lost and none did, the last that was begun."""
-    begun = [cell for cell in cells if cell["cell_type"] == "code" and _was_begun(cell)]
-    raised = [cell for cell in begun if any(map(_traceback, cell["outputs"]))]
-    cell = (raised or begun)[-1]
-    before = [output for one in begun[: begun.index(cell) + 1] for output in one["outputs"]]
-    failed = f"The cell that failed, In [{cell['execution_count']}]"
-    return {
-        "where": failed if raised else "The last cell that was begun",
-        "cell": "".join(cell["source"]),
-        "traceback": next(filter(None, map(_traceback, cell["outputs"])), ""),
-        "output": next(filter(str.strip, map(_text, before[::-1])), ""),
-    }
-
-
-def _was_begun(cell: dict) -> bool:
-    """A kernel that dies at once gives its cell no count, but papermill has noted the start."""
-    noted = cell["metadata"].get("papermill", {})
-    return bool(cell["execution_count"] or noted.get("start_time"))
-
-
-def _traceback(output: dict) -> str:
-    if output["output_type"] != "error":
+def _leave_notebook(attempt: Attempt, task: str) -> str:
+    """Keep the executed copy of a notebook as far as it came, and a page of it; gives the page's
+    name, "" where there is none. The copy may be missing or half written."""
+    folder, name = attempt.places.failed, f"{task}.ipynb"
+    executed = attempt.places.stages / attempt.day / "notebooks" / name
+    if not executed.is_file():
         return ""
-    return "\n".join(output["traceback"]) or f"{output['ename']}: {output['evalue']}"
+    import nbformat
 
+    from retention_runner import page
 
-def _text(output: dict) -> str:
-    """What an output says in words; a chart or a table says nothing."""
-    data = output.get("data", {})
-    return "".join(output.get("text") or ("text/html" not in data and data.get("text/plain")) or "")
+    text = attempt.hide(executed.read_text(encoding="utf-8", errors="replace"))
+    (folder / "notebooks" / name).write_text(text, encoding="utf-8")
+    try:
+        notebook = page.up_to_error(nbformat.reads(text, as_version=4))
+        html = page.render(notebook, title=task, facts={}, parameters={})
+    except Exception:  # whatever a half written file makes of it
+        return ""
+    (folder / f"{task}.html").write_text(attempt.hide(html), encoding="utf-8")
+    return f"{task}.html"
 
 
 def _record(attempt: Attempt, folder: Path, state: str) -> None:

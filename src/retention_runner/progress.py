@@ -9,7 +9,7 @@ from threading import RLock
 from typing import TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 
 from retention_runner.records import ENDED, Run
 
@@ -33,63 +33,46 @@ def watching(stream: TextIO | None = None) -> Iterator[Watch]:
     looking does not stop a refresh. Checked in tests/runner/test_progress.py.
     """
     stream = stream or sys.stdout
-    console = Console(file=_Unbreakable(stream), force_terminal=_is_terminal(stream))
-    if not console.is_interactive:
-        yield _lines(lambda text: console.file.write(f"{text}\n"))
-        return
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(20),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
+    console = Console(
+        file=_Unbreakable(stream), force_terminal=_is_terminal(stream), color_system=None
     )
-    how = {"markup": False, "highlight": False, "soft_wrap": True}
+    columns = ("{task.description}", BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn())
+    bars, told, lock = {}, {}, RLock()
     with Progress(
         *columns,
         console=console,
         transient=True,
+        disable=not console.is_interactive,
         redirect_stdout=_is_terminal(sys.stdout),
         redirect_stderr=_is_terminal(sys.stderr),
     ) as progress:
-        lines, bars, lock = _lines(lambda text: console.print(text, **how)), {}, RLock()
+
+        def say(text: str) -> None:
+            with lock:
+                console.print(text, markup=False, highlight=False, soft_wrap=True)
 
         def seen(title: str, runs: dict[str, Run]) -> None:
-            lines.seen(title, runs)
-            running = [run.task for run in list(runs.values()) if run.state == "running"]
-            ended = sum(run.state in ENDED for run in list(runs.values()))
             with lock:
+                now = [replace(run) for run in list(runs.values())]
+                before = told.get(title, {})
+                told[title] = {run.task: run.state for run in now}
+                fresh = [run for run in now if run.state != before.get(run.task)]
+                good = sum(run.state in GOOD for run in now)
+                for run in fresh:
+                    if run.state in ENDED and run.state not in ("unchanged", "skipped"):
+                        say(f"{title}: {_ending(run, f'{good} of {len(now)}')}")
+                if skipped := sum(run.state == "skipped" for run in fresh):
+                    say(f"{title}: {skipped} skipped")
                 if title not in bars:
                     bars[title] = progress.add_task(title)
-                words = f"{title}: {', '.join(running)}" if running else title
-                progress.update(bars[title], total=len(runs), completed=ended, description=words)
-                if ended == len(runs):
+                running = ", ".join(run.task for run in now if run.state == "running")
+                ended = sum(run.state in ENDED for run in now)
+                words = f"{title} {running}".strip()
+                progress.update(bars[title], total=len(now), completed=ended, description=words)
+                if ended == len(now):
                     progress.remove_task(bars.pop(title))
 
-        yield Watch(lines.say, seen)
-
-
-def _lines(write: Callable[[str], None]) -> Watch:
-    """Plain lines: what is said, and every task when it ends, if it is not unchanged."""
-    told, lock = {}, RLock()
-
-    def say(text: str) -> None:
-        with lock:
-            write(text)
-
-    def seen(title: str, runs: dict[str, Run]) -> None:
-        with lock:
-            skipped = 0
-            for run in map(replace, list(runs.values())):
-                before, told[title, run.task] = told.get((title, run.task)), run.state
-                if run.state == "skipped" != before:
-                    skipped += 1
-                elif run.state in ENDED and run.state not in (before, "unchanged"):
-                    good = sum(told.get((title, task)) in GOOD for task in list(runs))
-                    say(f"{title}: {_ending(run, f'{good} of {len(runs)}')}")
-            if skipped:
-                say(f"{title}: {skipped} skipped")
-
-    return Watch(say, seen)
+        yield Watch(say, seen)
 
 
 def _ending(run: Run, counted: str) -> str:

@@ -4,7 +4,6 @@ import re
 import shlex
 import sys
 from collections.abc import Callable
-from datetime import timedelta
 from itertools import combinations
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import jinja2
 
 from retention_runner import clock, dates, secrets
 from retention_runner.errors import Refused
-from retention_runner.workbook import Book, Workbook
+from retention_runner.workbook import Workbook
 
 WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _WEEKDAY, _DAY = f"(?:{'|'.join(WEEK)})", "(?:[1-9]|1[0-9]|2[0-8])"
@@ -40,7 +39,7 @@ def schedule(
     calendar, fields = moments(at)
     root, texts = workbook.root, [] if snapshot_date is None else [snapshot_date]
     book = workbook.load(name)
-    fixed = _is_fixed(book, texts)
+    dates.chosen(texts, None, clock.today(book.timezone))  # or it would be refused at night
     if not f"{root}{sys.executable}".isprintable():
         raise Refused(f"{str(root)!r} or {sys.executable!r}: a path that no crontab can hold")
     options = [word for text in texts for word in ("--snapshot-date", text)]
@@ -49,7 +48,7 @@ def schedule(
     template = jinja2.Template(TEMPLATE.read_text(encoding="utf-8"))
     text = template.render(
         name=name,
-        fixed=fixed,
+        fixed=not {*(texts or book.dates)} & {*dates.WORDS},
         words=", ".join(dates.WORDS),
         needed=", ".join(sorted(secrets.named(book))),
         folder=str(root).replace("%", "%%"),
@@ -79,16 +78,6 @@ def moments(at: str) -> tuple[str, str]:
     days, hour, minute = found["days"] or "*", found["hour"], found["minute"]
     calendar = f"{found['week'] or ''} *-*-{days} {hour}:{minute}:00".strip()
     return calendar, f"{int(minute)} {int(hour)} {days} * {numbers}"
-
-
-def _is_fixed(book: Book, texts: list[str]) -> bool:
-    """Whether the days to refresh are the same a year on."""
-    today = clock.today(book.timezone)
-    days, later = (
-        dates.chosen(texts, None, day) or dates.of_book(book, day)
-        for day in (today, today + timedelta(days=366))
-    )
-    return days == later
 
 
 def _quoted(text: str) -> str:
