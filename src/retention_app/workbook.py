@@ -5,12 +5,13 @@ from pathlib import Path
 import polars as pl
 
 from retention import book as books
-from retention.tables import promises, task, workspace
+from retention.tables import calendar, promises, task, workspace
 from retention_intake import intake, sources
 from retention_runner import notebooks
 from retention_runner.workbook import Book, Workbook
 
 DEFINITION = {"source", "columns", "attributes", "only", "timezone", "churn"}  # keys of a book
+SAME = ("title", "label", "timezone", "parameters", "keep", "on_done")  # keys of both books
 UNSEEN = {"parameters", "keep", "on_done", "snapshot_date"}  # keys of a book that no task sees
 
 
@@ -30,13 +31,8 @@ def workbook() -> Workbook:
         dates = own.snapshot_date if isinstance(own.snapshot_date, list) else [own.snapshot_date]
         return Book(
             name=name,
-            title=own.title,
-            label=own.label,
             dates=tuple(dates),
-            timezone=own.timezone,
-            parameters=own.parameters,
-            keep=own.keep,
-            on_done=own.on_done,
+            **{key: getattr(own, key) for key in SAME},
             definition=own.model_dump(mode="json", include=DEFINITION),
             settings=own.model_dump(mode="json", exclude=DEFINITION | UNSEEN),
             own=own,
@@ -47,8 +43,7 @@ def workbook() -> Workbook:
         return sources.fingerprint(book.own, root) if known else None
 
     def take(book: Book, aside: Path | None = None) -> intake.Intake:
-        day = workspace.calendar.day_of(book.day)
-        return intake.take(book.own, root, day, aside)
+        return intake.take(book.own, root, calendar.day_of(book.day), aside)
 
     def build(book: Book, stage: Path, taken: intake.Intake | None) -> None:
         space = workspace.Workspace(book.name, book.day.isoformat(), "tables", stage)

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Executor, wait
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from retention_runner import errors, plan, records, run, secrets, server
@@ -28,6 +27,19 @@ STEADY = {
 
 
 @dataclass(frozen=True)
+class Order:
+    """What one command asks for."""
+
+    dates: tuple[str, ...] = ()  # days, words and ranges; none: those of each book
+    every: str | None = None  # a range's step
+    reports: Path = Path("reports")
+    jobs: int = 2  # notebooks at a time, all books together
+    timeout: int = 1800  # seconds for one cell
+    again: bool = False  # make what is unchanged as well, and prune nothing
+    forks: bool = True  # kernels from a warm server
+
+
+@dataclass(frozen=True)
 class Workers:
     """What all books of one command share."""
 
@@ -36,8 +48,7 @@ class Workers:
     private: Path  # a folder for what kernels leave beside them
     seen: Callable[[str, dict[str, Run]], None]
     stop: threading.Event
-    timeout: int  # seconds for one cell
-    forks: bool
+    order: Order
 
 
 def environment(private: Path) -> dict[str, str]:
@@ -45,24 +56,20 @@ def environment(private: Path) -> dict[str, str]:
     return os.environ | STEADY | dict.fromkeys(("IPYTHONDIR", "TMPDIR"), str(private))
 
 
-def build(
-    job: plan.Job, why: dict[str, list[str]], workers: Workers, again: bool, runs: dict[str, Run]
-) -> None:
+def build(job: plan.Job, why: dict[str, list[str]], workers: Workers, runs: dict[str, Run]) -> None:
     """Make every task of ``job`` in its stage, or take it over; ``runs`` learns how each went.
 
-    Taken over is what an earlier attempt at this day, or its last refresh, made from the same;
-    with ``again`` nothing is. What fails keeps only that from being made which needs it.
+    Taken over is what an earlier attempt at this day, or its last refresh, made from the same; if
+    the order says again, nothing is. What fails keeps only that from being made which needs it.
 
     Raises:
         Stopped, Failed, Refused: what kept tasks from being done, all in one message.
     """
-    earlier = _make_stage(job, again)
-    if workers.forks and (again or len(why.keys() - {plan.TABLES, plan.PAGES}) > 1):
+    order = workers.order
+    earlier = _make_stage(job, order.again)
+    if order.forks and (order.again or len(why.keys() - {plan.TABLES, plan.PAGES}) > 1):
         workers.warm.start()
-    needs = plan.needs_of(job.workbook, job.parameters, job.by_segment)
-    runs |= {task: Run(task) for task in needs}
     made: dict[str, Record] = {}
-    workers.seen(job.title, runs)
 
     def work(task: str, needed: set[str]) -> bool:
         told, begun = runs[task], time.perf_counter()
@@ -70,7 +77,9 @@ def build(
         workers.seen(job.title, runs)
         try:
             before = {name: made[name] for name in needed}
-            made[task], state = _made(job, task, before, earlier, workers, told)
+            made[task], state = _made(
+                job, task, before, earlier=earlier, workers=workers, told=told
+            )
         except BaseException as error:  # what Polars calls a panic is no Exception
             state = _record_failure(job, told, error, stopped=workers.stop.is_set())
         told.seconds = round(time.perf_counter() - begun, 3)
@@ -78,16 +87,18 @@ def build(
         workers.seen(job.title, runs)
         return task in made
 
-    def planned(stem: str) -> list[str]:
-        found = plan.runs(job, job.stage, stem)
-        del runs[stem]
-        runs.update({task: Run(task) for task in found})
+    def needs() -> plan.Needs:
+        found = plan.tasks(job, job.stage)
+        found.pop(plan.PAGES)
+        for task in runs.keys() - found.keys():
+            del runs[task]
+        runs.update({task: Run(task) for task in found if task not in runs})
+        workers.seen(job.title, runs)
         return found
 
-    later = {stem: partial(planned, stem) for stem in job.by_segment}
     known = refreshes(job.places.work)
     past = records.seconds(job.places.work / known[-1]) if known else {}
-    for task in run_all(needs, work, workers.pool, later, past):
+    for task in run_all(needs, work, workers.pool, past):
         runs[task].said = "it was stopped" if workers.stop.is_set() else ""
         runs[task].state = "stopped" if workers.stop.is_set() else "skipped"
     workers.seen(job.title, runs)
@@ -98,25 +109,23 @@ def build(
 
 
 def run_all(
-    needs: plan.Needs,
+    current: Callable[[], plan.Needs],
     work: Callable[[str, set[str]], bool],
     pool: Executor,
-    later: dict[str, Callable[[], list[str]]],
     seconds: dict[str, float],
 ) -> set[str]:
     """Call ``work(task, needed)`` in ``pool`` for every task once all it needs are done; gives the
     skipped.
 
     ``work`` tells whether the task was done; what needs one that was not is skipped, all else goes
-    on. ``later`` gives the runs by which a task is replaced once all it needs are done.
-    ``seconds`` are what tasks took before: the longest, and the unknown, come first.
+    on. ``current`` gives every task with what it needs, as is known so far: once all that a
+    notebook needs are done, the runs that it is are known. ``seconds`` are what tasks took before:
+    the longest, and the unknown, come first.
     """
     ended, good, running = set(), set(), {}
     while True:
-        for name in [name for name in later.keys() & needs.keys() if needs[name] <= good]:
-            needs = plan.expanded(needs, name, later[name]())
-        ready = {name for name in needs if needs[name] <= good and name not in later}
-        ready -= ended | set(running.values())
+        needs = current()
+        ready = {name for name in needs if needs[name] <= good} - ended - set(running.values())
         for name in sorted(ready, key=lambda name: (-seconds.get(name, float("inf")), name)):
             running[pool.submit(work, name, needs[name])] = name
         if not running:
@@ -145,6 +154,7 @@ def _made(
     job: plan.Job,
     task: str,
     before: dict[str, Record],
+    *,
     earlier: list[Path],
     workers: Workers,
     told: Run,
@@ -177,7 +187,7 @@ def _made(
             job.stage / "notebooks" / f"{task}.ipynb",
             job.given(task),
             env={name: value for name, value in env.items() if name not in hidden},
-            timeout=workers.timeout,
+            timeout=workers.order.timeout,
             told=told,
         )
     for table in job.writes(task):

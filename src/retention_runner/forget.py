@@ -1,7 +1,6 @@
 """What is kept of customers, made less: prune old refreshes, forget one customer."""
 
 import shutil
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -10,9 +9,8 @@ import polars as pl
 from retention_runner import lock, records
 from retention_runner.errors import Refused, nearest
 from retention_runner.places import NAME, PRUNED, Places, refreshes
-from retention_runner.workbook import Workbook
+from retention_runner.workbook import Say, Workbook
 
-Say = Callable[[str], None]
 # Where a book's tables lie, and lists of customers; one in no book's folder may be of any book.
 PLACES = ("work/{}/**/*", "work/lab/{}/**/*", "outreach/{}/**/*", "outreach/*")
 SCANS = {".parquet": pl.scan_parquet, ".csv": partial(pl.scan_csv, infer_schema=False)}

@@ -4,9 +4,8 @@ import json
 import platform
 import shutil
 import socket
-import subprocess
 import traceback
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -17,9 +16,7 @@ from retention_runner import clock, errors, notify, plan, publish, records, secr
 from retention_runner.errors import Failed, Refused
 from retention_runner.places import MANIFEST, Places, refreshes
 from retention_runner.records import Run
-from retention_runner.workbook import Book, Workbook
-
-Say = Callable[[str], None]
+from retention_runner.workbook import Book, Say, Workbook
 
 
 @dataclass
@@ -204,19 +201,10 @@ def _record(attempt: Attempt, folder: Path, state: str) -> None:
         "ended": clock.now().isoformat(),
         "host": socket.gethostname(),
         "python": platform.python_version(),
-        "commit": _commit(attempt.workbook.root),
         "tasks": [asdict(run) for run in attempt.runs.values()],
     }
     text = attempt.hide(json.dumps(told, indent=1))
     (folder / "run.json").write_text(text, encoding="utf-8")
-
-
-def _commit(root: Path) -> str:
-    """The commit of the workbook, "" where it is in no repository."""
-    git = ["git", "-C", str(root), "rev-parse", "--short", "HEAD"]
-    with suppress(OSError):
-        return subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
-    return ""
 
 
 def _tell(attempt: Attempt, event: dict) -> str:

@@ -105,47 +105,28 @@ def prepare(workbook: Workbook, book: Book, reports: Path, *, ask: bool = True) 
     return Job(workbook, book, own, parameters, data, taken, previous, last, unasked)
 
 
-def needs_of(workbook: Workbook, stems: Iterable[str], by_segment: Iterable[str] = ()) -> Needs:
-    """Every task with the tasks it needs: the tables, and one task per notebook.
+def tasks(job: Job, folder: Path) -> Needs:
+    """Every task with the tasks it needs; notebooks that are run by segment are as many runs,
+    95_segment-s1, -s2, ..., -s10, where ``folder`` can tell the segments.
 
     Raises:
         Refused: a notebook needs one that is not there.
     """
-    stems = sorted(stems)
-    names = {TABLES, *stems}
-    usual = {stem: {TABLES} for stem in stems} | dict.fromkeys(by_segment, workbook.per_segment)
-    own = {stem: needed for stem, needed in workbook.needs.items() if stem in names}
-    needs = {TABLES: set()} | usual | own
-    for name, needed in needs.items():
-        if missing := sorted(needed - names - {"*"}):
-            raise Refused(f"{name} needs {missing[0]}, which is not among the notebooks")
-    return {name: names - {name} if needed == {"*"} else needed for name, needed in needs.items()}
-
-
-def expanded(needs: Needs, name: str, runs: Iterable[str]) -> Needs:
-    """``needs`` with the task ``name`` replaced by its ``runs``, for whoever needs it as well."""
-    runs = list(runs)
-    others = {
-        task: (needed - {name}).union(runs) if name in needed else needed
-        for task, needed in needs.items()
-        if task != name
-    }
-    return others | dict.fromkeys(runs, needs[name])
-
-
-def runs(job: Job, folder: Path, stem: str) -> list[str]:
-    """The runs of a notebook that is run for every segment: 95_segment-s1, -s2, ..., -s10."""
-    segments = sorted(job.workbook.segments(folder), key=lambda name: (len(name), name))
-    return [f"{stem}-{segment}" for segment in segments]
-
-
-def tasks(job: Job, folder: Path) -> Needs:
-    """Every task with what it needs; runs by segment where ``folder`` can tell the segments."""
-    needs = needs_of(job.workbook, job.parameters, job.by_segment)
-    for stem in job.by_segment:
-        with suppress(*UNREADABLE):
-            needs = expanded(needs, stem, runs(job, folder, stem))
-    return needs | {PAGES: set(needs)}
+    runs = {stem: {stem: None} for stem in (TABLES, *sorted(job.parameters))}  # in their order
+    with suppress(*UNREADABLE):
+        for stem in job.by_segment:
+            segments = sorted(job.workbook.segments(folder), key=lambda name: (len(name), name))
+            runs[stem] = {f"{stem}-{segment}": None for segment in segments}
+    every = {run for those in runs.values() for run in those}
+    needs = {}
+    for stem, those in runs.items():
+        usual = job.workbook.per_segment if stem in job.by_segment else {TABLES} - {stem}
+        own = job.workbook.needs.get(stem, usual)
+        if missing := sorted(own - runs.keys() - {"*"}):
+            raise Refused(f"{stem} needs {missing[0]}, which is not among the notebooks")
+        needed = {run for need in own - {"*"} for run in runs[need]}
+        needs |= dict.fromkeys(those, every - those.keys() if "*" in own else needed)
+    return needs | {PAGES: every}
 
 
 def key(job: Job, task: str, made: dict[str, records.Record]) -> keys.Key:

@@ -2,10 +2,9 @@
 
 import sys
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from retention_runner import (
@@ -22,27 +21,15 @@ from retention_runner import (
     records,
     server,
 )
+from retention_runner.build import Order
 from retention_runner.errors import Failed, Refused
 from retention_runner.places import Places
-from retention_runner.workbook import Workbook
+from retention_runner.workbook import Say, Workbook
 
 # jsonschema, where it finds this, compiles a grammar of addresses: seconds that no notebook needs.
 sys.modules.setdefault("rfc3987_syntax", None)
 DONE = f"tasks/{plan.PAGES}.json"  # in a stage of which everything was made
 ENOUGH = 10  # seconds that tasks have to end once they were stopped
-
-
-@dataclass(frozen=True)
-class Order:
-    """What one command asks for."""
-
-    dates: tuple[str, ...] = ()  # days, words and ranges; none: those of each book
-    every: str | None = None  # a range's step
-    reports: Path = Path("reports")
-    jobs: int = 2  # notebooks at a time, all books together
-    timeout: int = 1800  # seconds for one cell
-    again: bool = False  # make what is unchanged as well, and prune nothing
-    forks: bool = True  # kernels from a warm server
 
 
 def refresh(workbook: Workbook, names: list[str], order: Order, watch: progress.Watch) -> None:
@@ -66,12 +53,8 @@ def refresh(workbook: Workbook, names: list[str], order: Order, watch: progress.
         lock.private(workbook.root) as private,
         server.serving(build.environment(private), workbook.warm, watch.say) as warm,
     ):
-        workers = build.Workers(
-            pools[0], warm, private, watch.seen, stop, order.timeout, order.forks
-        )
-        running = [
-            pools[1].submit(_book, attempt, order, workers, watch.say) for attempt in attempts
-        ]
+        workers = build.Workers(pools[0], warm, private, watch.seen, stop, order)
+        running = [pools[1].submit(_book, attempt, workers, watch.say) for attempt in attempts]
         try:
             while wait(running, timeout=0.2).not_done:
                 pass  # once Polars is imported, Ctrl-C does not wake who waits without an end
@@ -88,11 +71,9 @@ def refresh(workbook: Workbook, names: list[str], order: Order, watch: progress.
         raise errors.worst(found)("\n".join(map(str, found)))
 
 
-def _book(
-    attempt: outcome.Attempt, order: Order, workers: build.Workers, say: Callable[[str], None]
-) -> list[Exception]:
+def _book(attempt: outcome.Attempt, workers: build.Workers, say: Say) -> list[Exception]:
     """Refresh one book at all its dates, oldest first, up to the first that fails; gives why."""
-    workbook, places = attempt.workbook, attempt.places
+    workbook, places, order = attempt.workbook, attempt.places, workers.order
     with ExitStack() as held:
         try:
             held.enter_context(lock.alone(places.root, places.name))
@@ -109,7 +90,7 @@ def _book(
             outcome.clear(attempt, but=[day.isoformat() for day in days])
             for day in days:
                 attempt = outcome.Attempt(workbook, places, replace(book, day=day), asked)
-                if untold := _refresh(attempt, order, workers, say):
+                if untold := _refresh(attempt, workers, say):
                     found.append(Failed(f"{places.name} {day}: {untold}"))
             outcome.clear(attempt)
         except BaseException as error:  # what Polars calls a panic is no Exception
@@ -119,23 +100,19 @@ def _book(
     return found
 
 
-def _refresh(
-    attempt: outcome.Attempt, order: Order, workers: build.Workers, say: Callable[[str], None]
-) -> str:
+def _refresh(attempt: outcome.Attempt, workers: build.Workers, say: Say) -> str:
     """Publish a book at one date, unless what is published stands; says what on_done did not."""
-    job = plan.prepare(attempt.workbook, attempt.book, order.reports)
+    job = plan.prepare(attempt.workbook, attempt.book, workers.order.reports)
     why = plan.stale(job)
-    if not why and not order.again:
+    if not why and not workers.order.again:
         return outcome.unchanged(attempt, job, say)
     from retention_runner import render
 
-    build.build(job, why, workers, order.again, attempt.runs)
+    build.build(job, why, workers, attempt.runs)
     return outcome.good(attempt, job, render.pages(job), say)
 
 
-def status(
-    workbook: Workbook, names: list[str], reports: Path, why: bool, say: Callable[[str], None]
-) -> None:
+def status(workbook: Workbook, names: list[str], reports: Path, why: bool, say: Say) -> None:
     """Say a line for each of ``names``, or of all books, and each of its dates; with ``why`` also
     a line for every task that would run, with what changed. Nothing is run, no database asked.
 
@@ -162,7 +139,7 @@ def status(
         raise Refused("\n".join(refused))
 
 
-def _say(job: plan.Job, why: bool, say: Callable[[str], None]) -> None:
+def _say(job: plan.Job, why: bool, say: Say) -> None:
     if job.last is None:
         say(f"{job.title}: not made yet")
         return

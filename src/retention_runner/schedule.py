@@ -3,7 +3,6 @@
 import re
 import shlex
 import sys
-from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import jinja2
 
 from retention_runner import clock, dates, secrets
 from retention_runner.errors import Refused
-from retention_runner.workbook import Workbook
+from retention_runner.workbook import Say, Workbook
 
 WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _WEEKDAY, _DAY = f"(?:{'|'.join(WEEK)})", "(?:[1-9]|1[0-9]|2[0-8])"
@@ -23,9 +22,7 @@ AT = re.compile(
 TEMPLATE = Path(__file__).parent / "templates" / "schedule.j2"
 
 
-def schedule(
-    workbook: Workbook, name: str, at: str, snapshot_date: str | None, say: Callable[[str], None]
-) -> None:
+def schedule(workbook: Workbook, name: str, at: str, snapshot_date: str | None, say: Say) -> None:
     """Say how to refresh the book ``name`` regularly: a systemd service and timer, or a crontab.
 
     ``at`` is a time with or without days: "06:00", "Mon,Thu 06:00", "Mon..Fri 06:00", or days of

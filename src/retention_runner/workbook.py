@@ -7,6 +7,8 @@ from datetime import date
 from pathlib import Path
 from typing import Protocol
 
+Say = Callable[[str], None]  # says a line to people
+
 
 @dataclass(frozen=True)
 class Book:

@@ -10,10 +10,10 @@ from bs4 import BeautifulSoup
 from nbclient.exceptions import DeadKernelError
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from papermill.exceptions import PapermillExecutionError
+from retention_runner.states import Run
 from runner.test_page import EVIL, opened
 
 from retention_runner import failure, page
-from retention_runner.states import Run
 
 REPRODUCE = "retention refresh shop --snapshot-date 2026-11-21"
 RED = "\x1b[0;31mKeyError\x1b[0m"

@@ -17,9 +17,9 @@ from threading import Barrier, Thread
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from retention_runner.states import Run
 
 from retention_runner import progress, states
-from retention_runner.states import Run
 
 TITLE = "cdnow 1998-06-30"
 STATES = [*states.ENDED, "waiting", "running"]
