@@ -108,10 +108,15 @@ def up_to_error(notebook: NotebookNode) -> NotebookNode:
 FORBIDDEN = {  # what no page may hold, by its CSS selector
     "script, iframe, object, embed, base, form": "is not allowed on a page",
     "img:not([alt]), img[alt='']": "has no text alternative",
-    "img[alt='No description has been provided for this image']": "has nbconvert's empty words",
+    "img[alt='No description has been provided for this image']": "has nbconvert's empty description for a text alternative",
     "figure:not(:has(svg, img, table))": "has neither drawing nor table",
 }
-EXACTLY_ONE = ("html[lang]", "title:not(:empty)", "h1", "meta[http-equiv=Content-Security-Policy]")
+EXACTLY_ONE = (
+    "html[lang]",
+    "head > title:not(:empty)",
+    "h1",
+    "meta[http-equiv=Content-Security-Policy]",
+)
 
 
 def problems(html: str) -> list[str]:

@@ -118,7 +118,7 @@ def test_runs_are_begun_once_they_are_known():
 
     def needs():
         runs = [f"segment-{n}" for n in range(50)] if "clusters" in done else ["segment"]
-        segments = dict.fromkeys(runs, {"clusters"})
+        segments = {run: {"clusters"} for run in runs}
         return {"clusters": set(), "slow": set(), **segments, "summary": {*runs}}
 
     assert run(needs, work) == set()

@@ -17,7 +17,7 @@ from nbclient import NotebookClient
 from workbooks import SHOP, files, outputs, retention, with_only
 
 from retention.tables import workspace
-from retention_runner import page, publish
+from retention_runner import page, places, publish
 
 PROJECT = Path(__file__).parents[2]
 PAGES = {
@@ -214,7 +214,7 @@ def test_the_notebooks_show_in_lab_what_the_pages_show(shop, tmp_path):
     )
     client.execute(env=environment)
 
-    newest = workspace.order
+    newest = places.order
     work = max((shop / "work" / "shop").iterdir(), key=lambda path: newest(path.name))
     nbformat.write(source, tmp_path / "lab.ipynb")
     assert outputs(tmp_path / "lab.ipynb") == outputs(work / "notebooks" / f"{name}.ipynb")
@@ -300,7 +300,7 @@ def test_a_name_that_is_a_path_is_no_book(make_workbook):
 def test_revisions_are_counted_as_numbers():
     names = ["2025-06-30-r10", "2025-06-30", "2025-06-30-r2"]
 
-    assert sorted(names, key=workspace.order) == [names[1], names[2], names[0]]
+    assert sorted(names, key=places.order) == [names[1], names[2], names[0]]
 
 
 def test_the_next_revision_is_after_the_last_and_takes_no_folder_that_is_there(tmp_path):
@@ -308,19 +308,20 @@ def test_the_next_revision_is_after_the_last_and_takes_no_folder_that_is_there(t
         (tmp_path / name).mkdir()
         (tmp_path / name / "manifest.json").touch()
 
-    assert publish.newest(tmp_path, "2025-06-30") is None
-    assert publish.next_name(tmp_path, "2025-06-30") == "2025-06-30"
+    assert places.newest(tmp_path, "2025-06-30") is None
+    assert places.next_name(tmp_path, "2025-06-30") == "2025-06-30"
     published("2025-06-30")
-    assert publish.next_name(tmp_path, "2025-06-30") == "2025-06-30-r2"
+    assert places.next_name(tmp_path, "2025-06-30") == "2025-06-30-r2"
     published("2025-06-30-r10")
     published("2025-06-30-copy")  # somebody's, and no refresh
     (tmp_path / "2025-06-30-r11").mkdir()  # its manifest is lost
-    assert publish.newest(tmp_path, "2025-06-30") == "2025-06-30-r10"
-    assert publish.next_name(tmp_path, "2025-06-30") == "2025-06-30-r12"
+    assert places.newest(tmp_path, "2025-06-30") == "2025-06-30-r10"
+    assert places.next_name(tmp_path, "2025-06-30") == "2025-06-30-r12"
 
 
 def test_what_a_kill_between_two_renames_left_is_put_in_its_place(tmp_path):
-    work, reports, stages = (tmp_path / name for name in ("work", "reports", "stages"))
+    shop = places.Places(tmp_path, tmp_path / "reports", "shop")
+    work, reports, stages = shop.work, shop.published, shop.stages
     for folder in (work / ".2025-01-31.old", work / ".2025-02-28.old", work / "2025-02-28"):
         folder.mkdir(parents=True)
     for day in ("2025-03-31", "2025-04-30", "2025-05-31"):
@@ -331,7 +332,7 @@ def test_what_a_kill_between_two_renames_left_is_put_in_its_place(tmp_path):
     for day in ("2025-03-31", "2025-05-31"):  # complete, and only the first one's pages are there
         (stages / day / "tasks" / "pages.json").touch()
 
-    publish.heal(stages, work, reports, "tasks/pages.json")
+    publish.heal(shop, "tasks/pages.json")
 
     assert {path.name for path in work.iterdir()} == {"2025-01-31", "2025-02-28", "2025-03-31"}
     assert {path.name for path in stages.iterdir()} == {"2025-04-30", "2025-05-31"}
