@@ -36,6 +36,7 @@ Keep = Annotated[
     int | None, typer.Option(min=1, help="newest refreshes; default: as the book says")
 ]
 SOURCES = "duckdb:FILE, env:NAME of a variable with an address, sc://host:port; default: files"
+TABLES = ("events", "customers", "contracts", "surveys")
 COLUMN = "a column of ours and theirs; amount=quantity*price multiplies; may be repeated"
 Whose = Annotated[list[str] | None, typer.Argument(help="default: every book")]
 
@@ -159,6 +160,7 @@ def forget(customer_id: str, books: Whose = None) -> None:
 @app.command("new-book")
 @honest
 def new_book(
+    ctx: typer.Context,
     name: str,
     *,
     events: Annotated[str, typer.Option(help="file, glob, folder, or table of the source")],
@@ -178,16 +180,8 @@ def new_book(
     """Find the columns of tables, check them, and write params/NAME.yaml for them."""
     from retention_intake import new_book as new
 
-    given = {
-        "timezone": timezone,
-        "currency": currency,
-        "after_days": after_days,
-        "date_format": date_format,
-        "decimal": decimal,
-        "delimiter": delimiter,
-        "encoding": encoding,
-    }
-    tables = {"events": events, "customers": customers, "contracts": contracts, "surveys": surveys}
-    tables = {table: place for table, place in tables.items() if place}
-    stated = {key: value for key, value in given.items() if value is not None}
-    new.new_book(name, tables, print, source=source, columns=column or [], **stated)
+    said = {key: value for key, value in ctx.params.items() if value is not None}
+    del said["name"], said["source"]
+    tables = {table: said.pop(table) for table in TABLES if table in said}
+    columns = said.pop("column", [])
+    new.new_book(name, tables, print, source=source, columns=columns, **said)

@@ -183,7 +183,7 @@ def _leave_notebook(attempt: Attempt, task: str) -> str:
     (folder / "notebooks" / name).write_text(text, encoding="utf-8")
     try:
         notebook = page.up_to_error(nbformat.reads(text, as_version=4))
-        html = page.render(notebook, title=task, facts={}, parameters={})
+        html = page.render(notebook, title=task)
     except Exception:  # whatever a half written file makes of it
         return ""
     (folder / f"{task}.html").write_text(attempt.hide(html), encoding="utf-8")

@@ -8,7 +8,6 @@ import copy
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Sequence
 
 import mistune
 from bs4 import BeautifulSoup, Tag
@@ -52,23 +51,12 @@ def canonical(notebook: NotebookNode) -> NotebookNode:
     return notebook
 
 
-def render(
-    notebook: NotebookNode,
-    *,
-    title: str,
-    facts: dict[str, str],
-    parameters: dict[str, object],
-    links: Sequence[tuple[str, str]] = (),
-    segments: Sequence[tuple[str, str]] = (),
-) -> str:
+def render(notebook: NotebookNode, **frame) -> str:
     """Give the page of an executed notebook: findings first, code folded, facts in the footer.
 
-    ``title`` names book and refresh, above the notebook's H1 and in the browser's tab; ``facts``
-    (data up to, hashes, how to reproduce) and ``parameters`` make the footer; ``links`` are
-    (relative address, text) of the other pages of the refresh, ``segments`` of those of segments,
-    which are folded. Text and Markdown are escaped; HTML outputs are trusted, as only ``show`` and
-    ``findings`` write any, and they escape.
-    The code of cells that show nothing is folded into the next cell that does.
+    ``frame`` is what else `layout.page` takes. Text and Markdown are escaped; HTML outputs are
+    trusted: only what escapes by itself writes any. The code of cells that show nothing is folded
+    into the next cell that does.
     """
     notebook = canonical(notebook)
     notebook.cells = _folded(notebook.cells)
@@ -79,16 +67,9 @@ def render(
         filters={"prose": _prose, "markdown": MARKDOWN, "python": _python},
     )
     body, _ = exporter.from_notebook_node(notebook)
-    contents = re.findall(r'<h2 id="([^"]+)">(.*?)</h2>', body)
-    return layout.page(
-        title=title,
-        body=body,
-        contents=[(anchor, Markup(text)) for anchor, text in contents],
-        links=links,
-        segments=segments,
-        facts=facts,
-        parameters=parameters,
-    )
+    headings = re.findall(r'<h2 id="([^"]+)">(.*?)</h2>', body)
+    contents = [(anchor, Markup(text)) for anchor, text in headings]
+    return layout.page(body=body, contents=contents, **frame)
 
 
 def up_to_error(notebook: NotebookNode) -> NotebookNode:
@@ -108,7 +89,7 @@ def up_to_error(notebook: NotebookNode) -> NotebookNode:
 FORBIDDEN = {  # what no page may hold, by its CSS selector
     "script, iframe, object, embed, base, form": "is not allowed on a page",
     "img:not([alt]), img[alt='']": "has no text alternative",
-    "img[alt='No description has been provided for this image']": "has nbconvert's empty description for a text alternative",
+    "img[alt='No description has been provided for this image']": "has an empty description",
     "figure:not(:has(svg, img, table))": "has neither drawing nor table",
 }
 EXACTLY_ONE = (

@@ -94,25 +94,6 @@ def test_the_newest_refreshes_keep_everything_and_older_ones_only_what_names_nob
     ]
 
 
-def test_pruned_once_there_is_nothing_to_prune(workbook):
-    refreshed(workbook, "2025-01-31", "2025-02-28")
-    said(forget.prune, "shop", 1)
-    before = files(workbook / "work")
-
-    assert said(forget.prune, "shop", 1) == ["shop: nothing to prune"]
-    assert said(forget.prune, "shop", 5) == ["shop: nothing to prune"]
-    assert files(workbook / "work") == before
-
-
-def test_what_a_stopped_prune_left_is_pruned(workbook):
-    refreshed(workbook, "2025-01-31", "2025-02-28")
-    (workbook / "work" / "shop" / "2025-01-31" / "pruned").touch()
-
-    said(forget.prune, "shop", 1)
-
-    assert not (workbook / "work/shop/2025-01-31/tables/members.parquet").exists()
-
-
 def test_pruning_and_forgetting_leave_a_refresh_standing(workbook):
     refreshed(workbook, "2025-01-31", "2025-02-28")
 
