@@ -7,13 +7,12 @@ import numpy as np
 import polars as pl
 
 from retention import charts, schema
-from retention.errors import Refused
+from retention.errors import Refused, nearest
 from retention.exhibit import Exhibit, Finding
 from retention.refresh import Refresh
 from retention.stats import density, scaling, stability
 from retention.stats.scaling import LOG
 from retention.stats.stability import Sample, shrunk
-from retention_runner.notebooks import nearest
 
 MODEL = ("customer_id", "segment", "min_samples", "core_distance", "born_at")
 TABLE = ("customer_id", "cluster", "membership", "outlier_score")

@@ -3,8 +3,7 @@
 import polars as pl
 
 from retention.book import CLUSTER
-from retention.errors import Refused
-from retention_runner import notebooks
+from retention.errors import Refused, nearest
 
 
 def carried(
@@ -30,7 +29,7 @@ def carried(
     known = sorted({*before["segment"], *named["segment"]})
     for segment in sorted(given):
         if not CLUSTER.fullmatch(segment):
-            hint = notebooks.nearest(segment, known)
+            hint = nearest(segment, known)
             raise Refused(f"names: there is no segment {segment!r}{hint}")
     today = named.select("segment", proposed="name", now=pl.lit(snapshot_day, pl.Int64))
     whole = before.join(today, on="segment", how="full", coalesce=True)
