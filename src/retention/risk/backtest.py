@@ -45,7 +45,7 @@ def judge_models(r: Refresh, history: History, signals: list[str], most: int, se
     days = testable(history.rows, known_after, most, ripe)
     said = play(history.rows, risk.learners(signals, seed), known_after, days)
     ahead = differences(said, r.confidence, seed=seed)
-    tenths = by_tenth(said, history.horizon_days, r.confidence)
+    tenths = by_tenth(said, r.confidence)
     opened = gate(ahead, tenths)
     r.keep("risk_gate", opened)
     return Tests(results(said, history.horizon_days), ahead, tenths, opened)
