@@ -4,7 +4,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
-import pytest
 from matplotlib.figure import Figure
 
 from retention.book import Rule
@@ -54,18 +53,10 @@ def test_a_name_is_the_two_strongest_traits():
     }
 
 
-@pytest.mark.parametrize(
-    ("taken", "name"),
-    [
-        (["Much use, small orders"], "Much use, small orders, long with us"),
-        (
-            ["Much use, small orders", "Much use, small orders, long with us"],
-            "Much use, small orders (s2)",
-        ),
-    ],
-)
-def test_no_name_is_given_twice(taken, name):
-    assert named(PROFILE, taken)["s2"] == name
+def test_no_name_is_given_twice():
+    two, three = "Much use, small orders", "Much use, small orders, long with us"
+    assert named(PROFILE, (two,))["s2"] == three
+    assert named(PROFILE, (two, three))["s2"] == f"{two} (s2)"
 
 
 def test_a_trait_that_is_hardly_there_names_nobody():

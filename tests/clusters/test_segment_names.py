@@ -34,17 +34,6 @@ def named(table: pl.DataFrame) -> dict:
     return dict(table.select("segment", "name").iter_rows())
 
 
-def test_segments_of_today_are_seen_and_those_of_before_are_kept():
-    table = segment_names.carried(BEFORE, today(s10="Others", s11="New"), {}, 300)
-
-    assert table.rows() == [
-        ("s2", "Weekend", 100, 200),
-        ("s9", None, 100, 100),
-        ("s10", "Families", 150, 300),
-        ("s11", "New", 300, 300),
-    ]
-
-
 def test_a_name_lasts_until_the_book_gives_another():
     again = segment_names.carried(BEFORE, today(s2="Proposed", s10=None), {"s2": "Sundays"}, 300)
     later = segment_names.carried(again, today(s2="Proposed again"), {}, 400)

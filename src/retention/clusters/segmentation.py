@@ -31,8 +31,7 @@ def segmentation(r: Refresh, found: clusters.Clustering) -> tuple[Exhibit, Exhib
     if (size := found.min_cluster_size) < r.min_cell:
         raise Refused(f"min_cluster_size is {size}, below min_cell ({r.min_cell})")
     before, customers = previous_segments.read(r.space), r.tables.customers_at
-    rules = r.book.segments
-    units = clusters.units(customers, found.behaviour[found.rows])
+    rules, units = r.book.segments, clusters.units(customers, found.behaviour[found.rows])
     judged = trust.judged(trust.checks(found, units))
     changes, ids = identity.match(found.table, trust.trusted(judged), before)
     own = identity.members(found.table, ids)

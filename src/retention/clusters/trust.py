@@ -176,9 +176,12 @@ def _verdict(named: pl.DataFrame) -> list[Finding]:
         pl.col("check").is_in([*AGAIN, DISTINCT]),
         pl.col("verdict").is_in(["unstable", "mostly copies"]),
     )
-    whys = fell.group_by("segment").agg(why=pl.col("check").replace(WHY).str.join("; "))
-    refused = verdicts.filter(verdict="refused").join(whys, on="segment", how="left")
-    refused = refused.with_columns(pl.col("why").fill_null(WHY[VERDICT])).sort("segment")
+    whys = fell.group_by("segment", maintain_order=True).agg(
+        why=pl.col("check").replace(WHY).str.join("; ")
+    )
+    refused = verdicts.filter(verdict="refused")
+    refused = refused.join(whys, on="segment", how="left", maintain_order="left")
+    refused = refused.with_columns(pl.col("why").fill_null(WHY[VERDICT]))
     by_why = refused.group_by("why", maintain_order=True).agg(pl.col("segment").str.join(", "))
     said = "".join(f" Refused: {of} ({why})." for why, of in by_why.iter_rows())
     good, k = verdicts.filter(verdict="trusted").height, {"k": verdicts.height}
