@@ -92,16 +92,6 @@ DAYS = pl.DataFrame(
     }
 )
 
-USAGE = pl.DataFrame(
-    {
-        "usage": ["falling", "steady", "rising", "not known"],
-        "n": [120, 840, None, 40],
-        "share": [0.12, 0.84, None, 0.04],
-        "ci_lower": [0.1, 0.81, None, 0.03],
-        "ci_upper": [0.14, 0.86, None, 0.05],
-        "by_chance": [0.02, None, None, None],
-    }
-)
 
 WINDOWS = pl.DataFrame(
     [
@@ -116,24 +106,6 @@ WINDOWS = pl.DataFrame(
     orient="row",
 )
 
-BACKTEST = pl.DataFrame(
-    [
-        (landmark, model, 1_234, auc)
-        for landmark in ("2024-10-03", "2024-11-02", "2024-12-02")
-        for model, auc in [("ours", 0.73), ("recency", 0.66), ("null", 0.5), (EVIL, 0.72)]
-    ],
-    schema=["landmark", "model", "n", "auc"],
-    orient="row",
-)
-TENTHS = pl.DataFrame(
-    {
-        "n": [500, 500, 500],
-        "predicted": [0.05, 0.2, 0.6],
-        "observed": [0.04, None, 0.7],
-        "ci_lower": [0.03, None, 0.66],
-        "ci_upper": [0.06, None, 0.74],
-    }
-)
 SLOPES = pl.DataFrame(
     {
         "definition": ["bounded", EVIL],
@@ -202,36 +174,6 @@ MARKS = pl.DataFrame(
         "ci_upper": [-20.0, 80.0],
     }
 )
-SIGNALS = pl.DataFrame({"signal": ["usage_ratio", EVIL], "spread": [0.9, 0.2]})
-
-FORETOLD = pl.DataFrame(
-    [
-        (week, model, 500, None if week == 3 else 0.2 + week / 100, 0.18, 0.25, said)
-        for week in range(1, 8)
-        for model, said in [("ours", 0.21), (EVIL, 0.3 / week)]
-    ],
-    schema=["week", "model", "n", "actual", "ci_lower", "ci_upper", "predicted"],
-    orient="row",
-)
-THINNING = pl.DataFrame(
-    [
-        (group, month, 900 - 50 * month, share, share - 0.02, share + 0.02)
-        for group, rate in [("as seen", 0.05), ("model", 0.06)]
-        for month in range(1, 12)
-        for share in [(1 - rate) ** month]
-    ],
-    schema=["group", "month", "at_risk", "share", "ci_lower", "ci_upper"],
-    orient="row",
-)
-PAIRS = pl.DataFrame(
-    {
-        "pair": ["families: bread → jam", EVIL],
-        "lift": [1.8, 1.2],
-        "lift_lower": [1.5, 1.1],
-        "lift_upper": [2.2, 1.3],
-        "n": [120, 900],
-    }
-)
 
 
 def figures():
@@ -246,14 +188,6 @@ def figures():
         "days": charts.events_per_day(DAYS),
         "windows": charts.window_shares(WINDOWS, "error"),
         "silences": charts.silence_curves(CURVES),
-        "usage": charts.usage_changes(USAGE),
-        "left": charts.left_by_usage(USAGE),
-        "backtest": charts.backtest(BACKTEST),
-        "calibration": charts.calibration(TENTHS),
-        "signals": charts.signals(SIGNALS),
-        "foretold": charts.weeks_foretold(FORETOLD),
-        "thinning": charts.renewals(THINNING),
-        "next": charts.next_products(PAIRS),
         "trends": charts.retention_trends(SLOPES),
         "life": charts.drop_off(LIFE),
         "compared": charts.drop_off_by_cohort(COMPARED),
@@ -398,20 +332,6 @@ def test_odd_days_are_marked_and_hidden_ones_left_out():
     assert "Events per day (n 5,050)" in words(charts.events_per_day(DAYS))
 
 
-def test_what_chance_would_make_stands_on_the_bars_it_is_known_of():
-    figure = charts.usage_changes(USAGE)
-    [chance] = [line for line in figure.axes[0].lines if line.get_marker() == "D"]
-    assert list(np.nan_to_num(chance.get_xdata(), nan=-1)) == [0.02, -1]
-    text = words(figure)
-    assert "◆ by chance alone, if nobody had changed" in text
-    assert {"12.0%", "–", "n 120"} <= set(text)
-
-
-def test_who_left_is_drawn_as_a_share_with_its_n():
-    text = words(charts.left_by_usage(USAGE))
-    assert {"share that left", "84.0%", "n 840"} <= set(text)
-
-
 def test_windows_stand_evenly_apart_over_their_days_the_chosen_one_marked():
     axes = charts.window_shares(WINDOWS, "error").axes[0]
     marked = [line.get_xdata() for line in axes.lines if line.get_linestyle() == ":"]
@@ -426,14 +346,6 @@ def test_lines_of_days_are_named_in_words_and_one_window_alone_is_drawn():
     table = WINDOWS.head(2).drop("chosen").with_columns(within_days=pl.Series([30, 1000]))
     text = words(charts.window_shares(table, "within_days"))
     assert {"within 30 days", "within 1,000 days", "7", "1,193"} <= set(text)
-
-
-def test_weeks_say_who_foretold_them_and_of_how_many_and_hide_what_is_hidden():
-    figure = charts.weeks_foretold(FORETOLD)
-    assert "Per customer and week (n 500)" in words(figure)
-    points = [line for line in figure.axes[0].lines if line.get_linestyle() == "None"]
-    assert len(points) == 6  # of seven weeks one is hidden
-    assert "as it came · ■ ours" in figure.axes[0].get_xlabel()
 
 
 def test_hazard_ratios_print_the_interval_and_name_cause_and_period():

@@ -35,6 +35,8 @@ def reasons(
 
     Checked in tests/risk/test_reasons.py.
     """
+    if risk.is_null().all():
+        return pl.repeat("not known", rows.height, eager=True)
     strongest = np.argsort(-np.abs(effects), axis=1, kind="stable")[:, :MOST]
     moved = pl.from_numpy(np.take_along_axis(effects, strongest, axis=1))
     texts = rows.select(_said(rows[name]).alias(str(place)) for place, name in enumerate(signals))

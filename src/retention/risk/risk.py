@@ -70,9 +70,9 @@ class Scores(NamedTuple):
     strengths: pl.DataFrame
 
 
-def signals(history: History, named: list[str], covariates: list[str]) -> list[str]:
+def signals(rows: pl.DataFrame, named: list[str], covariates: list[str]) -> list[str]:
     """The features ``named`` (the usual ones where none is), ``covariates`` and what a contract
-    book knows of ends and age: those of them that vary.
+    book knows of ends and age: those of them that vary over the ``rows`` at landmarks.
 
     Raises:
         Refused: one is no feature, or a covariate no attribute of the landmarks.
@@ -84,7 +84,7 @@ def signals(history: History, named: list[str], covariates: list[str]) -> list[s
             words = f"signals: {name!r} is no feature (there are: {known}); attributes are named "
             raise Refused(words + "under `covariates`")
     names = dict.fromkeys([*(named or SIGNALS), *covariates, *CONTRACT])
-    return [name for name in names if history.rows[name].n_unique() > 1]
+    return [name for name in names if rows[name].n_unique() > 1]
 
 
 def looks_at(signals: list[str]) -> str:
