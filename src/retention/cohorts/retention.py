@@ -23,11 +23,20 @@ from retention.stats.intervals import wilson
 from retention.tables import blocks, calendar
 
 KEY = ("definition", "unit", "cohort_by", "cohort", "age", "until_age")
-CELL = ["unit", "cohort_by", "cohort", "age"]  # what all definitions say something about
-SUMS = ["definition", "unit", "cohort_by", "age", "until_age"]  # within which cohorts add up
 RATES = ["n_active", "retention", "ci_lower", "ci_upper"]
 WHOSE = ["unit", "cohort_by", "definition", "cohort", "reach", "first", "last"]  # of a tally
 SPAN = ["definition", "unit", "age", "until_age"]
+LINES = ("unbounded", "active since", "bounded")  # those that make a curve
+NEWEST = 18  # cohorts that one triangle shows: more are too small to read
+BY_TIME = ("all", "start_day", "start_week", "start_month")
+BRACKETS = {"day": [[1, 7]], "month": [[1, 3], [4, 6], [7, 12]]}  # ranges of ages
+
+
+class Scope(NamedTuple):
+    """How far retention is counted: the oldest age and the ranges [first, last], by unit."""
+
+    most: dict[str, int]
+    brackets: dict[str, list[list[int]]]
 
 
 def last_known(churn: Churn, snapshot_day: int, unit: str, definition: str = "bounded") -> int:
@@ -51,7 +60,7 @@ def presence(days, *, unit: str, most: int):
     age = calendar.period("day", unit) - calendar.period("start_day", unit)
     return (
         days.select("customer_id", "cell", first=age)
-        .filter((nw.col("first") >= 0) & (nw.col("first") <= most))
+        .filter(nw.col("first").is_between(0, most))
         .unique(["customer_id", "first"])
         .with_columns(last=nw.col("first"))
     )
@@ -73,16 +82,13 @@ def in_force(terms, *, snapshot_day: int, unit: str, most: int):
             until=calendar.period("last_day", unit) - origin,
         )
         .with_columns(free=before + 1)
-    )
-    later, beyond = nw.col("free") > nw.col("begun"), nw.col("until") > most
-    return (
-        ages.with_columns(
-            first=nw.when(later).then("free").otherwise("begun"),
-            last=nw.when(beyond).then(nw.lit(most)).otherwise("until"),
+        .with_columns(
+            first=nw.max_horizontal("begun", "free"),
+            last=nw.min_horizontal("until", nw.lit(most)).cast(nw.Int64),
         )
-        .filter(nw.col("first") <= nw.col("last"))
-        .select("customer_id", "cell", "first", nw.col("last").cast(nw.Int64))
     )
+    whole = ages.filter(nw.col("first") <= nw.col("last"))
+    return whole.select("customer_id", "cell", "first", "last")
 
 
 @nw.narwhalify
@@ -91,59 +97,34 @@ def last_seen(days, *, day: str, snapshot_day: int):
 
     Takes   rows of `presence` or `in_force`; ``day`` names the last day of each, null = snapshot
     """
-    return (
-        days.with_columns(last_day=nw.col(day).fill_null(snapshot_day))
-        .group_by("customer_id", "cell", "start_day")
-        .agg(nw.col("last_day").max())
-    )
-
-
-@nw.narwhalify
-def stretches(presence):
-    """How many customers of a cell were active from one age to another: cell, first, last, n."""
-    return presence.group_by("cell", "first", "last").agg(nw.len().cast(nw.Int64).alias("n"))
+    seen = days.with_columns(last_day=nw.col(day).fill_null(snapshot_day))
+    return seen.group_by("customer_id", "cell", "start_day").agg(nw.col("last_day").max())
 
 
 @nw.narwhalify
 def furthest(lives, *, unit: str, most: int):
-    """How many customers of a cell were seen up to which age: cell, first (0), last, n.
+    """Up to which age each customer was seen: cell, first (0), last; ages beyond ``most`` count
+    as it.
 
-    Takes   lives: cell, start_day, last_day; ages beyond ``most`` count as it
+    Takes   lives: cell, start_day, last_day
     """
     age = calendar.period("last_day", unit) - calendar.period("start_day", unit)
-    cut = nw.when(nw.col("age") > most).then(nw.lit(most)).otherwise("age")
-    return (
-        lives.select("cell", age=age)
-        .select("cell", first=nw.lit(0).cast(nw.Int64), last=cut.cast(nw.Int64))
-        .group_by("cell", "first", "last")
-        .agg(nw.len().cast(nw.Int64).alias("n"))
-    )
+    last = nw.min_horizontal(age, nw.lit(most)).cast(nw.Int64)
+    return lives.select("cell", first=nw.lit(0).cast(nw.Int64), last=last)
 
 
 @nw.narwhalify
 def within(presence, *, first: int, last: int):
-    """How many customers of a cell were active at some age from ``first`` to ``last``: cell,
-    first, last, n."""
-    return (
-        presence.filter((nw.col("first") <= last) & (nw.col("last") >= first))
-        .select("customer_id", "cell")
-        .unique()
-        .group_by("cell")
-        .agg(nw.len().cast(nw.Int64).alias("n"))
-        .select(
-            "cell",
-            nw.lit(first).cast(nw.Int64).alias("first"),
-            nw.lit(last).cast(nw.Int64).alias("last"),
-            "n",
-        )
-    )
+    """Customers who were active at some age from ``first`` to ``last``: cell, first, last."""
+    inside = presence.filter((nw.col("first") <= last) & (nw.col("last") >= first))
+    ends = {"first": nw.lit(first).cast(nw.Int64), "last": nw.lit(last).cast(nw.Int64)}
+    return inside.select("customer_id", "cell").unique().select("cell", **ends)
 
 
-class Scope(NamedTuple):
-    """How far retention is counted: the oldest age and the ranges [first, last], by unit."""
-
-    most: dict[str, int]
-    brackets: dict[str, list[list[int]]]
+@nw.narwhalify
+def counted(rows):
+    """How many customers of a cell were active from one age to another: cell, first, last, n."""
+    return rows.group_by("cell", "first", "last").agg(nw.len().cast(nw.Int64).alias("n"))
 
 
 def count(
@@ -171,7 +152,7 @@ def count(
     stays = members.join(since, on="customer_id", how="left", maintain_order="left")
     stays = last_seen(stays, day="end_day", snapshot_day=snapshot_day)
     whole = {
-        (unit, "active since"): furthest(stays, unit=unit, most=most)
+        (unit, "active since"): counted(furthest(stays, unit=unit, most=most))
         for unit, most in scope.most.items()
     }
     found = [_by_cohort(whole, cells, churn, snapshot_day, scope)]
@@ -195,11 +176,12 @@ def _of_block(
             present = presence(block, unit=unit, most=most)
         else:
             present = in_force(block, snapshot_day=snapshot_day, unit=unit, most=most)
-        yield (unit, "bounded"), stretches(present)
-        yield (unit, "unbounded"), furthest(seen, unit=unit, most=most)
+        yield (unit, "bounded"), counted(present)
+        yield (unit, "unbounded"), counted(furthest(seen, unit=unit, most=most))
         spans = [span for span in scope.brackets.get(unit, []) if span[1] <= most]
         if spans:
-            yield (unit, "bracket"), pl.concat(within(present, first=a, last=b) for a, b in spans)
+            ranges = pl.concat(within(present, first=a, last=b) for a, b in spans)
+            yield (unit, "bracket"), counted(ranges)
 
 
 def _by_cohort(
@@ -282,12 +264,6 @@ def _spans(tally: pl.DataFrame, brackets: dict[str, list[list[int]]]) -> pl.Data
     return pl.concat([ages, pl.DataFrame(ranges, ages.schema, orient="row")])
 
 
-LINES = ("unbounded", "active since", "bounded")  # those that make a curve
-NEWEST = 18  # cohorts that one triangle shows: more are too small to read
-BY_TIME = ("all", "start_day", "start_week", "start_month")
-BRACKETS = {"day": [[1, 7]], "month": [[1, 3], [4, 6], [7, 12]]}  # ranges of ages
-
-
 def retention(r: Refresh, members: Members, most: dict[str, int]) -> pl.DataFrame:
     """The retention of every cohort at every age by every definition: the table "retention".
 
@@ -295,15 +271,9 @@ def retention(r: Refresh, members: Members, most: dict[str, int]) -> pl.DataFram
     Returns it with small counts not yet hidden; what is written and shown has them hidden
     """
     scope = Scope(most, {unit: spans for unit, spans in BRACKETS.items() if unit in most})
-    tally = count(
-        r.tables.activity.lazy(),
-        r.tables.spells,
-        members.customers,
-        members.cells,
-        churn=r.book.churn,
-        snapshot_day=r.day,
-        scope=scope,
-    )
+    who = (members.customers, members.cells)
+    asked = {"churn": r.book.churn, "snapshot_day": r.day, "scope": scope}
+    tally = count(r.tables.activity.lazy(), r.tables.spells, *who, **asked)
     table = shares(tally, scope, r.confidence)
     r.keep("retention", table)
     return table
@@ -381,34 +351,32 @@ def _pooled(lines: pl.DataFrame, ages: list[int]) -> str:
 
 def _in_month_1(lines: pl.DataFrame) -> list[Finding]:
     row = lines.filter(group="bounded", age=1).drop_nulls("retention")
-    if row.is_empty():
-        return []
-    share, *ci = row.select("retention", "ci_lower", "ci_upper").row(0)
     sentence = "{value} of customers are active in the month after they started ({ci}; bounded)."
-    return [Finding("retention_month_1", sentence, share, "share", tuple(ci))]
+    return [
+        Finding("retention_month_1", sentence, share, "share", tuple(ci))
+        for share, *ci in row.select(RATES[1:]).rows()
+    ]
+
+
+def spread(rows: pl.DataFrame, value: str, together: bool = False) -> tuple | None:
+    """How far cohorts lie apart: the oldest age that two of them reached, or all of them
+    ``together``, with the least and the most of ``value``. An age at which one is hidden is passed
+    over: the range would be a choice."""
+    reached = rows.drop_nulls("n_start")
+    all_of_them = reached[:, 0].n_unique() if together else 2
+    low, high = pl.col(value).min().alias("least"), pl.col(value).max().alias("most")
+    ages = reached.group_by("age").agg(low, high, n=pl.len(), known=pl.col(value).count())
+    ages = ages.filter(pl.col("n") == pl.col("known"), pl.col("n") >= max(2, all_of_them))
+    return ages.sort("age").row(-1)[:3] if ages.height else None
 
 
 def _spread(rows: pl.DataFrame, ages: list[int], which: str = "", together: bool = False) -> str:
-    """How far cohorts lie apart at the oldest of ``ages`` that two of them reached, or all of them
-    ``together``; an age of which a cell is hidden is passed over: the range would be a choice."""
-    cohorts = at(rows, ages).drop_nulls("n_start")
-    ranges = (
-        cohorts.group_by("age")
-        .agg(
-            n=pl.len(),
-            known=pl.col("retention").count(),
-            least=pl.col("retention").min(),
-            most=pl.col("retention").max(),
-        )
-        .filter(pl.col("n") > 1, pl.col("n") == pl.col("known"))
-        .filter(pl.lit(not together) | (pl.col("n") == cohorts[:, 0].n_unique()))
-        .sort("age")
-    )
-    if ranges.is_empty():
+    found = spread(at(rows, ages), "retention", together)
+    if not found:
         return f"{which}No two cohorts can be compared at the same age yet".capitalize()
-    age, *_, least, most = ranges.row(-1)
-    months = f"months {age}" if isinstance(age, str) else f"month {age}"
-    return f"{which}in {months}, cohorts keep between {least:.0%} and {most:.0%}".capitalize()
+    months = f"month{'s' * isinstance(found[0], str)} {found[0]}"
+    said = f"{which}in {months}, cohorts keep between {found[1]:.0%} and {found[2]:.0%}"
+    return said.capitalize()
 
 
 def means(name: str, churn: Churn, min_cell: int) -> str:
