@@ -1,7 +1,7 @@
 # The verbs of the workbook; bare `make` lists them.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help refresh test lab check lint verify numbers benchmark spark lock clean
+.PHONY: help refresh test lab check lint verify numbers benchmark spark glossary lock clean
 
 BOOK ?= cdnow
 RETENTION = .venv/bin/python -m retention_app
@@ -38,6 +38,9 @@ benchmark: .venv/.ready  ## set the workbook beside what a user would pick inste
 	@for file in benchmarks/*.py; do .venv/bin/python $$file || exit 1; done
 
 spark: .venv/.spark  ## add what books in Spark need to the environment: half a gigabyte
+
+glossary: .venv/.ready  ## write the tables of GLOSSARY.md anew
+	@PYTHONPATH=tests .venv/bin/python -m glossary
 
 lock: .venv/.ready  ## choose versions anew for all supported Pythons (needs uv)
 	@uv pip compile pyproject.toml --universal --python-version 3.11 --fork-strategy fewest \

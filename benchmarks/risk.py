@@ -29,7 +29,8 @@ from retention.risk import risk
 from retention.stats import cox, scores
 from retention.tables import calendar, promises, spells, task, workspace
 from retention_demo import behaviours, simulate
-from retention_runner import build, keys, run, states
+from retention_runner import build, records, run
+from retention_runner.notebooks import resolved
 
 PROJECT = Path(__file__).parent.parent
 NOTEBOOK = PROJECT / "notebooks" / "50_risk.ipynb"
@@ -213,7 +214,7 @@ def business(folder: Path, customers: int) -> int:
     derived = task.derive(acts.lazy(), who.lazy(), contracts.lazy(), settings.churn, SNAPSHOT)
     terms = spells.terms_at(contracts.lazy(), snapshot_day=SNAPSHOT)
     (folder / "tables").mkdir(parents=True)
-    (folder / "book.json").write_text(settings.model_dump_json(exclude=keys.UNSEEN))
+    (folder / "book.json").write_text(settings.model_dump_json())
     given = {"activity": acts.lazy(), "terms": terms, "surveys_at": task.none("surveys_at").lazy()}
     for name, table in (given | derived).items():
         frame = nw.from_native(table).collect().to_native()
@@ -227,10 +228,11 @@ def notebook(folder: Path) -> Figure:
     and of the process that runs it, each at its most."""
     environment = build.environment(folder) | {workspace.STAGE: str(folder)}
     given = {"refresh": f"simulated/{behaviours.LAST_DAY}", "covariates": COVARIATES}
-    told = states.Run(NOTEBOOK.stem)
+    told = records.Run(NOTEBOOK.stem)
     named = {"env": environment, "timeout": 3600, "told": told}
     executed = folder / "notebooks" / NOTEBOOK.name
-    _, took = timed(run.run_notebook, NOTEBOOK, executed, run.resolve(NOTEBOOK, given), **named)
+    given = resolved(NOTEBOOK, given)
+    _, took = timed(run.run_notebook, NOTEBOOK, executed, given, **named)
     kernel = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = took.cpu + kernel.ru_utime + kernel.ru_stime
     return Figure(took.seconds, cpu, took.gb + told.peak_kib * 1024 / 1e9)
