@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import date, datetime
+from importlib import import_module
 from pathlib import Path
 
 import narwhals as nw
@@ -13,9 +14,12 @@ import servers
 from inputs import book
 
 from retention.book import Churn
-from retention.cohorts import cohorts, retention, revenue
+from retention.cohorts import cohorts
 from retention.tables import activity, calendar, promises, rules, spells, task
 from retention_intake import checks, intake, sources
+
+retention = import_module("retention.cohorts.retention")  # not the functions of these names
+revenue = import_module("retention.cohorts.revenue")
 
 SNAPSHOT = date(2024, 12, 31)
 DAY = calendar.day_of(SNAPSHOT)
@@ -213,7 +217,7 @@ def made(tables: dict[str, object]) -> dict[str, nw.LazyFrame]:
             ),
             "broken spells": _broken_spells(lazy(derived["spells"])),
             "starts": starts,
-            "counts": retention.stretches(present),
+            "counts": retention.counted(present),
             "furthest": retention.furthest(seen, unit="month", most=24),
             "bracket": retention.within(present, first=1, last=3),
             "revenue": revenue.summed(revenue.moved(paid)),
