@@ -1,6 +1,7 @@
 """The ways a command can end badly."""
 
 import difflib
+from collections.abc import Iterable
 
 EXAMPLES = " (such as "  # what follows in a message are examples of the data
 
@@ -32,7 +33,8 @@ class Stopped(RuntimeError):
     """Somebody, or the system, stopped the command by a signal. It ends with exit code 130."""
 
 
-def nearest(word: str, known) -> str:
+def nearest(word: str, known: Iterable[str]) -> str:
     """A hint that names the nearest known word, or all of them."""
+    known = list(known)
     close = difflib.get_close_matches(word, known, n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(sorted(known))}"

@@ -198,10 +198,12 @@ def new_book(
     encoding: Annotated[str | None, typer.Option(help="of CSV, such as windows-1252")] = None,
 ) -> None:
     """Find the columns of tables, check them, and write params/NAME.yaml for them."""
+    from retention import book as books
     from retention.tables import task, workspace
-    from retention_app import workbook
+    from retention_app import tables
     from retention_intake import new_book as new
 
+    places = {"events": events, "customers": customers, "contracts": contracts, "surveys": surveys}
     given = {
         "timezone": timezone,
         "currency": currency,
@@ -211,15 +213,15 @@ def new_book(
         "delimiter": delimiter,
         "encoding": encoding,
     }
-    tables = {"events": events, "customers": customers, "contracts": contracts, "surveys": surveys}
     words = new.new_book(
         name,
         workspace.root(),
-        {table: place for table, place in tables.items() if place},
+        {table: place for table, place in places.items() if place},
         source=source,
         columns=column or [],
-        take=workbook.take,
+        take=tables.take,
         derive=task.tables,
+        load=books.load,
         **{key: value for key, value in given.items() if value is not None},
     )
     print(words)

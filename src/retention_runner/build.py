@@ -13,7 +13,7 @@ from pathlib import Path
 
 from retention.errors import Failed, Refused, Stopped, said
 from retention.tables import promises, rules, workspace
-from retention_app import workbook
+from retention_app import tables
 from retention_runner import job as jobs
 from retention_runner import keys, plan, records, run, secrets, server, states
 
@@ -146,8 +146,8 @@ def _made(
     records.begin(job.stage, task, key)
     space = workspace.Workspace(job.name, job.day, task.partition("-")[0], job.stage)
     if task == "tables":
-        workbook.build(job.book, space, job.taken)
-        if job.taken is None and workbook.fingerprint(job.book, job.root) != job.data:
+        tables.build(job.book, space, job.taken)
+        if job.taken is None and tables.fingerprint(job.book, job.root) != job.data:
             raise Failed("the source changed while it was read; refresh again")
         told.peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     else:

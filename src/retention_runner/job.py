@@ -10,7 +10,7 @@ import polars as pl
 from retention.book import Book
 from retention.errors import Refused
 from retention.tables import workspace
-from retention_app import workbook
+from retention_app import tables
 from retention_intake import intake, sources
 from retention_runner import keys, notebooks, plan, publish, records, run
 
@@ -83,9 +83,9 @@ def prepare(name: str, book: Book, reports: Path, *, ask: bool = True) -> Job:
     before, last = workspace.previous(space), publish.newest(reports / name, day)
     taken = None
     if book.source.kind in sources.ON_DISK:
-        data = workbook.fingerprint(book, root)
+        data = tables.fingerprint(book, root)
     elif ask:
-        taken = workbook.take(book, root, space.snapshot_day)
+        taken = tables.take(book, root, space.snapshot_day)
         data = intake.fingerprint(taken)
     else:
         record = last and records.read(root / "work" / name / last, "tables")

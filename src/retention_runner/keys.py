@@ -16,7 +16,7 @@ from retention_runner import notebooks
 SOURCES = Path(__file__).parents[1]  # where the packages of the workbook lie
 DEFINITION = ("source", "columns", "attributes", "only", "timezone", "churn")  # keys of a book
 UNSEEN = {"parameters", "keep", "on_done"}  # keys of a book that no notebook can see
-TABLES, PAGES = "retention_app.workbook", "retention_runner.render"  # modules that are tasks
+TABLES, PAGES = "retention_app.tables", "retention_runner.render"  # modules that are tasks
 MATTER = (
     "polars",
     "numpy",
