@@ -13,7 +13,7 @@ from drawing import save
 from retention.book import Book
 from retention.errors import Refused
 from retention.tables import calendar
-from retention_app import tables
+from retention_app import workbook
 from retention_demo import readers
 from retention_intake import intake, sources
 
@@ -93,7 +93,7 @@ def read(root: Path, given: Book) -> dict[str, pl.DataFrame]:
 
 
 def take(root: Path, given: Book, snapshot_date: date = SNAPSHOT) -> intake.Taken:
-    return tables.take(given, root, calendar.day_of(snapshot_date))
+    return workbook.take(given, root, calendar.day_of(snapshot_date))
 
 
 def arrived(root: Path, form: str, settings: dict | None = None, **tables):

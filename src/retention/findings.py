@@ -8,15 +8,15 @@ from pathlib import Path
 import polars as pl
 from IPython.display import HTML
 
-from retention import words
+from retention import schema, words
 from retention.errors import Refused
-from retention.tables import promises, workspace
-from retention_runner import notebooks
+from retention.exhibit import Finding
+from retention.tables import workspace
 
-COLUMNS = tuple(promises.PROMISES["findings"].columns)
+COLUMNS = tuple(schema.TABLES["findings"].columns)
 SCHEMA = {
     name: {"String": pl.String, "Float64": pl.Float64, "Boolean": pl.Boolean}[dtype.__name__]
-    for name, dtype in promises.PROMISES["findings"].columns.items()
+    for name, dtype in schema.TABLES["findings"].columns.items()
 }
 
 
@@ -39,17 +39,28 @@ def say(
 
     Returns HTML with every value escaped. Recorded in the table "findings" (GLOSSARY.md).
     """
+    finding = Finding(name, sentence, value, unit, ci, further)
+    return HTML(f'<p class="finding">{html.escape(record(space, finding))}</p>')
+
+
+def record(space: workspace.Workspace, finding: Finding) -> str:
+    """Record a finding in the table "findings"; gives its sentence.
+
+    Where the previous refresh recorded the same name, what it was then stands behind the value,
+    with a word where the two cannot be compared.
+    """
+    value, unit, ci = finding.value, finding.unit, finding.ci
     value = None if value is None or math.isnan(value) else float(value)
-    shown = {key: number(word, "") for key, word in further.items()}
-    before = _previous(space, name)
+    shown = {key: number(word, "") for key, word in finding.further.items()}
+    before = _previous(space, finding.name)
     now = number(value, unit)
     if before is not None and value is not None:
         other = "" if before["comparable"] else ", by another method: not comparable"
         now += f" ({number(before['value'], unit)} at {before['snapshot_date']}{other})"
-    said = sentence.format(**shown, value=now, ci=interval(ci, unit) if ci else "–")
+    said = finding.sentence.format(**shown, value=now, ci=interval(ci, unit) if ci else "–")
     row = {
         "notebook": space.run,
-        "name": name,
+        "name": finding.name,
         "value": value,
         "unit": unit,
         "ci_lower": float(ci[0]) if ci else None,
@@ -60,7 +71,7 @@ def say(
         "sentence": said,
     }
     _record(space, row)
-    return HTML(f'<p class="finding">{html.escape(said)}</p>')
+    return said
 
 
 def say_each(space: workspace.Workspace, said: list[dict]) -> HTML:
@@ -175,7 +186,12 @@ def interval(ci: tuple[float, float], unit: str) -> str:
 
 
 def _question(task: str) -> str:
-    return notebooks.question(workspace.root() / "notebooks" / f"{task}.ipynb")
+    """The H1 of a notebook."""
+    file = workspace.root() / "notebooks" / f"{task}.ipynb"
+    cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
+    texts = ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    lines = "\n".join(texts).splitlines()
+    return next((line[2:].strip() for line in lines if line.startswith("# ")), task)
 
 
 def _listed(heading: str, items: list[str]) -> str:

@@ -1,13 +1,8 @@
-"""Finished HTML for notebooks and pages: a figure with its headline, a table with its caption."""
+"""Goes once every notebook shows exhibits."""
 
-import base64
-import hashlib
-import io
-import re
 from collections.abc import Callable, Collection
 from functools import cache
 from pathlib import Path
-from xml.etree import ElementTree
 
 import jinja2
 import polars as pl
@@ -15,17 +10,12 @@ import polars.selectors as cs
 from IPython.display import HTML
 from markupsafe import Markup
 from matplotlib import pyplot as plt
-from matplotlib import rc_context, rc_params_from_file
 from matplotlib.figure import Figure
-from PIL import Image
 
 from retention import words
+from retention.charts import svg
 
 HERE = Path(__file__).parent
-_STYLE = rc_params_from_file(HERE / "charts" / "charts.mplstyle", use_default_template=True)
-LOOK = {key: value for key, value in _STYLE.items() if "backend" not in key}  # no one's own rc
-TEXT = "#010203"  # stands for the colour of the text around a drawing: see `_in_page`
-PNG = "data:image/png;base64,"
 
 
 def figure(
@@ -53,7 +43,7 @@ def figure(
     behind = rows if rows is None else table(rows, title, percent=percent, limit=limit).data
     html = _template("figure.html.j2").render(
         title=title,
-        svg=_svg(drawing, title, alt),
+        svg=svg.inline(drawing, title, alt),
         definition=definition,
         table=behind and Markup(behind),
     )
@@ -134,57 +124,3 @@ def _is_number(column: pl.Series) -> bool:
     if column.dtype == pl.String:
         return column.str.contains(r"^<\d+$").any()  # a count with small cells hidden
     return column.dtype.is_numeric()
-
-
-def _svg(drawing: Figure, title: str, alt: str) -> Markup:
-    """The drawing as inline SVG: text in the page's font and colour, named by title and alt.
-
-    Ids are numbered after a hash of the whole, so that several drawings share a page and equal
-    drawings are equal bytes. Namespaces, metadata and unused ids, which a page does not need, go.
-    """
-    buffer = io.BytesIO()
-    with rc_context(LOOK):
-        drawing.savefig(buffer, format="svg", dpi=128, metadata={"Date": None})
-    svg = buffer.getvalue()
-    name = "c" + hashlib.sha256(svg + title.encode() + alt.encode()).hexdigest()[:10]
-    used = re.findall(r'(?:url\(#|href="#)([^)"]+)', svg.decode())
-    ids = {old: f"{name}-{number}" for number, old in enumerate(dict.fromkeys(used))}
-    root = ElementTree.fromstring(svg)
-    for parent in list(root.iter()):
-        for child in parent.findall("{*}metadata") + parent.findall("{*}style"):
-            parent.remove(child)
-    for element in root.iter():
-        element.tag = element.tag.rpartition("}")[2]
-        element.attrib = {
-            attribute.rpartition("}")[2]: ids[text] if attribute == "id" else _in_page(text, ids)
-            for attribute, text in element.items()
-            if attribute != "id" or text in ids
-        }
-    root.attrib = {
-        "viewBox": root.get("viewBox"),
-        "role": "img",
-        "aria-labelledby": f"{name}-title {name}-desc",
-        "style": "max-width:34rem;stroke-linejoin:round;stroke-linecap:butt",
-    }
-    for place, (tag, said) in enumerate({"title": title, "desc": alt}.items()):
-        root.insert(place, ElementTree.Element(tag, id=f"{name}-{tag}"))
-        root[place].text = said
-    return Markup(ElementTree.tostring(root, encoding="unicode"))
-
-
-def _in_page(text: str, ids: dict[str, str]) -> str:
-    if text.startswith(PNG):
-        return PNG + _smaller(text.removeprefix(PNG))
-    text = re.sub(r"(?<=#)[\w-]+", lambda match: ids.get(match[0], match[0]), text)
-    text = re.sub(r"\d+\.\d{2,}", lambda match: f"{float(match[0]):.1f}", text)
-    return text.replace(TEXT, "currentColor").replace("'DejaVu Sans'", "system-ui, sans-serif")
-
-
-def _smaller(png: str) -> str:
-    """A picture of many points in 128 colours, a third of the bytes; heat maps stay exact."""
-    if len(png) < 20_000:
-        return png.replace("\n", "")
-    picture = Image.open(io.BytesIO(base64.b64decode(png)))
-    smaller = io.BytesIO()
-    picture.quantize(128).save(smaller, format="png", optimize=True)
-    return base64.b64encode(smaller.getvalue()).decode()

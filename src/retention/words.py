@@ -2,9 +2,11 @@
 
 import re
 import textwrap
+from datetime import date
 
 import numpy as np
 
+EPOCH = date(1970, 1, 1).toordinal()
 CENTS = re.compile(r"(?<![a-z])cents(?![a-z])")  # as a word of a column's name
 
 
@@ -54,3 +56,16 @@ def short(value: object, length: int = 20) -> str:
 def wrapped(value: object) -> str:
     """A value on lines of at most 20 letters, 60 in all."""
     return "\n".join(textwrap.wrap(short(value, 60), 20))
+
+
+def printed(value: object, kind: str) -> str:
+    """A value in print by the kind of its column (see `schema.KINDS`)."""
+    if value is None:
+        return "–"
+    if kind in ("money", "mean_money"):
+        return money(value)
+    if kind == "day":
+        return str(date.fromordinal(EPOCH + value))
+    counted = kind in ("number", "whole", "days")
+    whole = counted and isinstance(value, float) and value.is_integer()
+    return text(int(value) if whole else value, kind in ("share", "estimate", "points"))

@@ -34,16 +34,15 @@ def new_book(
     columns: list[str],
     take: Callable[[Book, Path, int], intake.Taken],
     derive: Callable[[Book, intake.Taken], intake.Taken],
-    load: Callable[[str, Path], Book],
     **given,
 ) -> str:
     """Write ``params/<name>.yaml`` below ``root`` for ``tables`` (events, perhaps customers,
     contracts and surveys); what there is to say of it.
 
     ``source``: files, duckdb:FILE, env:NAME, postgresql://..., sc://... or local[n]; ``columns``:
-    ours=theirs or table.ours=theirs; ``take``, ``derive`` and ``load``: how a refresh takes what a
-    source holds, makes the customer tables of it, and reads a book; ``given``: what is known of the
-    book (timezone, currency, after_days, and how CSV is written).
+    ours=theirs or table.ours=theirs; ``take`` and ``derive``: how a refresh takes what a source
+    holds, and makes the customer tables of it; ``given``: what is known of the book (timezone,
+    currency, after_days, and how CSV is written).
 
     Raises:
         Refused: there is such a book, a required column is not found, values can be read in
@@ -87,7 +86,7 @@ def new_book(
     with file.open("x", encoding="utf-8") as new:
         new.write(text)
     try:
-        if load(name, root) != _checked(book):
+        if books.load(name, root) != _checked(book):
             raise Refused("what was written is not what was checked: please report this")
     except Refused:
         file.unlink()

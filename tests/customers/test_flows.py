@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from retention import book as books
 from retention.customers import flows, lifecycle
 from retention.tables import task, workspace
-from retention_app import tables as app
+from retention_app import workbook as app
 
 STAGE = st.sampled_from(lifecycle.STAGES)
 PAIRS = st.lists(st.tuples(STAGE, STAGE), min_size=1, max_size=60)

@@ -15,7 +15,7 @@ from workbooks import files, retention
 from retention import book as books
 from retention.errors import Refused
 from retention.tables import task, workspace
-from retention_app import tables as app
+from retention_app import workbook as app
 from retention_intake import intake, new_book
 
 RETAIL = Path(__file__).parents[3] / "shared" / "data" / "online_retail" / "lines.parquet"
@@ -25,7 +25,7 @@ SECRET = "hunter2"
 def new(name: str, source: str = "files", columns: tuple = (), **given) -> str:
     """Make the book ``name``; what is said."""
     tables = {table: given.pop(table) for table in books.COLUMNS if table in given}
-    given = {"source": source, "columns": [*columns], "load": books.load} | given
+    given |= {"source": source, "columns": [*columns]}
     return new_book.new_book(
         name, workspace.root(), tables, take=app.take, derive=task.tables, **given
     )
@@ -433,11 +433,12 @@ def test_a_book_whose_refresh_would_be_refused_is_not_written(workbook):
     assert refused(workbook, events=save(nobody, "lines")).endswith("nothing was written")
 
 
-def test_what_no_refresh_would_load_does_not_stay(workbook):
+def test_what_no_refresh_would_load_does_not_stay(workbook, monkeypatch):
     def refuse(*_):
         raise Refused("no such book")
 
-    assert refused(workbook, events="data/events.csv", load=refuse) == "no such book"
+    monkeypatch.setattr(books, "load", refuse)
+    assert refused(workbook, events="data/events.csv") == "no such book"
 
 
 def test_refunds_of_a_kind_of_their_own_are_left_out_by_their_kind(workbook):

@@ -9,7 +9,7 @@ from inputs import BERLIN, CUSTOMERS, EVENTS, FORMS, SECRET_ID, change, message,
 
 from retention import book as books
 from retention.tables import promises, rules, workspace
-from retention_app import tables as app
+from retention_app import workbook as app
 from retention_intake import intake
 
 SURVEYS = pl.DataFrame(

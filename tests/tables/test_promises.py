@@ -16,7 +16,7 @@ def test_every_promise_can_be_kept_and_names_only_its_own_columns(table):
     empty = pl.DataFrame(schema={name: NATIVE[kind] for name, kind in promise.columns.items()})
 
     assert rules.broken(empty, promise) == []
-    assert promise.level in ("in", "customer", "aggregate")
+    assert promise.level in ("source", "customer", "kept", "aggregate")
     for names in (promise.grain, promise.optional, [rule.column for rule in promise.rules]):
         assert set(names) <= set(promise.columns)
     assert len(set(promise.optional)) == len(promise.optional)

@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 from retention import book as books
 from retention.errors import Refused
 from retention.tables import promises, rules, task, workspace
-from retention_app import tables as app
+from retention_app import workbook as app
 
 TABLES = ("activity", "habits", "baskets", "terms", "surveys_at")
 TABLES += ("spells", "customers_at", "exclusions", "intake")

@@ -6,13 +6,17 @@ it away.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import narwhals as nw
 import polars as pl
 
+from retention import schema
 from retention.errors import Refused
+from retention.exhibit import Finding
+from retention.refresh import Refresh
 from retention.stats import levels
-from retention.tables import calendar, promises
+from retention.tables import calendar
 
 ALL = "all"
 BY_TIME = {f"start_{unit}": unit for unit in ("day", "week", "month")}
@@ -21,6 +25,43 @@ LEVELS = 8  # cohorts of an attribute at most: more take longer to be large enou
 FIRST = ("first_channel", "first_product", "first_category")
 NONE_YET = "none on the first day"
 SEVERAL = "several"
+
+
+@dataclass(frozen=True)
+class Members:
+    """Who belongs to which cohort.
+
+    ``customers``: customer_id, start_day, cell; ``cells``: cell, cohort_by, cohort, until_day (see
+    `cells`); ``divided`` is by what they could be divided, ``out`` how many are left out.
+    """
+
+    customers: pl.DataFrame
+    cells: pl.DataFrame
+    divided: dict[str, pl.DataFrame]
+    out: int
+
+
+def members(r: Refresh, cohort_by: list[str]) -> Members:
+    """Everybody who started within the data, in cohorts by each of ``cohort_by`` (see `divide`)."""
+    spells, at = r.tables.spells, r.tables.customers_at
+    begun = starts(spells)
+    habits, baskets = r.tables.habits.lazy(), r.tables.baskets.lazy()
+    seen = first_seen(begun, habits, baskets, cohort_by)
+    divided = divide(known_at_start(begun, spells, at, seen), cohort_by, r.min_cell)
+    customers, numbered = cells(divided)
+    out = spells["customer_id"].n_unique() - customers.height
+    return Members(customers, numbered, divided, out)
+
+
+def who_is_counted(members: Members, cohort_by: list[str]) -> tuple[Finding, str]:
+    """How many customers are in, how many are left out, and what cohorts they make."""
+    sentence = (
+        "{value} customers who started within the data. Left out: {out}, with an unknown or "
+        "earlier start."
+    )
+    n, out = members.customers.height, {"out": members.out}
+    counted = Finding("cohort_customers", sentence, n, "customers", further=out)
+    return counted, divided_by(members.divided, cohort_by)
 
 
 @nw.narwhalify
@@ -87,7 +128,7 @@ def known_at_start(
     Takes   spells (customer_id, spell, plan); customers: the table "customers_at"; seen (see
             `first_seen`)
     """
-    later = {*promises.PROMISES["customers_at"].columns, "plan"} - {"customer_id"}
+    later = {*schema.TABLES["customers_at"].columns, "plan"} - {"customer_id"}
     plan = spells.filter(pl.col("spell") == 1).select("customer_id", "plan")
     for more in (plan, customers.drop(later & set(customers.columns)), seen):
         starts = starts.join(more, on="customer_id", how="left", maintain_order="left")

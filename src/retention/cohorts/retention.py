@@ -8,21 +8,35 @@ Counting is Narwhals on whole numbers; rates, one row per cohort and age, are Po
 """
 
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
 import narwhals as nw
 import polars as pl
 
+from retention import charts
 from retention.book import Churn
+from retention.cohorts.cohorts import Members
+from retention.exhibit import Exhibit, Finding
+from retention.refresh import Refresh
 from retention.stats.intervals import wilson
 from retention.tables import blocks, calendar
 
 KEY = ("definition", "unit", "cohort_by", "cohort", "age", "until_age")
-CELL = ["unit", "cohort_by", "cohort", "age"]  # what all definitions say something about
-SUMS = ["definition", "unit", "cohort_by", "age", "until_age"]  # within which cohorts add up
 RATES = ["n_active", "retention", "ci_lower", "ci_upper"]
 WHOSE = ["unit", "cohort_by", "definition", "cohort", "reach", "first", "last"]  # of a tally
 SPAN = ["definition", "unit", "age", "until_age"]
+LINES = ("unbounded", "active since", "bounded")  # those that make a curve
+NEWEST = 18  # cohorts that one triangle shows: more are too small to read
+BY_TIME = ("all", "start_day", "start_week", "start_month")
+BRACKETS = {"day": [[1, 7]], "month": [[1, 3], [4, 6], [7, 12]]}  # ranges of ages
+
+
+class Scope(NamedTuple):
+    """How far retention is counted: the oldest age and the ranges [first, last], by unit."""
+
+    most: dict[str, int]
+    brackets: dict[str, list[list[int]]]
 
 
 def last_known(churn: Churn, snapshot_day: int, unit: str, definition: str = "bounded") -> int:
@@ -46,7 +60,7 @@ def presence(days, *, unit: str, most: int):
     age = calendar.period("day", unit) - calendar.period("start_day", unit)
     return (
         days.select("customer_id", "cell", first=age)
-        .filter((nw.col("first") >= 0) & (nw.col("first") <= most))
+        .filter(nw.col("first").is_between(0, most))
         .unique(["customer_id", "first"])
         .with_columns(last=nw.col("first"))
     )
@@ -68,16 +82,13 @@ def in_force(terms, *, snapshot_day: int, unit: str, most: int):
             until=calendar.period("last_day", unit) - origin,
         )
         .with_columns(free=before + 1)
-    )
-    later, beyond = nw.col("free") > nw.col("begun"), nw.col("until") > most
-    return (
-        ages.with_columns(
-            first=nw.when(later).then("free").otherwise("begun"),
-            last=nw.when(beyond).then(nw.lit(most)).otherwise("until"),
+        .with_columns(
+            first=nw.max_horizontal("begun", "free"),
+            last=nw.min_horizontal("until", nw.lit(most)).cast(nw.Int64),
         )
-        .filter(nw.col("first") <= nw.col("last"))
-        .select("customer_id", "cell", "first", nw.col("last").cast(nw.Int64))
     )
+    whole = ages.filter(nw.col("first") <= nw.col("last"))
+    return whole.select("customer_id", "cell", "first", "last")
 
 
 @nw.narwhalify
@@ -86,59 +97,34 @@ def last_seen(days, *, day: str, snapshot_day: int):
 
     Takes   rows of `presence` or `in_force`; ``day`` names the last day of each, null = snapshot
     """
-    return (
-        days.with_columns(last_day=nw.col(day).fill_null(snapshot_day))
-        .group_by("customer_id", "cell", "start_day")
-        .agg(nw.col("last_day").max())
-    )
-
-
-@nw.narwhalify
-def stretches(presence):
-    """How many customers of a cell were active from one age to another: cell, first, last, n."""
-    return presence.group_by("cell", "first", "last").agg(nw.len().cast(nw.Int64).alias("n"))
+    seen = days.with_columns(last_day=nw.col(day).fill_null(snapshot_day))
+    return seen.group_by("customer_id", "cell", "start_day").agg(nw.col("last_day").max())
 
 
 @nw.narwhalify
 def furthest(lives, *, unit: str, most: int):
-    """How many customers of a cell were seen up to which age: cell, first (0), last, n.
+    """Up to which age each customer was seen: cell, first (0), last; ages beyond ``most`` count
+    as it.
 
-    Takes   lives: cell, start_day, last_day; ages beyond ``most`` count as it
+    Takes   lives: cell, start_day, last_day
     """
     age = calendar.period("last_day", unit) - calendar.period("start_day", unit)
-    cut = nw.when(nw.col("age") > most).then(nw.lit(most)).otherwise("age")
-    return (
-        lives.select("cell", age=age)
-        .select("cell", first=nw.lit(0).cast(nw.Int64), last=cut.cast(nw.Int64))
-        .group_by("cell", "first", "last")
-        .agg(nw.len().cast(nw.Int64).alias("n"))
-    )
+    last = nw.min_horizontal(age, nw.lit(most)).cast(nw.Int64)
+    return lives.select("cell", first=nw.lit(0).cast(nw.Int64), last=last)
 
 
 @nw.narwhalify
 def within(presence, *, first: int, last: int):
-    """How many customers of a cell were active at some age from ``first`` to ``last``: cell,
-    first, last, n."""
-    return (
-        presence.filter((nw.col("first") <= last) & (nw.col("last") >= first))
-        .select("customer_id", "cell")
-        .unique()
-        .group_by("cell")
-        .agg(nw.len().cast(nw.Int64).alias("n"))
-        .select(
-            "cell",
-            nw.lit(first).cast(nw.Int64).alias("first"),
-            nw.lit(last).cast(nw.Int64).alias("last"),
-            "n",
-        )
-    )
+    """Customers who were active at some age from ``first`` to ``last``: cell, first, last."""
+    inside = presence.filter((nw.col("first") <= last) & (nw.col("last") >= first))
+    ends = {"first": nw.lit(first).cast(nw.Int64), "last": nw.lit(last).cast(nw.Int64)}
+    return inside.select("customer_id", "cell").unique().select("cell", **ends)
 
 
-class Scope(NamedTuple):
-    """How far retention is counted: the oldest age and the ranges [first, last], by unit."""
-
-    most: dict[str, int]
-    brackets: dict[str, list[list[int]]]
+@nw.narwhalify
+def counted(rows):
+    """How many customers of a cell were active from one age to another: cell, first, last, n."""
+    return rows.group_by("cell", "first", "last").agg(nw.len().cast(nw.Int64).alias("n"))
 
 
 def count(
@@ -155,8 +141,8 @@ def count(
 
     Takes   the tables "activity" and "spells"; members: customer_id, start_day, cell; cells: cell,
             cohort_by, cohort, until_day (see `cohorts.cells`)
-    Returns a tally: unit, cohort_by, definition, cohort, reach, first, last, n; `retention` makes
-            shares of it. Customers are read in blocks, so that memory does not grow with them.
+    Returns a tally: unit, cohort_by, definition, cohort, reach, first, last, n; `shares` makes
+            rates of it. Customers are read in blocks, so that memory does not grow with them.
     """
     if churn.kind == "activity":
         rows = activity.filter(pl.col("kind").is_in(churn.activity)).select("customer_id", "day")
@@ -166,7 +152,7 @@ def count(
     stays = members.join(since, on="customer_id", how="left", maintain_order="left")
     stays = last_seen(stays, day="end_day", snapshot_day=snapshot_day)
     whole = {
-        (unit, "active since"): furthest(stays, unit=unit, most=most)
+        (unit, "active since"): counted(furthest(stays, unit=unit, most=most))
         for unit, most in scope.most.items()
     }
     found = [_by_cohort(whole, cells, churn, snapshot_day, scope)]
@@ -190,11 +176,12 @@ def _of_block(
             present = presence(block, unit=unit, most=most)
         else:
             present = in_force(block, snapshot_day=snapshot_day, unit=unit, most=most)
-        yield (unit, "bounded"), stretches(present)
-        yield (unit, "unbounded"), furthest(seen, unit=unit, most=most)
+        yield (unit, "bounded"), counted(present)
+        yield (unit, "unbounded"), counted(furthest(seen, unit=unit, most=most))
         spans = [span for span in scope.brackets.get(unit, []) if span[1] <= most]
         if spans:
-            yield (unit, "bracket"), pl.concat(within(present, first=a, last=b) for a, b in spans)
+            ranges = pl.concat(within(present, first=a, last=b) for a, b in spans)
+            yield (unit, "bracket"), counted(ranges)
 
 
 def _by_cohort(
@@ -220,7 +207,7 @@ def _by_cohort(
     return pl.concat(found)
 
 
-def retention(tally: pl.DataFrame, scope: Scope, confidence: float = 0.95) -> pl.DataFrame:
+def shares(tally: pl.DataFrame, scope: Scope, confidence: float = 0.95) -> pl.DataFrame:
     """The retention of every cohort by every definition.
 
     Takes   the tally of `count`, and the scope it was counted in
@@ -275,3 +262,153 @@ def _spans(tally: pl.DataFrame, brackets: dict[str, list[list[int]]]) -> pl.Data
     )
     ranges = [("bracket", unit, *span) for unit, spans in brackets.items() for span in spans]
     return pl.concat([ages, pl.DataFrame(ranges, ages.schema, orient="row")])
+
+
+def retention(r: Refresh, members: Members, most: dict[str, int]) -> pl.DataFrame:
+    """The retention of every cohort at every age by every definition: the table "retention".
+
+    Takes   members of cohorts; ``most``: the oldest age by unit ("day", "week", "month")
+    Returns it with small counts not yet hidden; what is written and shown has them hidden
+    """
+    scope = Scope(most, {unit: spans for unit, spans in BRACKETS.items() if unit in most})
+    who = (members.customers, members.cells)
+    asked = {"churn": r.book.churn, "snapshot_day": r.day, "scope": scope}
+    tally = count(r.tables.activity.lazy(), r.tables.spells, *who, **asked)
+    table = shares(tally, scope, r.confidence)
+    r.keep("retention", table)
+    return table
+
+
+def curves(r: Refresh, table: pl.DataFrame, ages: list[int]) -> Exhibit:
+    """All cohorts together, month by month: a line for each definition that makes a curve."""
+    of_all = table.filter(unit="month", cohort_by="all").filter(pl.col("definition").is_in(LINES))
+    return Exhibit(
+        _lines(of_all, "definition"),
+        partial(_pooled, ages=ages),
+        draw=partial(charts.curves, x="age", y="retention", n="n_start"),
+        behind=partial(at, ages=ages),
+        definition=definitions(r.book.churn, r.min_cell),
+        findings=_in_month_1,
+    )
+
+
+def triangle(r: Refresh, table: pl.DataFrame, definition: str, ages: list[int]) -> Exhibit:
+    """The share of each cohort that is retained at each age, one row per cohort by month of the
+    start, the newest of them; ranges of ages for "bracket"."""
+    rows = table.filter(definition=definition, unit="month", cohort_by="start_month")
+    rows = rows.sort("cohort", "age", "until_age")
+    newest = rows["cohort"].unique().sort().tail(NEWEST).to_list()
+    rows = rows.filter(pl.col("cohort").is_in(newest), pl.col("n_start").count().over("age") > 0)
+    if definition == "bracket":
+        rows = rows.with_columns(age=pl.format("{}–{}", "age", "until_age"))
+    return Exhibit(
+        rows,
+        partial(_spread, ages=ages, which=f"{definition}: "),
+        draw=partial(charts.triangle, value="retention", ages="Months since the start"),
+        behind=partial(at, ages=ages),
+        definition=means(definition, r.book.churn, r.min_cell),
+        limit=12,
+    )
+
+
+def by_attribute(r: Refresh, table: pl.DataFrame, cohort_by: list[str], ages: list[int]) -> Exhibit:
+    """Bounded retention by the first of ``cohort_by`` that is not a time of the start and tells
+    customers apart: a line for each cohort."""
+    chosen = table.filter(unit="month", definition="bounded")
+    lines = [_lines(chosen.filter(cohort_by=by), "cohort") for by in cohort_by if by not in BY_TIME]
+    told = [rows for rows in lines if rows["retention"].count()]
+    return Exhibit(
+        told[0] if told else _lines(chosen.clear(), "cohort"),
+        partial(_spread, ages=ages, together=True),
+        draw=partial(charts.curves, x="age", y="retention", n="n_start"),
+        behind=partial(at, ages=ages),
+        definition=means("bounded", r.book.churn, r.min_cell),
+        empty="No attribute of the start divides customers into cohorts that are old enough.",
+    )
+
+
+def _lines(rows: pl.DataFrame, group: str) -> pl.DataFrame:
+    """One line for each ``group``, without age 0, at which everybody is active."""
+    kept = rows.filter(pl.col("age") > 0).drop_nulls("n_start")
+    return kept.with_columns(group=pl.col(group)).sort("group", "age")
+
+
+def at(rows: pl.DataFrame, ages: list[int]) -> pl.DataFrame:
+    """The rows at ``ages``, or all ranges, as a table behind a chart prints them."""
+    some = rows.filter(pl.col("age").is_in(ages)) if rows["age"].dtype.is_integer() else rows
+    named = "group" if "group" in rows.columns else "cohort"
+    return some.select(named, "age", "n_start", *RATES)
+
+
+def _pooled(lines: pl.DataFrame, ages: list[int]) -> str:
+    """How many are active at the oldest of ``ages`` that is known."""
+    known = at(lines.filter(group="bounded"), ages).drop_nulls("retention").sort("age")
+    if known.is_empty():
+        return "No cohort is old enough to compare"
+    age, share = known.select("age", "retention").row(-1)
+    return f"{share:.0%} of customers are active in month {age} after their start"
+
+
+def _in_month_1(lines: pl.DataFrame) -> list[Finding]:
+    row = lines.filter(group="bounded", age=1).drop_nulls("retention")
+    sentence = "{value} of customers are active in the month after they started ({ci}; bounded)."
+    return [
+        Finding("retention_month_1", sentence, share, "share", tuple(ci))
+        for share, *ci in row.select(RATES[1:]).rows()
+    ]
+
+
+def spread(rows: pl.DataFrame, value: str, together: bool = False) -> tuple | None:
+    """How far cohorts lie apart: the oldest age that two of them reached, or all of them
+    ``together``, with the least and the most of ``value``. An age at which one is hidden is passed
+    over: the range would be a choice."""
+    reached = rows.drop_nulls("n_start")
+    all_of_them = reached[:, 0].n_unique() if together else 2
+    low, high = pl.col(value).min().alias("least"), pl.col(value).max().alias("most")
+    ages = reached.group_by("age").agg(low, high, n=pl.len(), known=pl.col(value).count())
+    ages = ages.filter(pl.col("n") == pl.col("known"), pl.col("n") >= max(2, all_of_them))
+    return ages.sort("age").row(-1)[:3] if ages.height else None
+
+
+def _spread(rows: pl.DataFrame, ages: list[int], which: str = "", together: bool = False) -> str:
+    found = spread(at(rows, ages), "retention", together)
+    if not found:
+        return f"{which}No two cohorts can be compared at the same age yet".capitalize()
+    months = f"month{'s' * isinstance(found[0], str)} {found[0]}"
+    said = f"{which}in {months}, cohorts keep between {found[1]:.0%} and {found[2]:.0%}"
+    return said.capitalize()
+
+
+def means(name: str, churn: Churn, min_cell: int) -> str:
+    """What a definition of retention means here, for the page."""
+    cells = (
+        "Shares of cohorts that have wholly reached the age, in calendar months of the book's time "
+        "zone; month 0 is the one of the start. What has not passed is empty, and so is what would "
+        f"tell of fewer than {min_cell} customers."
+    )
+    return f"{_meanings(churn)[name]} {cells}"
+
+
+def definitions(churn: Churn, min_cell: int) -> str:
+    """What the curves mean."""
+    told = [_meanings(churn)[name] for name in ("bounded", "unbounded")]
+    return " ".join([*told, means("active since", churn, min_cell)]) + (
+        " All cohorts that reached the age are added up; it is no mean of their shares."
+    )
+
+
+def _meanings(churn: Churn) -> dict[str, str]:
+    active = f"with an event of kind {', '.join(churn.activity)}"
+    unbroken = f"without a silence of {churn.after_days} days or more"
+    if churn.kind == "contract":
+        active = "with a contract in force on at least one day"
+        unbroken = f"without a break of contract of {churn.after_days} days or more"
+    return {
+        "bounded": f"Bounded: active ({active}) in that month, whatever happened before it.",
+        "unbounded": f"Unbounded: active ({active}) in that month or any later one. Recent points "
+        "have had less time for a return, so it falls towards the end for that reason alone, and "
+        "what it says of a cohort still rises.",
+        "bracket": f"Bracket: active ({active}) in at least one month of the range.",
+        "active since": f"Active since the start: in that month or later still in the first "
+        f"spell, {unbroken}. Only months are known that no renewal or return can change any more.",
+    }

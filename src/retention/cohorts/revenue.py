@@ -7,13 +7,18 @@ first of which begins with the day of the start: as contracts are priced, and of
 Counting is Narwhals on whole cents.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import narwhals as nw
 import polars as pl
 from scipy.stats import norm
 
+from retention import charts
+from retention.cohorts.cohorts import Members
 from retention.errors import Failed
+from retention.exhibit import Exhibit, Finding
+from retention.refresh import Refresh
 from retention.tables import blocks
 
 MONTH = 30  # days of a month of life
@@ -340,8 +345,172 @@ def _next(by: list[str], min_cell: int) -> pl.Expr:
 
 
 COLUMNS = (*KEY, "n_start", "n_paying", "revenue_cents", *RATES)  # of the published table
+NEWEST = 18  # cohorts that the triangle shows
 
 
-def publishable(table: pl.DataFrame) -> pl.DataFrame:
-    """The columns of the table "revenue_retention"."""
-    return table.select(COLUMNS)
+class Revenue(NamedTuple):
+    """The ``kept`` revenue by cohort and month of life, its ``moves``, and that it ``adds_up``."""
+
+    kept: pl.DataFrame
+    moves: pl.DataFrame
+    adds_up: str
+
+
+def revenue(r: Refresh, members: Members) -> Revenue:
+    """What cohorts keep of the revenue of their first month of life, and what changes it: the
+    tables "revenue_retention" and "revenue_moves"."""
+    who = (members.customers, members.cells)
+    found = ledgers(r.tables.activity.lazy(), r.tables.terms.lazy(), *who, r.day)
+    kept = withheld(revenue_retention(found, *who, r.day, r.confidence), r.min_cell)
+    changed = moves(kept, r.min_cell)
+    r.keep("revenue_moves", changed)
+    r.keep("revenue_retention", kept.select(COLUMNS))
+    return Revenue(kept.select(COLUMNS), changed, adds_up(found, r.book.currency))
+
+
+def revenue_curves(r: Refresh, revenue: Revenue, ages: list[int]) -> Exhibit:
+    """Gross and net revenue retention of all customers, month by month of life."""
+    return Exhibit(
+        lines(revenue.kept),
+        partial(_kept_headline, ages=ages),
+        draw=partial(
+            charts.curves, x="age", y="retention", n="n_start", y_label=OF_FIRST, cut=False
+        ),
+        behind=lambda rows: at(rows, ages).drop("ledger"),
+        definition=kept_means(r.confidence),
+        findings=partial(_kept, ages=ages),
+        empty="Nobody paid anything in a month of life that is over for a whole cohort.",
+    )
+
+
+def revenue_triangle(r: Refresh, revenue: Revenue, ages: list[int]) -> Exhibit:
+    """Net revenue retention of cohorts by month of the start."""
+    return Exhibit(
+        net(revenue.kept),
+        partial(_net_headline, ages=ages),
+        draw=partial(charts.triangle, value="retention", ages="Months of life", title=OF_FIRST),
+        behind=lambda rows: at(rows, ages).drop_nulls(),
+        definition=kept_means(r.confidence),
+        empty="By cohort so few paid in some month of life that amounts would be persons'.",
+        limit=12,
+    )
+
+
+def revenue_changes(r: Refresh, revenue: Revenue, ages: list[int]) -> Exhibit:
+    """What changed from the month of life before, in amounts: one column for each move."""
+    rows = revenue.moves.filter(pl.col("cohort_by") == "all", pl.col("age").is_in(ages))
+    amounts = rows.sort("age", "ledger", "move")
+    wide = amounts.pivot(on="move", index=["age", "ledger"], values="cents")
+    return Exhibit(wide, "What changed from the month of life before")
+
+
+OF_FIRST = "Share of the first month's revenue"
+
+
+def lines(table: pl.DataFrame) -> pl.DataFrame:
+    """Gross and net of all customers, of the first ledger (contracts before events): ledger,
+    group, age, n_start, retention, ci_lower, ci_upper; without month 0, which is 1."""
+    first = pl.col("ledger") == pl.col("ledger").min()
+    rows = table.filter(pl.col("cohort_by") == "all").filter(first, pl.col("age") > 0)
+    parts = [
+        rows.select(
+            "ledger",
+            pl.lit(name).alias("group"),
+            "age",
+            "n_start",
+            retention=name,
+            ci_lower=f"ci_lower_{name}",
+            ci_upper=f"ci_upper_{name}",
+        )
+        for name in ("gross", "net")
+    ]
+    return pl.concat(parts).drop_nulls("retention").sort("group", "age")
+
+
+def net(table: pl.DataFrame) -> pl.DataFrame:
+    """Net of cohorts by month of the start, of the first ledger: cohort, age, n_start, retention;
+    a row for every age that any one reached, null where it has not itself."""
+    first = pl.col("ledger") == pl.col("ledger").min()
+    rows = table.filter(pl.col("cohort_by") == "start_month").filter(first)
+    newest = rows["cohort"].unique().sort().tail(NEWEST).to_list()
+    rows = rows.filter(pl.col("cohort").is_in(newest))
+    known = rows.select("cohort", "age", "n_start", retention="net")
+    grid = known.select(pl.col("cohort").unique().sort()).join(
+        known.select(pl.col("age").unique().sort()), how="cross"
+    )
+    return grid.join(known, on=["cohort", "age"], how="left").sort("cohort", "age")
+
+
+def at(rows: pl.DataFrame, ages: list[int]) -> pl.DataFrame:
+    """The rows at ``ages``, in months of life."""
+    return rows.filter(pl.col("age").is_in(ages))
+
+
+def _kept_headline(rows: pl.DataFrame, ages: list[int]) -> str:
+    """What is kept at the oldest of ``ages`` that is known."""
+    known = at(rows, ages).sort("age", "group")
+    if known.is_empty():
+        return "No month of life is over for whole cohorts that paid"
+    age = known["age"][-1]
+    gross, net = known.filter(pl.col("age") == age).sort("group")["retention"]
+    return f"Of the first month's revenue {net:.0%} comes in month of life {age}, {gross:.0%} gross"
+
+
+def _net_headline(rows: pl.DataFrame, ages: list[int]) -> str:
+    """How far cohorts lie apart at the oldest of ``ages`` that two or more reached."""
+    known = (
+        at(rows, ages)
+        .drop_nulls("retention")
+        .group_by("age")
+        .agg(n=pl.len(), least=pl.col("retention").min(), most=pl.col("retention").max())
+        .filter(pl.col("n") > 1)
+        .sort("age")
+    )
+    if known.is_empty():
+        return "No two cohorts can be compared at the same month of life yet"
+    age, _, least, most = known.row(-1)
+    return (
+        f"In month of life {age}, cohorts bring between {least:.0%} and {most:.0%} of their first"
+    )
+
+
+def _kept(rows: pl.DataFrame, ages: list[int]) -> list[Finding]:
+    """Net revenue retention at the oldest of ``ages``."""
+    known = at(rows, ages).filter(group="net").drop_nulls("retention").sort("age")
+    if known.is_empty():
+        return []
+    row = known.row(-1, named=True)
+    sentence = (
+        "In month of life {age}, cohorts bring {value} of the revenue of their first ({ci}; "
+        "{n} customers; ledger: {ledger})."
+    )
+    ci, name = (row["ci_lower"], row["ci_upper"]), f"net_revenue_retention_{row['age']}"
+    further = {"age": row["age"], "n": row["n_start"], "ledger": row["ledger"]}
+    return [Finding(name, sentence, row["retention"], "share", ci, further)]
+
+
+def adds_up(ledgers: list, currency: str) -> str:
+    """That the months of life add up to what was booked, and where it lies, in a sentence."""
+    parts = []
+    for ledger in ledgers:
+        whole = ledger.sums.filter(pl.col("cohort_by") == "all")
+        over = whole.filter(pl.col("age") <= pl.col("reach"))["cents"].sum()
+        rest = whole["cents"].sum() - over
+        sums = (ledger.booked_cents, over, rest, ledger.before_cents)
+        parts.append(
+            "{}: {:,.2f} {currency} booked by these customers = {:,.2f} in months of life that are "
+            "over for their cohort + {:,.2f} in months still running + {:,.2f} before the start."
+            "".format(ledger.name.capitalize(), *(one / UNIT for one in sums), currency=currency)
+        )
+    return " ".join(parts)
+
+
+def kept_means(confidence: float) -> str:
+    """What gross and net mean here, for the page."""
+    return (
+        "Revenue is that of contracts (their amount per thirty days, day by day in force), or of "
+        "events where a book knows none, by month of life: thirty days, the first from the day of "
+        "the start. Net: what a cohort pays in a month by what it paid in month 0. Gross: the "
+        "same, no customer counted with more than in month 0. Cohorts whose month is over for all "
+        f"of them, added up; {confidence:.0%} limits of a ratio of sums over customers."
+    )

@@ -1,23 +1,17 @@
 """Do newer cohorts stay longer? The trend of retention over the month of the start, age by age."""
 
+from functools import partial
+from itertools import product
+
 import numpy as np
 import polars as pl
 
+from retention import charts
+from retention.exhibit import Exhibit, Finding
+from retention.refresh import Refresh
 from retention.stats import rank_tests
 from retention.stats import trend as estimator
 
-COLUMNS = {
-    "definition": pl.String,
-    "age": pl.Int64,
-    "cohorts": pl.Int64,
-    "n": pl.Int64,
-    "slope": pl.Float64,
-    "ci_lower": pl.Float64,
-    "ci_upper": pl.Float64,
-    "dispersion": pl.Float64,
-    "p_value": pl.Float64,
-    "p_adjusted": pl.Float64,
-}
 CHIEF = "active since"
 COMPARED = ("active since", "bounded")  # at one age, others depend on how long cohorts were seen
 
@@ -26,8 +20,8 @@ def trends(retention: pl.DataFrame, ages: list[int], confidence: float = 0.95) -
     """How retention at fixed ages changes from one month of start to the next.
 
     Takes   the table "retention" before anything was hidden
-    Returns the table "retention_trends": definition, age, cohorts, n, slope (change of the share
-            from a cohort to the next month's) with limits, dispersion, p_value, p_adjusted (Holm,
+    Returns one row per definition and age: definition, age, cohorts, n, slope (change of the share
+            from a cohort to the next month's) with limits, p_value, dispersion, p_adjusted (Holm,
             over all rows). Only cohorts that reached the age are in; ages with fewer than three
             of them have no row.
 
@@ -35,51 +29,51 @@ def trends(retention: pl.DataFrame, ages: list[int], confidence: float = 0.95) -
     planted trends in tests/test_trends.py.
     """
     rows = []
-    for definition in COMPARED:
-        for age in sorted(set(ages)):
-            known = _known(retention, definition, age)
-            found = estimator.trend(
-                *(known[name].to_numpy() for name in ("n_active", "n_start", "step")), confidence
-            )
-            if not np.isnan(found.slope):
-                rows.append((definition, age, known.height, known["n_start"].sum(), *found))
-    if not rows:
-        return pl.DataFrame(schema=COLUMNS)
-    table = pl.DataFrame(
-        [(*row[:7], row[8], row[7]) for row in rows], list(COLUMNS)[:-1], orient="row"
-    )
-    adjusted = rank_tests.holm(table["p_value"].to_numpy())
-    return table.with_columns(p_adjusted=adjusted).cast(COLUMNS)
+    for definition, age in product(COMPARED, sorted(set(ages))):
+        known = _known(retention, definition, age)
+        counts = (known[name].to_numpy() for name in ("n_active", "n_start", "step"))
+        found = estimator.trend(*counts, confidence)
+        if not np.isnan(found.slope):
+            told = {"cohorts": known.height, "n": known["n_start"].sum(), **found._asdict()}
+            rows.append({"definition": definition, "age": age, **told})
+    table = pl.DataFrame(rows)
+    if rows:
+        adjusted = rank_tests.holm(table["p_value"].to_numpy())
+        table = table.with_columns(p_adjusted=adjusted)
+    return table
 
 
 def _known(retention: pl.DataFrame, definition: str, age: int) -> pl.DataFrame:
     """Cohorts by month of the start that reached ``age``, with the month as ``step``."""
     month = pl.col("cohort").str.slice(0, 4).cast(pl.Int64) * 12
     month += pl.col("cohort").str.slice(5, 2).cast(pl.Int64)
-    return (
-        retention.filter(
-            pl.col("definition") == definition,
-            pl.col("unit") == "month",
-            pl.col("cohort_by") == "start_month",
-            pl.col("age") == age,
-        )
-        .drop_nulls("n_active")
-        .sort("cohort")
-        .with_columns(step=month)
+    chosen = retention.filter(definition=definition, unit="month", cohort_by="start_month", age=age)
+    return chosen.drop_nulls("n_active").sort("cohort").with_columns(step=month)
+
+
+def trend(r: Refresh, retention: pl.DataFrame, ages: list[int]) -> Exhibit:
+    """Whether newer cohorts stay longer, at each of ``ages``."""
+    return Exhibit(
+        trends(retention, ages, r.confidence),
+        partial(headline, confidence=r.confidence),
+        draw=partial(charts.points, label=_named, value="slope", percent=True),
+        definition=definition(r.confidence),
+        findings=partial(_verdict, confidence=r.confidence),
+        empty="No three cohorts have reached any of the ages.",
     )
 
 
-def verdict(table: pl.DataFrame, confidence: float = 0.95) -> dict:
-    """Whether newer cohorts stay longer, as a finding: its name, sentence and value.
+def _named(row: dict) -> str:
+    return f"{row['definition']}, month {row['age']}\n{row['cohorts']} cohorts, n {row['n']:,}"
 
-    The clearest age counts, by "active since" where that can be compared, else by "bounded".
-    """
-    name = "trend_per_cohort"
-    chosen = table.filter(pl.col("definition") == CHIEF)
+
+def _verdict(table: pl.DataFrame, confidence: float) -> list[Finding]:
+    """Whether newer cohorts stay longer. The clearest age counts, by "active since" where that can
+    be compared, else by "bounded"."""
+    if table.is_empty():
+        return []
+    chosen = table.filter(definition=CHIEF)
     chosen = chosen if chosen.height else table
-    if chosen.is_empty():
-        said = "Whether newer cohorts stay longer cannot be said: no three of them reached any of "
-        return {"name": name, "sentence": f"{said}the ages."}
     best = chosen.sort("p_adjusted", "age").row(0, named=True)
     clear = best["p_adjusted"] < 1 - confidence
     words = "longer" if best["slope"] > 0 else "less long"
@@ -91,8 +85,7 @@ def verdict(table: pl.DataFrame, confidence: float = 0.95) -> dict:
     )
     limits = (100 * best["ci_lower"], 100 * best["ci_upper"])
     further = {"age": best["age"], "cohorts": best["cohorts"], "tests": table.height}
-    value = {"value": 100 * best["slope"], "ci": limits, "unit": "points"}
-    return {"name": name, "sentence": sentence} | value | further
+    return [Finding("trend_per_cohort", sentence, 100 * best["slope"], "points", limits, further)]
 
 
 def headline(table: pl.DataFrame, confidence: float = 0.95) -> str:

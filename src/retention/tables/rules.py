@@ -7,13 +7,16 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import narwhals as nw
 
 from retention.tables import calendar
 
+if TYPE_CHECKING:
+    from retention.schema import Table
+
 TEXT, WHOLE, REAL, TRUTH = nw.String, nw.Int64, nw.Float64, nw.Boolean
-TYPES = {"text": TEXT, "whole": WHOLE, "real": REAL, "truth": TRUTH}
 EMPTY = MappingProxyType({})
 FILL = "fill the gaps in the source, or leave these rows out by `only:`"
 FAULT = "fault "  # before a column's name: what was wrong with its value, "reason|shape", or null
@@ -39,24 +42,6 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Promise:
-    """Columns with types, the columns that may be null, the grain (unique rows), and rules.
-
-    ``level``: "in" = a source's table, "customer" = stays in work/, "aggregate" = is published.
-    ``further``: whether columns beyond the promised ones (attributes, profiles) are allowed.
-    """
-
-    writer: str
-    level: str
-    grain: tuple[str, ...]
-    columns: dict[str, type]
-    optional: tuple[str, ...] = ()
-    rules: tuple[Rule, ...] = ()
-    further: bool = False
-    unique: bool = True
-
-
-@dataclass(frozen=True)
 class Broken:
     """A broken rule: how many rows (or values) break it, and some of them in words."""
 
@@ -66,17 +51,6 @@ class Broken:
     mend: str = ""
     examples: tuple[str, ...] = ()
     of: str = "rows"
-
-
-def promise(
-    writer: str, level: str, columns: str, *rules: Rule, further: bool = False, unique: bool = True
-) -> Promise:
-    """A promise whose columns are drawn: "customer_id* text, day* whole, cause text?"."""
-    words = [column.split() for column in columns.split(",")]
-    types = {name.rstrip("*"): TYPES[kind.rstrip("?")] for name, kind in words}
-    grain = tuple(name.rstrip("*") for name, _ in words if name.endswith("*"))
-    optional = tuple(name.rstrip("*") for name, kind in words if kind.endswith("?"))
-    return Promise(writer, level, grain, types, optional, rules, further, unique)
 
 
 def at_least(column: str, least: int, mend: str = "") -> Rule:
@@ -119,7 +93,7 @@ def no_script(*columns: str) -> tuple[Rule, ...]:
     )
 
 
-def misfits(schema: Mapping[str, object], promise: Promise) -> list[Broken]:
+def misfits(schema: Mapping[str, object], promise: "Table") -> list[Broken]:
     """Columns that are missing, of another type or too many: without them no row can be judged."""
     given = {name: dtype for name, dtype in schema.items() if not name.startswith(FAULT)}
     faults = [
@@ -141,9 +115,9 @@ def misfits(schema: Mapping[str, object], promise: Promise) -> list[Broken]:
     return faults
 
 
-def row_rules(schema: Mapping[str, object], promise: Promise) -> list[Rule]:
+def row_rules(schema: Mapping[str, object], promise: "Table") -> list[Rule]:
     """Every rule that the rows of a table with this ``schema`` keep, but for its grain."""
-    made = promise.level != "in"
+    made = promise.level != "source"
     rules = [
         Rule(name, "is known", _known(name, schema), "" if made else FILL)
         for name in promise.columns
@@ -192,7 +166,7 @@ def breaks(frame, rules: Iterable[Rule]):
     return rows.select(nw.all().sum().cast(WHOLE))
 
 
-def named(frame, promise: Promise, rules: Iterable[Rule], counts: Iterable[int]) -> list[Broken]:
+def named(frame, promise: "Table", rules: Iterable[Rule], counts: Iterable[int]) -> list[Broken]:
     """The broken ones of ``rules`` by their ``counts``, each with three examples from ``frame``."""
     return [
         Broken(rule.column, rule.words, int(n), rule.mend, examples(frame, promise, rule))
@@ -201,7 +175,7 @@ def named(frame, promise: Promise, rules: Iterable[Rule], counts: Iterable[int])
     ]
 
 
-def broken(frame, promise: Promise) -> list[Broken]:
+def broken(frame, promise: "Table") -> list[Broken]:
     """Every rule of ``promise`` that ``frame`` (any frame Narwhals reads) breaks, with its rows.
 
     Types and missing columns come first; then nulls, further rules and the grain, counted in one
@@ -224,7 +198,7 @@ def broken(frame, promise: Promise) -> list[Broken]:
     return faults
 
 
-def examples(frame, promise: Promise, rule: Rule) -> tuple[str, ...]:
+def examples(frame, promise: "Table", rule: Rule) -> tuple[str, ...]:
     """Three rows that break ``rule``, without a text from the data and with ids hashed."""
     table = nw.from_native(frame).lazy()
     schema = table.collect_schema()

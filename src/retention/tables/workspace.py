@@ -9,9 +9,10 @@ from pathlib import Path
 import narwhals as nw
 import polars as pl
 
+from retention import schema
 from retention.book import NAME, Book
 from retention.errors import Failed, Refused
-from retention.tables import calendar, promises, rules
+from retention.tables import calendar, rules
 
 REFRESH = re.compile(r"\d{4}-\d\d-\d\d(-r\d+)?")
 PRUNED = "pruned"  # an empty file beside the tables of a refresh that lost its customer tables
@@ -129,7 +130,7 @@ def scan_table(space: Workspace, table: str) -> pl.LazyFrame:
             or, where the table was pruned, the command that makes it again.
     """
     if (file := path(space, table)) is None:
-        known = promises.PROMISES.get(table)
+        known = schema.TABLES.get(table)
         if known and known.level == "customer" and (space.folder / PRUNED).is_file():
             raise Refused(_pruned(space.book, space.refresh))
         writer = known.writer if known else "no task"
@@ -144,7 +145,7 @@ def read_previous(space: Workspace, table: str) -> pl.DataFrame:
         Refused: the previous refresh was pruned; the message holds the command that mends it.
         Failed: the file is spoilt.
     """
-    promise, before = promises.PROMISES[table], previous(space)
+    promise, before = schema.TABLES[table], previous(space)
     file = before / "tables" / f"{table}.parquet" if before else None
     if file and file.is_file():
         return read_file(file)
@@ -185,7 +186,7 @@ def write_table(space: Workspace, table: str, frame: pl.DataFrame) -> None:
         Failed: another task writes this table, or the frame breaks the table's promise; every
             broken rule is named with its number of rows.
     """
-    promise = promises.PROMISES[table]
+    promise = schema.TABLES[table]
     if promise.writer != space.task:
         raise Failed(f"table {table!r} is written by {promise.writer}, not by {space.task}")
     frame = (
