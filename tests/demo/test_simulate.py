@@ -155,14 +155,6 @@ def test_every_planted_hazard_ratio_is_found_and_the_group_adds_nothing():
             assert abs(away) < 4 * cox.standard_errors_[term], (cause, term)
 
 
-def test_groups_differ_in_what_drives_their_hazards():
-    risk = simulate.people(50_000, seed=3).select(
-        "group", risk=simulate.log_hazard("voluntary").exp()
-    )
-    mean = risk.group_by("group").agg(pl.col("risk").mean())["risk"]
-    assert mean.max() > 1.4 * mean.min()
-
-
 def test_about_a_tenth_of_the_gone_return():
     spells = simulate.lives(simulate.people(50_000, seed=3), seed=3)
     gone = spells.filter(pl.col("spell") == 0, pl.col("ended") <= behaviours.LAST_DAY)
