@@ -39,6 +39,18 @@ class Finding:
     further: dict[str, object] = field(default_factory=dict)
 
 
+def said_of(
+    rows: pl.DataFrame, name: str, sentence: str, value: str = "share", unit: str = "share"
+) -> list[Finding]:
+    """A finding for every row whose ``value`` is not hidden, with its interval; ``name`` and
+    ``sentence`` may hold any other column of the row."""
+    return [
+        Finding(name.format(**row), sentence, row[value], unit, limits, row)
+        for row in rows.drop_nulls(value).iter_rows(named=True)
+        for limits in [(row["ci_lower"], row["ci_upper"])]
+    ]
+
+
 Made = Callable[[pl.DataFrame], object]
 
 
