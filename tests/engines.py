@@ -14,8 +14,8 @@ from inputs import book
 
 from retention.book import Churn
 from retention.cohorts import cohorts, retention, revenue
-from retention.tables import activity, calendar, promises, rules, spells, surveys, task
-from retention_intake import sources
+from retention.tables import activity, calendar, promises, rules, spells, task
+from retention_intake import checks, intake, sources
 
 SNAPSHOT = date(2024, 12, 31)
 DAY = calendar.day_of(SNAPSHOT)
@@ -175,9 +175,8 @@ def made(tables: dict[str, object]) -> dict[str, nw.LazyFrame]:
     plain = events.select(*promises.PROMISES["events"].columns)
     people = lazy(tables["customers"])
     people = people.drop(n for n in people.collect_schema() if n.startswith(("fault", "kept")))
-    terms = lazy(activity.until(tables["contracts"], DAY, "started_day"))
-    terms = terms.select(*promises.PROMISES["contracts"].columns)
-    sent = surveys.known(activity.until(tables["surveys"], DAY, "sent_day"), DAY)
+    tables = intake.known(tables, DAY)
+    terms = tables["contracts"].select(*promises.PROMISES["contracts"].columns)
     acts = activity.activity(plain)
     ages = lazy(acts).select(age=nw.col("day") - FIRST_DAY).filter(nw.col("age").is_between(0, 30))
     ages = ages.unique()
@@ -186,7 +185,7 @@ def made(tables: dict[str, object]) -> dict[str, nw.LazyFrame]:
         "habits": activity.habits(plain),
         "baskets": activity.baskets(plain),
         "breaks": rules.breaks(events, kept),
-        "surveys": lazy(sent).select(*promises.PROMISES["surveys"].columns),
+        "surveys": tables["surveys"].select(*promises.PROMISES["surveys"].columns),
     }
     for kind, churn in CHURNS.items():
         derived = task.derive(acts, people, terms, churn, DAY)
@@ -236,9 +235,9 @@ def lazy(frame) -> nw.LazyFrame:
 
 def known(events) -> tuple[nw.LazyFrame, list[rules.Rule]]:
     """Events up to the snapshot, and the rules that each of them keeps."""
-    frame = lazy(activity.until(events, DAY)).drop(sources.KEPT)
+    frame = intake.known({"events": events}, DAY)["events"].drop(sources.KEPT)
     kept = rules.row_rules(frame.collect_schema(), promises.PROMISES["events"])
-    return frame, [*kept, *promises.on_the_clocks(ZONE)]
+    return frame, [*kept, *checks.on_the_clocks(ZONE)]
 
 
 def reference(tables: dict[str, pl.DataFrame], root: Path) -> dict[str, pl.DataFrame]:

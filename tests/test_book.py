@@ -8,6 +8,7 @@ from drawing import SHOP
 
 from retention import book as books
 from retention.errors import Refused
+from retention_runner import notebooks
 
 PROJECT = Path(__file__).parents[1]
 
@@ -31,13 +32,13 @@ def message(root: Path, text: str | bytes, name: str = "mine") -> str:
     content = text if isinstance(text, bytes) else text.encode()
     (root / "params" / f"{name}.yaml").write_bytes(content)
     with pytest.raises(Refused) as refusal:
-        books.load(name, root)
+        books.load(name, root, notebooks.faults)
     return str(refusal.value)
 
 
 def load(root: Path, text: str) -> books.Book:
     (root / "params" / "mine.yaml").write_text(text, encoding="utf-8")
-    return books.load("mine", root)
+    return books.load("mine", root, notebooks.faults)
 
 
 # What is accepted

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 from drawing import drawn
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
@@ -141,7 +141,6 @@ TABLES = st.dictionaries(
 )
 
 
-@settings(max_examples=60)
 @given(TABLES, st.integers(2, 12))
 def test_no_hidden_cell_follows_from_what_is_shown(moves, min_cell):
     rows = [

@@ -186,11 +186,12 @@ def interval(ci: tuple[float, float], unit: str) -> str:
 
 
 def _question(task: str) -> str:
-    cells = json.loads((workspace.root() / "notebooks" / f"{task}.ipynb").read_text("utf-8"))[
-        "cells"
-    ]
-    lines = "".join(cells[0]["source"]).splitlines()
-    return lines[0].removeprefix("# ")
+    """The H1 of a notebook."""
+    file = workspace.root() / "notebooks" / f"{task}.ipynb"
+    cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
+    texts = ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    lines = "\n".join(texts).splitlines()
+    return next((line[2:].strip() for line in lines if line.startswith("# ")), task)
 
 
 def _listed(heading: str, items: list[str]) -> str:

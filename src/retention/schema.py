@@ -57,8 +57,8 @@ class Column:
 class Table:
     """What a table promises: its writer, level, grain and columns, and what every row keeps.
 
-    ``level``: "source" = read from a source, "customer" = stays in work/, "kept" = an aggregate that
-    stays there for the next refresh to compare itself with, "aggregate" = published.
+    ``level``: "source" = read from a source, "customer" = stays in work/, "kept" = an aggregate
+    that stays there for the next refresh to compare itself with, "aggregate" = published.
     What is counted or measured in an aggregate table may be null: then it is hidden.
     ``further``: whether it may hold more columns. ``unique``: whether the grain is unique.
     """
@@ -69,8 +69,8 @@ class Table:
     about: str
     grain: tuple[str, ...]
     columns: dict[str, type]
-    optional: tuple[str, ...]
-    rules: tuple[Rule, ...]
+    optional: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] = ()
     further: bool = False
     unique: bool = True
 
@@ -178,7 +178,7 @@ RULES = {
     "cluster_model": (at_least("core_distance", 0), at_least("born_at", 0)),
     "known_segments": (ordered("first_seen_day", "last_seen_day"),),
     "migrations": (at_least("n", 0),),
-    "revenue_retention": (at_least("revenue_cents", 0),),
+    "revenue_retention": (at_least("revenue_cents", 0), *rate("gross")),
     "value": (at_least("expected_amount_cents", 0), at_least("value_cents", 0)),
 }
 

@@ -66,5 +66,6 @@ def printed(value: object, kind: str) -> str:
         return money(value)
     if kind == "day":
         return str(date.fromordinal(EPOCH + value))
-    whole = kind == "number" and isinstance(value, float) and value.is_integer()
+    counted = kind in ("number", "whole", "days")
+    whole = counted and isinstance(value, float) and value.is_integer()
     return text(int(value) if whole else value, kind in ("share", "estimate", "points"))

@@ -56,7 +56,6 @@ USUAL["customers.customer_id"] = USUAL["customer_id"] + " id"
 PERSONAL = ("name", "mail", "phone", "telefon", "mobile", "address", "adresse", "street", "strasse")
 PERSONAL += ("postcode", "zip", "plz", "iban", "birth", "geburt")
 PARTS = ("quantity", "price")  # whose product is an amount
-NUMBERS = ("amount", "score")  # columns of ours
 SURVEYS = ("nps", "promot", "recommend", "empfehl", "csat", "satisf", "zufrieden")  # meant by these
 CSV = {"delimiter": ",", "encoding": "utf-8", "decimal": ".", "date_format": ""}  # what is usual
 DAYS = "%d.%m.%Y %d/%m/%Y %m/%d/%Y %d-%m-%Y %m-%d-%Y %Y/%m/%d %Y.%m.%d %Y%m%d %d.%m.%y %d/%m/%y"
@@ -202,8 +201,9 @@ def _forms(frame: pl.LazyFrame, name: str, book: Book) -> tuple[str, ...]:
         for form in tried:
             source = book.source.model_copy(update={"date_format": form})
             read = book.model_copy(update={"source": source, "timezone": "Etc/UTC"})
-            day, _, wrong = files.day(rows, name, read, name)
-            fits[form or "ISO"] = wrong.is_null().all() & (day >= promises.FIRST_DAY).all()
+            found = files.day(rows, name, read, name)
+            real = (found["value"] >= promises.FIRST_DAY).all()
+            fits[form or "ISO"] = found["fault"].is_null().all() & real
         fit = rows.select(**fits).collect().row(0) if fits else ()
         tried = [form for form, fits in zip(tried, fit, strict=True) if fits]
         tried = [""] if "" in tried else tried
@@ -257,7 +257,7 @@ def _wanted(table: str, ours: str) -> tuple[set[str], str]:
         return {"survey"}, " or ".join(promises.SCALES)
     if ours in sources.DATES:
         return {"day"}, "dates, written in one way"
-    if ours in (*NUMBERS, *PARTS):
+    if ours in {*sources.NUMBERS, *PARTS}:
         return {"number"}, "numbers, written in one way"
     return {"text", "whole"}, "text or whole numbers"
 

@@ -361,6 +361,7 @@ def test_the_notebook_of_a_segment_says_who_is_in_and_hides_small_groups(shop):
     assert recorded["notebook"].to_list() == ["95_segment-s1"]
 
 
+@pytest.mark.slow
 def test_the_notebook_refuses_a_segment_that_is_not_there(shop):
     with pytest.raises(CellExecutionError, match=r"no segment 's9' .*there are: s1, s2"):
         run(shop, "s9")

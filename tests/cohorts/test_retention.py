@@ -185,14 +185,14 @@ def folder(tmp_path_factory):
 LIFE = (LOGS, st.sampled_from(ZONES), st.integers(0, 70), st.sampled_from([5, 30, 90]))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=10)
 @given(*LIFE)
 def test_retention_equals_a_literal_count_in_any_time_zone(folder, log, zone, wait, after_days):
     assert_literal(folder, log, zone, wait, after_days)
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(*LIFE)
 def test_retention_equals_a_literal_count_on_200_logs(folder, log, zone, wait, after_days):
     assert_literal(folder, log, zone, wait, after_days)
@@ -249,7 +249,7 @@ TERMS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=10)
 @given(TERMS, st.integers(0, 60), st.sampled_from([1, 10, 30]))
 def test_retention_of_contracts_equals_a_literal_count(terms, wait, after_days):
     origin = day("2024-01-01")
@@ -329,7 +329,7 @@ def test_blocks_of_customers_add_up_to_the_whole(monkeypatch, cdnow):
         acts, started, kinds=["purchase"], snapshot_day=END, after_days=180
     )
     read = retention.blocks.blocks
-    monkeypatch.setattr(retention.blocks, "blocks", lambda rows, who: read(rows, who, size=97))
+    monkeypatch.setattr(retention.blocks, "blocks", lambda rows, who: read(rows, who, size=601))
     assert table_of(acts, stretches, SHOP, END, min_cell=10).equals(whole)
 
 
@@ -339,7 +339,7 @@ def shown_of(table: pl.DataFrame, min_cell: int) -> pl.DataFrame:
     )
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=10)
 @given(st.integers(0, 10_000), st.sampled_from([5, 10]))
 def test_what_is_hidden_cannot_be_recovered_by_subtraction(seed, min_cell):
     """Of no sum over cohorts can a small part be worked out, and a cell hidden in one definition is

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 from drawing import day, drawn
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -45,7 +45,6 @@ EVENTS = st.lists(
 STARTS = st.fixed_dictionaries({name: st.integers(0, 70) for name in "abcd"})
 
 
-@settings(deadline=None, max_examples=25)
 @given(EVENTS, STARTS)
 def test_revenue_of_events_is_that_of_a_literal_addition(events, starts):
     starts = {name: START + since for name, since in starts.items()}
@@ -79,7 +78,6 @@ TERMS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=25)
 @given(TERMS)
 def test_revenue_of_contracts_is_that_of_a_literal_addition_day_by_day(terms):
     starts = {}

@@ -49,10 +49,10 @@ def drawn_share(rng, cohorts: int, slope: float, between: float) -> estimator.Tr
     return estimator.trend(rng.binomial(n, share.clip(0.01, 0.99)), n, step)
 
 
-@pytest.mark.parametrize(("cohorts", "between"), [(3, 0.0), (12, 0.0), (24, 0.02), (24, 0.08)])
+@pytest.mark.parametrize(("cohorts", "between"), [(3, 0.0), (24, 0.08)])
 def test_without_a_trend_one_is_found_no_more_often_than_said(cohorts, between):
     rng = np.random.default_rng((cohorts, int(1000 * between)))
-    found = np.mean([drawn_share(rng, cohorts, 0, between).p_value < 0.05 for _ in range(1500)])
+    found = np.mean([drawn_share(rng, cohorts, 0, between).p_value < 0.05 for _ in range(800)])
     assert found < 0.072
 
 

@@ -6,7 +6,7 @@ import planted_silences as planted
 import polars as pl
 import pytest
 from drawing import drawn
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from retention.book import Churn
@@ -92,7 +92,6 @@ logs = st.dictionaries(
 )
 
 
-@settings(max_examples=200)
 @given(logs, st.lists(st.integers(1, 12), min_size=1, max_size=3), st.integers(25, 40))
 def test_gone_and_back_are_what_the_spells_say(log, windows, snapshot):
     """First spells that have ended, and the days on which second ones begin, window by window."""

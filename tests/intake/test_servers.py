@@ -131,12 +131,3 @@ def test_a_server_ends_with_all_that_it_has_started(tmp_path):
             os.close(there)
             assert select.select([pipe], [], [], 0)[0] == []
         assert select.select([pipe], [], [], 5)[0] == [pipe]
-
-
-@pytest.mark.parametrize("on_ci", [True, False])
-def test_what_is_missing_is_skipped_here_and_an_error_in_ci(on_ci, monkeypatch):
-    monkeypatch.setenv("CI", "true") if on_ci else monkeypatch.delenv("CI", raising=False)
-
-    with pytest.raises((pytest.fail.Exception, pytest.skip.Exception), match="no Spark") as said:
-        servers._missing("no Spark")
-    assert said.type is (pytest.fail if on_ci else pytest.skip).Exception

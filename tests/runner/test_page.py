@@ -206,7 +206,7 @@ def test_each_planted_problem_is_found(planted, found):
     [
         (' lang="en"', "lang"),
         ("<title>t</title>", "title"),
-        (r"<meta http-equiv[^>]*>", "security policy"),
+        (r"<meta http-equiv[^>]*>", "Content-Security-Policy"),
         (r"<h1>.*</h1>", "0 h1"),
     ],
 )

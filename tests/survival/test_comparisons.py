@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lifelines.datasets import load_waltons
 from lifelines.statistics import multivariate_logrank_test
@@ -59,7 +59,6 @@ def test_log_rank_with_late_entry_agrees_with_a_risk_set_by_hand():
 life = st.tuples(st.integers(1, 40), st.booleans(), st.sampled_from("abc"))
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.lists(life, min_size=6, max_size=60))
 def test_log_rank_equals_lifelines_on_any_lives(rows):
     data = pl.DataFrame(rows, schema=["duration_days", "event_observed", "group"], orient="row")

@@ -30,7 +30,9 @@ def book(n: int = 400) -> dict[str, pl.DataFrame]:
             "end_day": pl.Series(end).set(pl.Series(~left), None),
             "duration_days": np.minimum(end, last - 30) - start + 1,
             "event_observed": left,
-            "cause": pl.Series(np.where(rng.random(n) < 0.7, "price", "moved")).set(pl.Series(~left), None),
+            "cause": pl.Series(np.where(rng.random(n) < 0.7, "price", "moved")).set(
+                pl.Series(~left), None
+            ),
             "plan": plan,
             "excluded": pl.Series([None] * n, dtype=pl.String),
         }

@@ -11,6 +11,7 @@ from polars.testing import assert_frame_equal
 from retention import book as books
 from retention.errors import Refused
 from retention.tables import promises, rules, task, workspace
+from retention_app import workbook as app
 
 TABLES = ("activity", "habits", "baskets", "terms", "surveys_at")
 TABLES += ("spells", "customers_at", "exclusions", "intake")
@@ -36,7 +37,7 @@ def build(
     folder = root / "built" / snapshot_date
     here = workspace.Workspace("shop", snapshot_date, "tables", folder)
     day = date.fromisoformat(snapshot_date)
-    task.build(books.at(books.load("shop", root), day), here)
+    app.build(books.at(books.load("shop", root), day), here)
     return here
 
 

@@ -264,7 +264,7 @@ def _ratio(of: str, name: str, z: float) -> tuple[pl.Expr, ...]:
     return (
         share.alias(name),
         (share - z * spread).clip(0).alias(f"ci_lower_{name}"),
-        (share + z * spread).clip(0, 1 if name == "gross" else None).alias(f"ci_upper_{name}"),
+        (share + z * spread).alias(f"ci_upper_{name}"),
     )
 
 

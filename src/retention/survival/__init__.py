@@ -1,4 +1,4 @@
-"""How long do customers stay, and who leaves sooner? What `20_survival` shows."""
+"""How long do customers stay, and what makes them leave? What `20_survival` shows."""
 
 from retention.survival.comparisons import days_apart, tests
 from retention.survival.friction import first_days
