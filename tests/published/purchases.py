@@ -131,17 +131,18 @@ def _gamma_gamma(spent: pl.DataFrame) -> fits.Found:
 def _silences(days: pl.DataFrame) -> fits.Found:
     found = gaps.of(days, PURCHASES, SNAPSHOT)
     ended = found.filter("ended")["silent_days"] + 1
-    returns = gaps.returns(found, [30, 60, 90, 120, 180, 270], [180], SNAPSHOT)
+    silent, back = pl.col("silent_days"), {}
+    for after in (30, 60, 90, 120, 180, 270):
+        lasted = found.filter(silent >= after, pl.col("day") + after + 180 <= SNAPSHOT)
+        returned = lasted.filter("ended", silent < after + 180)
+        name = f"back within 180 days after {after} silent ones"
+        back |= {f"{name}: n": lasted.height, f"{name}: share": returned.height / lasted.height}
     shares = {50: 0.5, 75: 0.75, 80: 0.8, 90: 0.9, 95: 0.95, 99: 0.99}
     return {
         "gaps": len(ended),
         "gaps: mean": ended.mean(),
         **{f"gaps: {name} % end by": ended.quantile(at, "linear") for name, at in shares.items()},
-        **{
-            f"back within 180 days after {days} silent ones: {name}": number
-            for days, *numbers in returns.select("after_days", "n", "share").iter_rows()
-            for name, number in zip(("n", "share"), numbers, strict=True)
-        },
+        **back,
     }
 
 
