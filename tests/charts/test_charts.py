@@ -230,8 +230,6 @@ MOVES = pl.DataFrame(
 )
 
 
-
-
 def figures():
     return {
         "survival": charts.survival_curves(CURVES, "plan"),
