@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from retention import book as books
 from retention.customers import flows, lifecycle
 from retention.refresh import Refresh
-from retention.tables import task, workspace
+from retention.tables import workspace
 from retention_app import workbook as app
 
 STAGE = st.sampled_from(lifecycle.STAGES)

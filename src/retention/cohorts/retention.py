@@ -381,8 +381,8 @@ def means(churn: Churn, min_cell: int, *names: str) -> str:
     meanings = _meanings(churn)
     return " ".join(meanings[name] for name in names) + (
         " Shares of cohorts that have wholly reached the age, in calendar months of the book's "
-        "time zone, added up where there are several; month 0 is the one of the start. What has not "
-        f"passed is empty, and so is what would tell of fewer than {min_cell} customers."
+        "time zone, added up where there are several; month 0 is the one of the start. What has "
+        f"not passed is empty, and so is what would tell of fewer than {min_cell} customers."
     )
 
 
