@@ -3,6 +3,7 @@
 from datetime import date
 from pathlib import Path
 
+import inputs
 import polars as pl
 import pytest
 from drawing import day, save, shop
@@ -12,7 +13,6 @@ from hypothesis import strategies as st
 from retention import book as books
 from retention.customers import flows, lifecycle
 from retention.tables import task, workspace
-from retention_app import workbook as app
 
 STAGE = st.sampled_from(lifecycle.STAGES)
 PAIRS = st.lists(st.tuples(STAGE, STAGE), min_size=1, max_size=60)
@@ -104,7 +104,7 @@ def built(root: Path, snapshot_date: str) -> workspace.Workspace:
     for table, frame in shop().items():
         save(frame, root / "data" / f"{table}.csv")
     here = workspace.Workspace("shop", snapshot_date, "tables", root / "built" / snapshot_date)
-    app.build(books.at(books.load("shop", root), date.fromisoformat(snapshot_date)), here)
+    inputs.build(books.at(books.load("shop", root), date.fromisoformat(snapshot_date)), here)
     return here
 
 

@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 from pathlib import Path
 
+import inputs
 import polars as pl
 import pytest
 from drawing import save, shop
@@ -11,7 +12,6 @@ from polars.testing import assert_frame_equal
 from retention import book as books
 from retention.errors import Refused
 from retention.tables import promises, rules, task, workspace
-from retention_app import workbook as app
 
 TABLES = ("activity", "habits", "baskets", "terms", "surveys_at")
 TABLES += ("spells", "customers_at", "exclusions", "intake")
@@ -37,7 +37,7 @@ def build(
     folder = root / "built" / snapshot_date
     here = workspace.Workspace("shop", snapshot_date, "tables", folder)
     day = date.fromisoformat(snapshot_date)
-    app.build(books.at(books.load("shop", root), day), here)
+    inputs.build(books.at(books.load("shop", root), day), here)
     return here
 
 
