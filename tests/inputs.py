@@ -12,7 +12,7 @@ from drawing import save
 
 from retention.book import Book
 from retention.errors import Refused
-from retention.tables import calendar
+from retention.tables import calendar, task, workspace
 from retention_app import workbook
 from retention_demo import readers
 from retention_intake import intake, sources
@@ -94,6 +94,12 @@ def read(root: Path, given: Book) -> dict[str, pl.DataFrame]:
 
 def take(root: Path, given: Book, snapshot_date: date = SNAPSHOT) -> intake.Taken:
     return workbook.take(given, root, calendar.day_of(snapshot_date))
+
+
+def build(given: Book, space: workspace.Workspace) -> None:
+    """Write the tables of a refresh of a book, in the workbook that the test stands in."""
+    taken = workbook.take(given, workspace.root(), space.snapshot_day, space.folder)
+    task.build(given, space, taken)
 
 
 def arrived(root: Path, form: str, settings: dict | None = None, **tables):

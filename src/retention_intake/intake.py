@@ -21,7 +21,20 @@ from retention_intake.sources import KEPT
 
 SINCE = {"events": "day", "contracts": "started_day", "surveys": "sent_day"}
 ANSWER = ("answered_day", "score", f"{rules.FAULT}score")
-Taken = dict[str, pl.DataFrame]
+
+
+class Taken(dict[str, pl.DataFrame]):
+    """The tables that were taken from a source, by name."""
+
+    def fingerprint(self) -> str:
+        """Hash of all that was taken: equal hashes, equal tables."""
+        digest = hashlib.sha256()
+        for name, frame in self.items():
+            rows = frame.select(sorted(frame.columns))
+            rows = rows.sort(rows.columns, nulls_last=True)
+            digest.update(name.encode())
+            digest.update(rows.write_csv(quote_style="non_numeric").encode())
+        return digest.hexdigest()
 
 
 def take(
@@ -82,19 +95,9 @@ def take(
         if table in got
     }
     customers = customers.select(pl.exclude(f"^{rules.FAULT}.*$"))
-    taken = {name: got[name] for name in made} | {"customers": customers, **others}
-    return taken | {"intake": _counts(got, sorted(frames))}
-
-
-def fingerprint(taken: Mapping[str, pl.DataFrame]) -> str:
-    """Hash of all that was taken: equal hashes, equal tables."""
-    digest = hashlib.sha256()
-    for name, frame in taken.items():
-        rows = frame.select(sorted(frame.columns))
-        rows = rows.sort(rows.columns, nulls_last=True)
-        digest.update(name.encode())
-        digest.update(rows.write_csv(quote_style="non_numeric").encode())
-    return digest.hexdigest()
+    made = {name: got[name] for name in made}
+    counts = _counts(got, sorted(frames))
+    return Taken(made | {"customers": customers, **others, "intake": counts})
 
 
 def known(tables: Mapping[str, object], day: int) -> dict[str, nw.LazyFrame]:

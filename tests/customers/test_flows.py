@@ -3,6 +3,7 @@
 from datetime import date
 from pathlib import Path
 
+import inputs
 import polars as pl
 import pytest
 from drawing import save, shop
@@ -11,9 +12,13 @@ from hypothesis import strategies as st
 
 from retention import book as books
 from retention.customers import flows, lifecycle
+<<<<<<< HEAD
 from retention.refresh import Refresh
 from retention.tables import workspace
 from retention_app import workbook as app
+=======
+from retention.tables import task, workspace
+>>>>>>> intake
 
 STAGE = st.sampled_from(lifecycle.STAGES)
 FLOWS = ("kept", "lost", "new", "returned", "away")
@@ -85,7 +90,7 @@ def built(root: Path, snapshot_date: str) -> workspace.Workspace:
     for table, frame in shop().items():
         save(frame, root / "data" / f"{table}.csv")
     here = workspace.Workspace("shop", snapshot_date, "tables", root / "built" / snapshot_date)
-    app.build(books.at(books.load("shop", root), date.fromisoformat(snapshot_date)), here)
+    inputs.build(books.at(books.load("shop", root), date.fromisoformat(snapshot_date)), here)
     return here
 
 

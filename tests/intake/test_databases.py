@@ -13,7 +13,7 @@ from drawing import day
 from inputs import ALL, BERLIN, CUSTOMERS, SECRET_ID, book, put, read, take
 
 from retention.errors import Refused
-from retention_intake import databases, intake, sources
+from retention_intake import databases, sources
 
 MOMENTS = [datetime(2025, 6, 30, 22, 30, 59, 999_999), datetime(1970, 1, 1), None]
 TYPED = pl.DataFrame(
@@ -83,7 +83,7 @@ def test_spark_gives_instants_exact_ids_and_exact_decimals(tmp_path, request, ki
 
 def test_a_database_gives_what_files_give(tmp_path, at):
     taken = [take(tmp_path, put(tmp_path, form, ALL)) for form in ("parquet", at)]
-    assert intake.fingerprint(taken[0]) == intake.fingerprint(taken[1])
+    assert taken[0].fingerprint() == taken[1].fingerprint()
 
 
 def test_a_table_may_lie_in_a_schema_and_be_a_view_and_its_ids_uuids(tmp_path, at):

@@ -452,7 +452,7 @@ def test_a_table_in_duckdb_becomes_a_book(workbook):
     (book, taken), (of_csv, same) = read(workbook), read(workbook, "csv")
     assert book.source == books.DuckDB(kind="duckdb", file="data/shop.duckdb")
     assert (book.columns, book.only, book.churn) == (of_csv.columns, of_csv.only, of_csv.churn)
-    assert intake.fingerprint(taken) == intake.fingerprint(same)
+    assert taken.fingerprint() == same.fingerprint()
 
 
 def test_postgresql_is_named_by_its_variable(workbook, postgres, monkeypatch):  # noqa: F811

@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 from pathlib import Path
 
+import inputs
 import polars as pl
 import pytest
 from drawing import save, shop
@@ -11,8 +12,12 @@ from polars.testing import assert_frame_equal
 from retention import book as books
 from retention import schema
 from retention.errors import Refused
+<<<<<<< HEAD
 from retention.tables import rules, task, workspace
 from retention_app import workbook as app
+=======
+from retention.tables import promises, rules, task, workspace
+>>>>>>> intake
 
 TABLES = ("activity", "habits", "baskets", "terms", "surveys_at")
 TABLES += ("spells", "customers_at", "exclusions", "intake")
@@ -38,7 +43,7 @@ def build(
     folder = root / "built" / snapshot_date
     here = workspace.Workspace("shop", snapshot_date, "tables", folder)
     day = date.fromisoformat(snapshot_date)
-    app.build(books.at(books.load("shop", root), day), here)
+    inputs.build(books.at(books.load("shop", root), day), here)
     return here
 
 
