@@ -12,13 +12,9 @@ from hypothesis import strategies as st
 
 from retention import book as books
 from retention.customers import flows, lifecycle
-<<<<<<< HEAD
 from retention.refresh import Refresh
 from retention.tables import workspace
 from retention_app import workbook as app
-=======
-from retention.tables import task, workspace
->>>>>>> intake
 
 STAGE = st.sampled_from(lifecycle.STAGES)
 FLOWS = ("kept", "lost", "new", "returned", "away")

@@ -23,13 +23,9 @@ from inputs import (
 )
 from polars.testing import assert_frame_equal
 
-<<<<<<< HEAD
 from retention import schema
 from retention.tables import rules
 from retention_intake import intake
-=======
-from retention.tables import promises, rules
->>>>>>> intake
 
 # What is taken
 

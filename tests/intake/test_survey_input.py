@@ -9,14 +9,10 @@ from drawing import day, save, shop
 from inputs import BERLIN, CUSTOMERS, EVENTS, FORMS, SECRET_ID, change, message, place, put, take
 
 from retention import book as books
-<<<<<<< HEAD
 from retention import schema
 from retention.tables import rules, workspace
 from retention_app import workbook as app
 from retention_intake import intake
-=======
-from retention.tables import promises, rules, workspace
->>>>>>> intake
 
 SURVEYS = pl.DataFrame(
     {

@@ -12,12 +12,8 @@ from polars.testing import assert_frame_equal
 from retention import book as books
 from retention import schema
 from retention.errors import Refused
-<<<<<<< HEAD
 from retention.tables import rules, task, workspace
 from retention_app import workbook as app
-=======
-from retention.tables import promises, rules, task, workspace
->>>>>>> intake
 
 TABLES = ("activity", "habits", "baskets", "terms", "surveys_at")
 TABLES += ("spells", "customers_at", "exclusions", "intake")
