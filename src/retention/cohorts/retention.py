@@ -298,7 +298,8 @@ def triangle(r: Refresh, table: pl.DataFrame, definition: str, ages: list[int]) 
     rows = table.filter(definition=definition, unit="month", cohort_by="start_month")
     rows = rows.sort("cohort", "age", "until_age")
     newest = rows["cohort"].unique().sort().tail(NEWEST).to_list()
-    rows = rows.filter(pl.col("cohort").is_in(newest), pl.col("n_start").count().over("age") > 0)
+    rows = rows.filter(pl.col("cohort").is_in(newest))
+    rows = rows.filter(pl.col("n_start").count().over("age") > 0)
     if definition == "bracket":
         rows = rows.with_columns(age=pl.format("{}–{}", "age", "until_age"))
     return Exhibit(
@@ -381,8 +382,8 @@ def means(churn: Churn, min_cell: int, *names: str) -> str:
     meanings = _meanings(churn)
     return " ".join(meanings[name] for name in names) + (
         " Shares of cohorts that have wholly reached the age, in calendar months of the book's "
-        "time zone, added up where there are several; month 0 is the one of the start. What has not "
-        f"passed is empty, and so is what would tell of fewer than {min_cell} customers."
+        "time zone, added up where there are several; month 0 is the one of the start. What has "
+        f"not passed is empty, and so is what would tell of fewer than {min_cell} customers."
     )
 
 
