@@ -15,7 +15,7 @@ import papermill
 import pytest
 from nbformat import NotebookNode
 
-from retention.tables import promises
+from retention import schema
 from retention_runner import notebooks, run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -273,7 +273,7 @@ def written(notebook: NotebookNode) -> list[str]:
 
 @pytest.mark.parametrize("stem", FILES)
 def test_a_notebook_writes_the_tables_it_promised_and_no_other(stem):
-    promised = [name for name, promise in promises.PROMISES.items() if promise.writer == stem]
+    promised = [name for name, promise in schema.TABLES.items() if promise.writer == stem]
     assert written(read(FILES[stem])) == sorted(promised)
 
 
@@ -297,7 +297,7 @@ def test_a_notebook_that_is_run_for_each_segment_writes_no_table_and_takes_a_tex
 
 
 def test_every_writer_of_a_promised_table_exists():
-    writers = {promise.writer for promise in promises.PROMISES.values()}
+    writers = {promise.writer for promise in schema.TABLES.values()}
     assert writers - {"the source", "tables"} - set(FILES) == set()
 
 

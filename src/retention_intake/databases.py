@@ -5,6 +5,7 @@ travels. Sessions run in UTC, so that no setting of a server shows in any number
 """
 
 import os
+import re
 import socket
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ QUIET = {  # a Spark of our own: no pages, no log, one address
 ENGINES = ("ibis", "duckdb", "_duckdb", "psycopg", "pyspark", "py4j", "grpc", "polars", "pyarrow")
 # Of PostgreSQL, which expects few rows of a window and would join them by loops for minutes.
 SESSION = ("TimeZone=UTC", "default_transaction_read_only=on", "enable_nestloop=off")
+VALUE = re.compile(r""": "| '|\bvalue "| DETAIL""")  # before what an engine repeats of the data
 PATIENCE_SECONDS = 10  # for a server to answer
 
 
@@ -75,7 +77,7 @@ def honest(place: str, kind: str = ""):
 
 def _without_values(said: str) -> str:
     """An engine's message up to the first value it may repeat."""
-    return said.partition(': "')[0].partition(" DETAIL")[0] or "the database says nothing more"
+    return VALUE.split(said)[0].strip() or "the database says nothing more"
 
 
 def secret(value: str, key: str) -> str:

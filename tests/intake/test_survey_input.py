@@ -8,7 +8,8 @@ from drawing import day, save, shop
 from inputs import BERLIN, CUSTOMERS, EVENTS, FORMS, SECRET_ID, change, message, place, put, take
 
 from retention import book as books
-from retention.tables import promises, rules, workspace
+from retention import schema
+from retention.tables import rules, workspace
 from retention_app import workbook as app
 from retention_intake import intake
 
@@ -34,7 +35,7 @@ def test_surveys_are_taken_with_days_and_scores(tmp_path, form):
         (SECRET_ID, first, first + 4, "nps", 9.0),
         ("bob", second, None, "nps", None),
     ]
-    assert not rules.broken(got["surveys"], promises.PROMISES["surveys"])
+    assert not rules.broken(got["surveys"], schema.TABLES["surveys"])
     assert dict(got["intake"].filter(measure="rows").select("table", "n").rows())["surveys"] == 3
 
 
