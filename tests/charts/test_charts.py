@@ -1,4 +1,4 @@
-"""Charts and tables: what a reader sees, read back from the SVG and the HTML."""
+"""Curves, triangles, forests, bars and points: what a reader sees, read back from the SVG."""
 
 import hashlib
 import itertools
@@ -6,33 +6,28 @@ import os
 import re
 import subprocess
 import sys
-from datetime import date
-from functools import cache
+from html import unescape
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 from bs4 import BeautifulSoup
-from matplotlib.figure import Figure
 
-from retention import charts, show
-from retention.words import amount
-from retention_runner import layout
+from retention import charts
+from retention.charts import drawing, style, svg
 
 EVIL = "<script>alert(1)</script>"
 
 
-def curve(group, rate, n=900):
+def curve(group: str, rate: float, n: int = 900) -> pl.DataFrame:
     days = np.append(0, np.arange(1, 700, 3))
     survival = np.exp(-rate * days / 365)
     return pl.DataFrame(
         {
-            "by": "plan",
             "group": group,
             "duration_days": days,
             "at_risk": (n * survival).astype(int),
-            "events": 3,
             "survival": survival,
             "ci_lower": survival * 0.95,
             "ci_upper": survival * 0.95 + 0.05,
@@ -40,18 +35,18 @@ def curve(group, rate, n=900):
     )
 
 
-CURVES = pl.concat([curve("monthly", 1.1), curve("yearly", 0.4), curve(EVIL, 1.0)])
-BY_CAUSE = CURVES.with_columns(pl.col("group").alias("cause"), at_risk=900).rename(
-    {"survival": "incidence"}
-)
+def stays(*curves: pl.DataFrame):
+    return charts.curves(pl.concat(curves), "duration_days", "survival", "at_risk", steps=True)
+
+
+CURVES = [curve("monthly", 1.1), curve("yearly", 0.4), curve(EVIL, 1.0)]
 HAZARDS = pl.DataFrame(
     {
-        "term": ["first order in sale", "came by a friend", EVIL],
-        "cause": ["voluntary", "payment failure", "any"],
-        "period": ["all", "to day 90", "all"],
-        "hazard_ratio": [1.42, 0.71, 0.93],
-        "ci_lower": [1.21, 0.60, 0.85],
-        "ci_upper": [1.66, 0.84, 1.02],
+        "term": ["first order in sale", "came by a friend", EVIL, "hidden"],
+        "cause": ["voluntary", "payment failure", "any", "any"],
+        "hazard_ratio": [1.42, 0.71, 0.93, None],
+        "ci_lower": [1.21, 0.60, 0.85, None],
+        "ci_upper": [1.66, 0.84, 1.02, None],
     }
 )
 TRIANGLE = pl.DataFrame(
@@ -63,29 +58,32 @@ TRIANGLE = pl.DataFrame(
     schema=["cohort", "age", "n_start", "retention"],
     orient="row",
 )
-POOLED = pl.DataFrame(
+REVENUE = pl.DataFrame(
     {
-        "age": [0, 1, 2],
-        "n_start": [3000, 2000, 1000],
-        "retention": [1.0, 0.5, 0.25],
-        "ci_lower": [1.0, 0.48, 0.2],
-        "ci_upper": [1.0, 0.52, 0.3],
+        "group": ["gross", "gross", "net", "net"],
+        "age": [1, 2, 1, 2],
+        "n_start": [300, 200, 300, 200],
+        "revenue_kept": [0.9, 0.8, 1.2, 1.4],
+        "ci_lower": [0.85, 0.7, 1.1, 1.2],
+        "ci_upper": [0.95, 0.9, 1.3, 1.6],
     }
 )
-SEGMENTS = pl.DataFrame(
+SHARES = pl.DataFrame(
     {
         "segment": ["Weekend families", "Tiny", EVIL],
-        "churn": [0.31, None, 0.06],
-        "lower": [0.28, None, 0.05],
-        "upper": [0.34, None, 0.08],
-        "n": ["1,204", "<10", "2,210"],
+        "share": [0.31, None, 0.06],
+        "ci_lower": [0.28, None, 0.05],
+        "ci_upper": [0.34, None, 0.08],
+        "n": [1204, None, 2210],
     }
 )
-
+SLOPES = pl.DataFrame({"age": [1, 3], "slope": [0.002, -0.01]}).with_columns(
+    ci_lower=pl.col("slope") - 0.001, ci_upper=pl.col("slope") + 0.001
+)
 DAYS = pl.DataFrame(
     {
-        "date": pl.date_range(date(2025, 1, 1), date(2025, 4, 10), eager=True),
-        "events": [None, 0, 200, *[50] * 97],
+        "day": range(20_089, 20_189),
+        "events_of_day": [None, 0, 200, *[50] * 97],
         "lower": [None, *[25.0] * 99],
         "upper": [None, *[100.0] * 99],
         "odd": [False, True, True, *[False] * 97],
@@ -93,208 +91,91 @@ DAYS = pl.DataFrame(
 )
 
 
-WINDOWS = pl.DataFrame(
-    [
-        (days, error, n, share, share - 0.02, share + 0.02, days == 60)
-        for days in (7, 14, 30, 60, 90)
-        for error, n, share in [
-            ("wrongly_gone", 1200 - days, 0.5 - days / 300),
-            ("wrongly_active", 300 + days, days / 300),
-        ]
-    ],
-    schema=["after_days", "error", "n", "share", "ci_lower", "ci_upper", "chosen"],
-    orient="row",
-)
-
-SLOPES = pl.DataFrame(
-    {
-        "definition": ["bounded", EVIL],
-        "age": [1, 3],
-        "cohorts": [12, 9],
-        "n": [3600, 2700],
-        "slope": [0.002, -0.01],
-        "ci_lower": [-0.001, -0.02],
-        "ci_upper": [0.005, 0.0],
-    }
-)
-LIFE = pl.DataFrame(
-    {
-        "age": [1, 2],
-        "n_at_risk": [300, 200],
-        "drop_off": [0.3, 0.1],
-        "ci_lower": [0.25, 0.06],
-        "ci_upper": [0.35, 0.15],
-    }
-)
-COMPARED = pl.DataFrame(
-    {
-        "label": [EVIL, "pro, by month 3"],
-        "n": [300, 200],
-        "difference": [0.05, -0.05],
-        "ci_lower": [0.01, -0.1],
-        "ci_upper": [0.09, 0.0],
-    }
-)
-REVENUE = pl.DataFrame(
-    {
-        "group": ["gross", "gross", "net", "net"],
-        "age": [1, 2, 1, 2],
-        "n_start": [300, 200, 300, 200],
-        "retention": [0.9, 0.8, 1.2, 1.4],
-        "ci_lower": [0.85, 0.7, 1.1, 1.2],
-        "ci_upper": [0.95, 0.9, 1.3, 1.6],
-    }
-)
-STAGES = pl.DataFrame(
-    [
-        (before, now, share)
-        for before, shares in (("new", (0.25, 0.75)), ("active", (None, 1.0)), (EVIL, (0.0, None)))
-        for now, share in zip(("active", EVIL), shares, strict=True)
-    ],
-    schema=["before", "lifecycle", "share"],
-    orient="row",
-)
-READY = pl.DataFrame(
-    {
-        "intent": ["compare", EVIL],
-        "n": [60, 30],
-        "n_before": [50, 40],
-        "share": [0.5, None],
-        "ci_lower": [0.4, None],
-        "ci_upper": [0.6, None],
-    }
-)
-MARKS = pl.DataFrame(
-    {
-        "kind": ["nps", "csat"],
-        "group": ["usage: falling", EVIL],
-        "n": [50, 40],
-        "score": [-35.0, 60.0],
-        "ci_lower": [-50.0, 40.0],
-        "ci_upper": [-20.0, 80.0],
-    }
-)
+def forest(table: pl.DataFrame):
+    sides = "← later · sooner →"
+    return charts.forest(table, lambda row: row["term"], "hazard_ratio", "cause", sides)
 
 
-def figures():
-    return {
-        "survival": charts.survival_curves(CURVES, "plan"),
-        "incidence": charts.incidence(BY_CAUSE),
-        "returns": charts.returns(curve("all", 0.4).rename({"survival": "returned"})),
-        "hazards": charts.hazard_ratios(HAZARDS),
-        "triangle": charts.retention_triangle(TRIANGLE),
-        "pooled": charts.retention_curves(POOLED),
-        "bars": charts.bars(SEGMENTS, "segment", "churn", "lower", "upper", n="n", percent=True),
-        "days": charts.events_per_day(DAYS),
-        "windows": charts.window_shares(WINDOWS, "error"),
-        "silences": charts.silence_curves(CURVES),
-        "trends": charts.retention_trends(SLOPES),
-        "life": charts.drop_off(LIFE),
-        "compared": charts.drop_off_by_cohort(COMPARED),
-        "revenue": charts.revenue_curves(REVENUE),
-        "net": charts.revenue_triangle(TRIANGLE),
-        "flows": charts.stage_flows(STAGES),
-        "shares": charts.share_bars(READY, "intent"),
-        "readiness": charts.readiness(READY),
-        "scores": charts.survey_scores(MARKS),
-    }
+def triangle(table: pl.DataFrame):
+    return charts.triangle(table, "retention", "Months since the start")
 
 
-@cache
-@cache
-def shown():
-    """Every chart, finished for the page."""
-    return {
-        name: show.figure(
-            figure, title=f"Finding {name} {EVIL}", alt=f"In words {EVIL}", rows=HAZARDS
-        ).data
-        for name, figure in figures().items()
-    }
+def bars():
+    return charts.bars(SHARES, "segment", "share", n="n")
 
 
-def digest():
-    return hashlib.sha256(str(shown()).encode()).hexdigest()
+DRAWN = {
+    "curves": lambda: stays(*CURVES),
+    "triangle": lambda: triangle(TRIANGLE),
+    "revenue": lambda: charts.curves(REVENUE, "age", "revenue_kept", "n_start", cut=False),
+    "forest": lambda: forest(HAZARDS),
+    "bars": bars,
+    "days": lambda: charts.days(DAYS, "events_of_day", "odd"),
+    "points": lambda: charts.points(SLOPES, lambda row: f"month {row['age']}", "slope", True),
+}
 
 
-def words(figure):
-    return re.findall(r"<text[^>]*>([^<]*)</text>", show.figure(figure, title="t", alt="a").data)
+def inline(figure) -> str:
+    return str(svg.inline(figure, f"Finding {EVIL}", f"In words {EVIL}"))
 
 
-def test_every_chart_gives_a_figure():
-    assert all(isinstance(figure, Figure) for figure in figures().values())
+def words(figure) -> list[str]:
+    return [unescape(text) for text in re.findall(r"<text[^>]*>([^<]*)</text>", inline(figure))]
+
+
+def shown() -> str:
+    return "".join(inline(draw()) for draw in DRAWN.values())
 
 
 @pytest.mark.slow
 def test_every_chart_gives_equal_bytes_in_every_process():
-    code = "from charts import test_charts as t; print(t.digest())"
+    digest = "import hashlib; print(hashlib.sha256(t.shown().encode()).hexdigest())"
     child = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=os.path.dirname(__file__),
+        [sys.executable, "-c", f"from charts import test_charts as t; {digest}"],
         env=os.environ | {"PYTHONHASHSEED": "7", "PYTHONPATH": str(Path(__file__).parents[1])},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert child.stdout.strip() == digest()
+    assert child.stdout.strip() == hashlib.sha256(shown().encode()).hexdigest()
 
 
-def test_charts_share_a_page_without_sharing_ids():
-    page = BeautifulSoup("".join(shown().values()), "html.parser")
-    ids = [tag["id"] for tag in page.find_all(id=True)]
-    assert len(ids) > 20
-    assert len(ids) == len(set(ids))
-    used = re.findall(r'(?:url\(#|href="#)([^)"]+)', str(page))
-    assert len(used) > 20
+def test_charts_share_a_page_without_ids_markup_or_links_of_others():
+    page = shown()
+    ids = [tag["id"] for tag in BeautifulSoup(page, "html.parser").find_all(id=True)]
+    used = re.findall(r'(?:url\(#|href="#)([^)"]+)', page)
+    assert len(ids) == len(set(ids)) > 20
     assert set(used) <= set(ids)
-
-
-def test_no_value_is_markup():
-    html = "".join(shown().values()) + show.table(SEGMENTS, EVIL, names={"n": EVIL}).data
-    assert html.count("&lt;script&gt;") > 20
-    assert "<script" not in html
-
-
-def test_text_takes_the_colour_of_the_page_and_nothing_points_outside():
-    html = "".join(shown().values())
-    assert "currentColor" in html
-    assert show.TEXT not in html
-    assert "http" not in html
-
-
-@pytest.mark.parametrize("missing", ["title", "alt"])
-def test_a_figure_without_words_is_refused(missing):
-    figure = charts.retention_curves(POOLED)
-    with pytest.raises(ValueError, match="alt text"):
-        show.figure(figure, **{"title": "t", "alt": "a"} | {missing: " "})
+    assert "<script" not in page
+    assert "http" not in page
+    assert "currentColor" in page
+    assert style.TEXT not in page
 
 
 def test_survival_shows_numbers_at_risk_and_a_dash_after_the_end():
-    short = curve("short", 1.0).head(50)  # ends on day 148
-    text = words(charts.survival_curves(pl.concat([short, curve("long", 0.4)]), "plan"))
+    text = words(stays(curve("short", 1.0).head(50), curve("long", 0.4)))  # short: 148 days
     assert text.count("short") == text.count("long") == 2  # at the line and at its counts
     assert text[-11:-6] == ["900", "–", "–", "–", "short"]
     assert text[-6:-1] == ["900", "721", "580", "465", "long"]
 
 
 def test_before_a_curve_begins_nobody_is_counted():
-    late = curve("late", 1.0).tail(50)
-    text = words(charts.survival_curves(pl.concat([late, curve("whole", 0.4)]), "plan"))
+    text = words(stays(curve("late", 1.0).tail(50), curve("whole", 0.4)))
     assert text[text.index("Customers at risk") + 1] == "–"
 
 
-def test_counts_that_all_lines_share_are_printed_once():
-    text = words(charts.incidence(BY_CAUSE))
+def test_counts_that_all_lines_share_are_printed_once_and_labels_are_the_schemas():
+    table = pl.concat(CURVES).with_columns(at_risk=900, cause="group")
+    table = table.rename({"survival": "incidence"}).drop("group")
+    text = words(
+        charts.curves(table, "duration_days", "incidence", "at_risk", group="cause", steps=True)
+    )
     assert text.count("monthly") == text.count("yearly") == 1  # at the line
     assert text[-6:] == ["Customers at risk", *["900"] * 4, "Share who have left"]
 
 
-def test_only_the_rows_of_the_asked_by_are_drawn():
-    other = CURVES.with_columns(by=pl.lit("country"), group=pl.lit("AT"))
-    assert "AT" not in words(charts.survival_curves(pl.concat([CURVES, other]), "plan"))
-
-
 def test_names_at_line_ends_never_overlap():
-    heights = charts.drawing._apart([0.0, 0.01, 0.5, 0.99, 0.995, 1.0], gap=0.1, top=1.0)
+    heights = drawing._apart([0.0, 0.01, 0.5, 0.99, 0.995, 1.0], gap=0.1, top=1.0)
     assert all(b - a >= 0.1 - 1e-9 for a, b in itertools.pairwise(heights))
     assert heights[0] >= 0
     assert heights[-1] <= 1
@@ -302,67 +183,45 @@ def test_names_at_line_ends_never_overlap():
 
 
 def test_what_is_not_observed_is_left_blank_never_zero():
-    text = words(charts.retention_triangle(TRIANGLE))
+    text = words(triangle(TRIANGLE))
     assert "0" not in [word for word in text if word not in "01234567"]
     assert text.count("100") == 8
     assert text.count("12") == 1
     assert "1997-01 (n 401)" in text
-    assert "pattern" in show.figure(charts.retention_triangle(TRIANGLE), title="t", alt="a").data
+    assert "pattern" in inline(triangle(TRIANGLE))
 
 
 def test_a_triangle_of_many_ages_prints_no_numbers_but_a_scale():
     long = pl.concat([TRIANGLE, TRIANGLE.with_columns(pl.col("age") + 8)])
-    text = words(charts.retention_triangle(long))
-    assert text.count("100") == 1  # on the scale
+    assert words(triangle(long)).count("100") == 1  # on the scale
 
 
-def test_a_hidden_bar_is_a_dash_beside_its_hidden_n():
-    text = words(charts.bars(SEGMENTS, "segment", "churn", "lower", "upper", n="n", percent=True))
+def test_a_hidden_bar_or_ratio_is_a_dash_or_left_out():
+    text = words(bars())
     assert "31.0%" in text
     assert "–" in text
     assert "0.0%" not in text
-    assert "n <10" in BeautifulSoup(" ".join(text), "html.parser").get_text()
+    ratios = words(forest(HAZARDS))
+    assert "0.71 (0.60–0.84)" in ratios
+    assert "Hazard ratio" in ratios
+    assert sum("(" in word and "–" in word for word in ratios) == 3
 
 
 def test_odd_days_are_marked_and_hidden_ones_left_out():
-    axes = charts.events_per_day(DAYS).axes[0]
-    usual, odd = (line.get_ydata() for line in axes.lines)
+    figure = charts.days(DAYS, "events_of_day", "odd")
+    usual, odd = (line.get_ydata() for line in figure.axes[0].lines)
     assert sorted(odd) == [0, 200]
     assert np.isnan(usual).sum() == 1
-    assert "Events per day (n 5,050)" in words(charts.events_per_day(DAYS))
-
-
-def test_windows_stand_evenly_apart_over_their_days_the_chosen_one_marked():
-    axes = charts.window_shares(WINDOWS, "error").axes[0]
-    marked = [line.get_xdata() for line in axes.lines if line.get_linestyle() == ":"]
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["7", "14", "30", "60", "90"]
-    assert marked == [[3, 3]]
-    text = words(charts.window_shares(WINDOWS, "error"))
-    assert text.count("wrongly gone") == 2
-    assert {"1,193", "1,170", "1,110"} <= set(text)
-
-
-def test_lines_of_days_are_named_in_words_and_one_window_alone_is_drawn():
-    table = WINDOWS.head(2).drop("chosen").with_columns(within_days=pl.Series([30, 1000]))
-    text = words(charts.window_shares(table, "within_days"))
-    assert {"within 30 days", "within 1,000 days", "7", "1,193"} <= set(text)
-
-
-def test_hazard_ratios_print_the_interval_and_name_cause_and_period():
-    text = words(charts.hazard_ratios(HAZARDS))
-    assert "0.71 (0.60–0.84)" in text
-    assert {"voluntary", "payment failure", "to day 90"} <= set(text)
-    assert not {"any", "all"} & set(text)
-    assert "came by a friend" in words(charts.hazard_ratios(HAZARDS.drop("cause", "period")))
+    assert "Events (n 5,050)" in words(figure)
 
 
 @pytest.mark.parametrize(
     "draw",
     [
-        lambda: charts.survival_curves(CURVES, "no such by"),
-        lambda: charts.hazard_ratios(HAZARDS.head(0)),
-        lambda: charts.retention_triangle(pl.concat([TRIANGLE, TRIANGLE])),
-        lambda: charts.survival_curves(pl.concat([curve(f"{i}", 1) for i in range(13)]), "plan"),
+        lambda: stays(CURVES[0].head(0)),
+        lambda: forest(HAZARDS.head(0)),
+        lambda: triangle(pl.concat([TRIANGLE, TRIANGLE])),
+        lambda: stays(*(curve(f"{i}", 1) for i in range(13))),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(draw):
@@ -370,107 +229,8 @@ def test_what_cannot_be_drawn_is_refused(draw):
         draw()
 
 
-def test_long_curves_and_dense_maps_stay_small():
+def test_long_curves_stay_small():
     waves = np.sin(np.arange(1, 4001)) / 9 + 0.5  # one row a day for eleven years
     long = pl.DataFrame({"duration_days": range(1, 4001), "survival": waves})
     long = curve("long", 1).head(1).drop(long.columns).join(long, how="cross")
-    html = show.figure(charts.survival_curves(long, "plan"), title="t", alt="a").data
-    assert len(html) < 20_000
-
-
-def test_a_table_prints_numbers_for_readers():
-    frame = pl.DataFrame(
-        {
-            "segment": ["a", "b"],
-            "customers": ["1,234", "<10"],
-            "cents": [1234567, -5],
-            "share": [0.1234, None],
-            "ratio": [0.034251, 1234.5],
-            "vip": [True, False],
-        }
-    )
-    page = BeautifulSoup(show.table(frame, "Segments", percent=["share"]).data, "html.parser")
-    cells = [[cell.text for cell in row.find_all(["th", "td"])] for row in page.find_all("tr")]
-    assert cells == [
-        ["segment", "customers", "amount", "share", "ratio", "vip"],
-        ["a", "1,234", "12,346", "12.3%", "0.0343", "yes"],
-        ["b", "<10", "−0.05", "–", "1,234", "no"],
-    ]
-    assert page.caption.text == "Segments"
-    assert [th["scope"] for th in page.find_all("th")] == ["col"] * 6 + ["row"] * 2
-    assert [th.get("class") for th in page.thead.find_all("th")] == [
-        None, ["n"], ["n"], ["n"], ["n"], None
-    ]  # fmt: skip
-    assert "– means" in page.text
-
-
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("value_at_risk_cents", "value_at_risk"),
-        ("amount_cents_90d", "amount_90d"),
-        ("cents_per_order_90d", "amount_per_order_90d"),
-        ("recents", "recents"),
-    ],
-)
-def test_cents_are_called_by_the_amount_they_are(name, said):
-    assert amount(name) == said
-
-
-def test_a_long_table_says_how_much_is_left_out():
-    html = show.table(pl.DataFrame({"day": range(1200)}), "Days", limit=5).data
-    assert html.count("<tr>") == 6
-    assert "The first 5 of 1,200 rows." in html
-
-
-def test_a_table_refuses_columns_it_does_not_have():
-    with pytest.raises(ValueError, match="no column shre"):
-        show.table(SEGMENTS, "Segments", percent=["shre"])
-
-
-# Machado, Oliveira and Fernandes (2009), severity 1: no red, no green, no blue cones.
-CONES = {
-    "all": np.eye(3),
-    "no red": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
-               [-0.003882, -0.048116, 1.051998]],
-    "no green": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
-                 [-0.011820, 0.042940, 0.968881]],
-    "no blue": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602],
-                [0.004733, 0.691367, 0.303900]],
-}  # fmt: skip
-
-
-def linear(colour):
-    values = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
-    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
-
-
-def contrast(one, other):
-    dark, light = sorted(linear(colour) @ [0.2126, 0.7152, 0.0722] for colour in (one, other))
-    return (light + 0.05) / (dark + 0.05)
-
-
-def oklab(light):
-    """Ottosson (2020)."""
-    lms = np.array([[0.4122214708, 0.5363325363, 0.0514459929],
-                    [0.2119034982, 0.6806995451, 0.1073969566],
-                    [0.0883024619, 0.2817188376, 0.6299787005]])  # fmt: skip
-    cones = lms @ np.clip(light, 0, 1)
-    return np.array([[0.2104542553, 0.7936177850, -0.0040720468],
-                     [1.9779984951, -2.4285922050, 0.4505937099],
-                     [0.0259040371, 0.7827717662, -0.8086757660]]) @ np.cbrt(cones)  # fmt: skip
-
-
-@pytest.mark.parametrize("cones", CONES)
-def test_colours_differ_to_every_eye(cones):
-    for one, other in itertools.combinations(charts.drawing.PALETTE, 2):
-        seen = [oklab(np.array(CONES[cones]) @ linear(colour)) for colour in (one, other)]
-        assert np.linalg.norm(seen[0] - seen[1]) >= 0.1, (one, other)
-
-
-def test_colours_stand_out_from_light_and_dark_pages():
-    css = (layout.TEMPLATES / "report.css").read_text()
-    papers = re.findall(r"--paper: (#\w{6})", css)
-    assert len(papers) == 2
-    for paper, colour in itertools.product(papers, (*charts.drawing.PALETTE, charts.drawing.GREY)):
-        assert contrast(paper, colour) >= 3, (paper, colour)
+    assert len(inline(stays(long))) < 20_000
