@@ -119,7 +119,7 @@ def tables(folder: Path) -> tuple[list[int], Figure]:
     found = [shown, trends(whole, AGES), by_age(shown, MIN_CELL)]
     dates = (pl.col("day").alias(name) for name in ("started_day", "ended_day"))
     terms = activity.select("customer_id", *dates, "amount_cents").clear()  # of no contracts
-    booked = ledgers(activity, terms, members, cells, SNAPSHOT)
+    booked = ledgers(activity, terms, members, SNAPSHOT)
     kept = enough(revenue_retention(booked, members, cells, SNAPSHOT), MIN_CELL)
     found += [kept, moves(kept)]
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
