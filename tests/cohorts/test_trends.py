@@ -88,21 +88,21 @@ def test_a_planted_trend_is_said_with_its_size_and_cohorts_that_are_too_young_ar
         ("active since", 3, 12, 3600),
         ("bounded", 3, 12, 3600),
     ]
-    said = trends.verdict(found)
-    assert said["sentence"].startswith("Newer cohorts stay longer: at {age} months")
-    assert said["value"] == pytest.approx(1.0)
-    assert (said["cohorts"], said["tests"], said["age"]) == (12, 2, 3)
-    assert trends.headline(found) == "Newer cohorts are retained better where the trend is clear"
+    (said,) = trends._verdict(found, 0.95)
+    assert said.sentence.startswith("Newer cohorts stay longer: at {age} months")
+    assert said.value == pytest.approx(1.0)
+    assert (said.further["cohorts"], said.further["tests"], said.further["age"]) == (12, 2, 3)
+    assert trends.headline(found) == "Newer cohorts are retained better where it is clear"
     assert (found["p_adjusted"] >= found["p_value"]).all()
 
 
 def test_no_trend_and_too_few_cohorts_are_said_as_such():
     flat = trends.trends(table({"bounded": [0.4, 0.41, 0.39, 0.4]}), [3])
-    assert trends.verdict(flat)["sentence"].startswith("No steady trend")
+    assert trends._verdict(flat, 0.95)[0].sentence.startswith("No steady trend")
     assert "none of the ages" in trends.headline(flat)
     none = trends.trends(table({"bounded": [0.4, 0.5]}), [3])
     assert none.is_empty()
-    assert "cannot be said" in trends.verdict(none)["sentence"]
+    assert trends._verdict(none, 0.95) == []
 
 
 def test_a_month_left_out_counts_as_a_longer_step():

@@ -35,7 +35,8 @@ BRACKETS = {"day": [[1, 7]], "month": [[1, 3], [4, 6], [7, 12]]}  # ranges of ag
 
 
 class Scope(NamedTuple):
-    """How far retention is counted: the oldest age and the ranges [first, last], by unit."""
+    """How far retention is counted: the oldest age and the ranges [first, last], none of which
+    lies within another, by unit."""
 
     most: dict[str, int]
     brackets: dict[str, list[list[int]]]
@@ -217,15 +218,13 @@ def shares(tally: pl.DataFrame, scope: Scope, confidence: float = 0.95) -> pl.Da
             What stands for several starts sums over those that reached the age.
 
     Source: Wilson (1927), JASA 22:209, for the limits. Checked on CDNOW's published cohorts and
-    against a literal count in tests/test_retention.py.
+    against a literal count in tests/cohorts/test_retention.py.
     """
     spans = _spans(tally, scope.brackets)
     active = tally.join(spans, on=["definition", "unit"]).filter(
         pl.col("reach") >= pl.col("until_age"),
         pl.col("first") <= pl.col("age"),
         pl.col("last") >= pl.col("until_age"),
-        (pl.col("definition") != "bracket")
-        | ((pl.col("first") == pl.col("age")) & (pl.col("last") == pl.col("until_age"))),
     )
     of_all = {"bounded": "unbounded", "bracket": "unbounded"}
     base = spans.with_columns(base=pl.col("definition").replace(of_all))
@@ -298,7 +297,8 @@ def triangle(r: Refresh, table: pl.DataFrame, definition: str, ages: list[int]) 
     rows = table.filter(definition=definition, unit="month", cohort_by="start_month")
     rows = rows.sort("cohort", "age", "until_age")
     newest = rows["cohort"].unique().sort().tail(NEWEST).to_list()
-    rows = rows.filter(pl.col("cohort").is_in(newest), pl.col("n_start").count().over("age") > 0)
+    rows = rows.filter(pl.col("cohort").is_in(newest))
+    rows = rows.filter(pl.col("n_start").count().over("age") > 0)
     if definition == "bracket":
         rows = rows.with_columns(age=pl.format("{}–{}", "age", "until_age"))
     return Exhibit(

@@ -51,7 +51,7 @@ def accrued(terms, ages, *, snapshot_day: int):
     Takes   terms: customer_id, cell, start_day (of the customer), started_day, ended_day (null =
             open), amount_cents (per thirty days; null counts for nothing); ages: age, each once
 
-    Checked against a literal addition day by day in tests/test_revenue.py.
+    Checked against a literal addition day by day in tests/cohorts/test_revenue.py.
     """
     amount, since, until = nw.col("amount_cents"), nw.col("since"), nw.col("until")
     last = nw.min_horizontal("ended_day", nw.lit(snapshot_day))
@@ -118,7 +118,7 @@ def summed(moves):
 
 
 class Ledger(NamedTuple):
-    """``sums`` by cohort and month of life, and what was booked: in all, and before the start."""
+    """``sums`` by cell and month of life, and what was booked: in all, and before the start."""
 
     name: str
     sums: pl.DataFrame
@@ -126,15 +126,12 @@ class Ledger(NamedTuple):
     before_cents: int
 
 
-def count(
-    name: str, rows: pl.LazyFrame, members: pl.DataFrame, cells: pl.DataFrame, snapshot_day: int
-) -> Ledger:
-    """Sums of the ledger ``name`` by cohort and month of life.
+def count(name: str, rows: pl.LazyFrame, members: pl.DataFrame, snapshot_day: int) -> Ledger:
+    """Sums of the ledger ``name`` by cell and month of life.
 
-    Takes   name: "events" (rows: the table "activity") or "contracts" (rows: "terms"); members and
-            cells (see `cohorts.cells`)
-    Returns sums: cohort_by, cohort, reach (the last month of life that is over for all who are
-            counted together), age, the sums of `summed`
+    Takes   name: "events" (rows: the table "activity") or "contracts" (rows: "terms"); members
+            (see `cohorts.cells`)
+    Returns sums of `summed`, by cell and age
 
     Raises:
         Failed: the months of life do not add up to what was booked.
@@ -158,22 +155,18 @@ def count(
     sums = pl.concat(found).group_by("cell", "age").sum().sort("cell", "age")
     if (inside := sums["cents"].sum()) != booked - before:
         raise Failed(f"{name}: months of life hold {inside} cents of {booked - before} booked")
-    return Ledger(name, _by_cohort(sums, cells, snapshot_day), booked, before)
+    return Ledger(name, sums, booked, before)
 
 
 def ledgers(
-    activity: pl.LazyFrame,
-    terms: pl.LazyFrame,
-    members: pl.DataFrame,
-    cells: pl.DataFrame,
-    snapshot_day: int,
+    activity: pl.LazyFrame, terms: pl.LazyFrame, members: pl.DataFrame, snapshot_day: int
 ) -> list[Ledger]:
     """The ledgers of a book: what its contracts bring, and the amounts of its events.
 
     One in which nothing was booked stays only where the other is as empty.
     """
     rows = {"contracts": terms, "events": activity}
-    both = [count(name, rows[name], members, cells, snapshot_day) for name in rows]
+    both = [count(name, rows[name], members, snapshot_day) for name in rows]
     return [ledger for ledger in both if ledger.booked_cents] or both[1:]
 
 
@@ -184,11 +177,11 @@ def _brought(snapshot_day: int) -> pl.Expr:
     return (pl.col("amount_cents") * days // MONTH).fill_null(0)
 
 
-def _by_cohort(sums: pl.DataFrame, cells: pl.DataFrame, snapshot_day: int) -> pl.DataFrame:
-    """Sums by cell as sums by cohort and reach."""
-    of = cells.select("cell", "cohort_by", "cohort", reach=_reach(snapshot_day))
-    key = ["cohort_by", "cohort", "reach", "age"]
-    return sums.join(of, on="cell").drop("cell").group_by(key).sum().sort(key)
+def reached(cells: pl.DataFrame, snapshot_day: int) -> pl.DataFrame:
+    """Cells with their ``reach``: the last month of life that is over for all of a cohort who are
+    counted together."""
+    over = (snapshot_day - pl.col("until_day") + 1) // MONTH - 1
+    return cells.select("cell", "cohort_by", "cohort", reach=over)
 
 
 def revenue_retention(
@@ -208,28 +201,26 @@ def revenue_retention(
             before to this one's, to the cent: + reactivation + expansion - contraction - lost.
 
     Source: Cochran (1977), Sampling Techniques, section 6.4, for the limits (a ratio of sums over
-    customers). Checked by literal addition in tests/test_revenue.py.
+    customers). Checked by literal addition in tests/cohorts/test_revenue.py.
     """
-    sizes = _sizes(members, cells, snapshot_day)
-    return pl.concat(_retained(ledger, sizes, confidence) for ledger in found).sort(KEY)
+    sizes = members.group_by("cell").agg(n_start=pl.len().cast(pl.Int64))
+    grid = reached(cells, snapshot_day).filter(pl.col("reach") >= 0).join(sizes, on="cell")
+    grid = grid.with_columns(age=pl.int_ranges(0, pl.col("reach") + 1)).explode("age")
+    return pl.concat(_retained(ledger, grid, confidence) for ledger in found).sort(KEY)
 
 
-def _retained(ledger: Ledger, sizes: pl.DataFrame, confidence: float) -> pl.DataFrame:
-    by = ["cohort_by", "cohort"]
-    ages = pl.int_ranges(0, pl.col("reach") + 1)
-    grid = sizes.with_columns(age=ages).explode("age")
-    earlier = ledger.sums.select(*by, "reach", pl.col("age") + 1, "lost", "n_lost")
-    first = ledger.sums.filter(pl.col("age") == 0)
-    first = first.select(*by, "reach", base="cents", base_base="cents_cents")
-    sums, on = ledger.sums.drop("lost", "n_lost"), [*by, "reach", "age"]
-    for more, keys in ((sums, on), (earlier, on), (first, on[:-1])):
-        grid = grid.join(more, on=keys, how="left", maintain_order="left")
-    whole = grid.fill_null(0).drop("reach").group_by(*by, "age").sum().sort(*by, "age")
+def _retained(ledger: Ledger, grid: pl.DataFrame, confidence: float) -> pl.DataFrame:
+    sums, age, by = ledger.sums, pl.col("age"), ["cohort_by", "cohort", "age"]
+    first = sums.filter(age == 0).select("cell", base="cents", base_base="cents_cents")
+    earlier = sums.select("cell", age + 1, "lost", "n_lost")
+    for more in (sums.drop("lost", "n_lost"), earlier):
+        grid = grid.join(more, on=["cell", "age"], how="left")
+    whole = grid.join(first, on="cell", how="left").drop("cell", "reach").fill_null(0)
+    whole = whole.group_by(by).sum().sort(by)
     z = float(norm.ppf(0.5 + confidence / 2))
     return whole.select(
         pl.lit(ledger.name).alias("ledger"),
         *by,
-        "age",
         "n_start",
         "n_paying",
         pl.col("cents").alias("revenue_cents"),
@@ -238,19 +229,6 @@ def _retained(ledger: Ledger, sizes: pl.DataFrame, confidence: float) -> pl.Data
         *MOVES,
         *(f"n_{name}" for name in MOVES),
     )
-
-
-def _sizes(members: pl.DataFrame, cells: pl.DataFrame, snapshot_day: int) -> pl.DataFrame:
-    """How many customers a cohort has, by what they have reached together."""
-    of = cells.select("cell", "cohort_by", "cohort", reach=_reach(snapshot_day))
-    n = members.group_by("cell").agg(n_start=pl.len().cast(pl.Int64)).sort("cell")
-    key = ["cohort_by", "cohort", "reach"]
-    reached = n.join(of.filter(pl.col("reach") >= 0), on="cell")
-    return reached.group_by(key).agg(pl.col("n_start").sum()).sort(key)
-
-
-def _reach(snapshot_day: int) -> pl.Expr:
-    return (snapshot_day - pl.col("until_day") + 1) // MONTH - 1
 
 
 def _ratio(of: str, name: str, z: float) -> tuple[pl.Expr, ...]:
@@ -287,11 +265,13 @@ class Revenue(NamedTuple):
 def revenue(r: Refresh, members: Members) -> Revenue:
     """What cohorts keep of the revenue of their first month of life: the table
     "revenue_retention"; and what changes it."""
-    who = (members.customers, members.cells)
-    found = ledgers(r.tables.activity.lazy(), r.tables.terms.lazy(), *who, r.day)
-    table = enough(revenue_retention(found, *who, r.day, r.confidence), r.min_cell)
+    who = members.customers
+    found = ledgers(r.tables.activity.lazy(), r.tables.terms.lazy(), who, r.day)
+    table = revenue_retention(found, who, members.cells, r.day, r.confidence)
+    table = enough(table, r.min_cell)
     kept = r.keep("revenue_retention", table.select(COLUMNS))
-    return Revenue(kept, moves(table), adds_up(found, r.book.currency))
+    whole = reached(members.cells.filter(cohort_by="all"), r.day)
+    return Revenue(kept, moves(table), adds_up(found, whole, r.book.currency))
 
 
 def moves(table: pl.DataFrame) -> pl.DataFrame:
@@ -410,17 +390,22 @@ def _kept(rows: pl.DataFrame, ages: list[int]) -> list[Finding]:
     return said_of(known, "net_revenue_retention_{age}", sentence, "revenue_kept")
 
 
-def adds_up(ledgers: list, currency: str) -> str:
-    """That the months of life add up to what was booked, and where it lies, in a sentence."""
+def adds_up(found: list[Ledger], whole: pl.DataFrame, currency: str) -> str:
+    """That the months of life of the ``whole`` (see `reached`) add up to what was booked, and where
+    it lies, in a sentence."""
     parts = []
-    for ledger in ledgers:
-        whole = ledger.sums.filter(cohort_by="all")
-        over = whole.filter(pl.col("age") <= pl.col("reach"))["cents"].sum()
-        sums = (ledger.booked_cents, over, whole["cents"].sum() - over, ledger.before_cents)
+    for ledger in found:
+        sums = ledger.sums.join(whole, on="cell")
+        over = sums.filter(pl.col("age") <= pl.col("reach"))["cents"].sum()
+        inside = (over, sums["cents"].sum() - over, ledger.before_cents)
         parts.append(
             "{}: {:,.2f} {currency} booked by these customers = {:,.2f} in months of life that are "
             "over for their cohort + {:,.2f} in months still running + {:,.2f} before the start."
-            "".format(ledger.name.capitalize(), *(one / UNIT for one in sums), currency=currency)
+            "".format(
+                ledger.name.capitalize(),
+                *(cents / UNIT for cents in (ledger.booked_cents, *inside)),
+                currency=currency,
+            )
         )
     return " ".join(parts)
 
