@@ -24,10 +24,10 @@ import numpy as np
 import polars as pl
 from sklearn.metrics import roc_auc_score
 
-from retention import book
+from retention import book, schema
 from retention.risk import risk
 from retention.stats import cox, scores
-from retention.tables import calendar, promises, spells, task, workspace
+from retention.tables import calendar, spells, task, workspace
 from retention_demo import behaviours, simulate
 from retention_runner import build, records, run
 from retention_runner.notebooks import resolved
@@ -218,7 +218,7 @@ def business(folder: Path, customers: int) -> int:
     given = {"activity": acts.lazy(), "terms": terms, "surveys_at": task.none("surveys_at").lazy()}
     for name, table in (given | derived).items():
         frame = nw.from_native(table).collect().to_native()
-        frame = frame.sort(promises.PROMISES[name].grain)
+        frame = frame.sort(schema.TABLES[name].grain)
         workspace.save(frame, folder / "tables" / f"{name}.parquet")
     return acts.height
 

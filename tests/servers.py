@@ -203,7 +203,7 @@ def _serving(
         options |= {"stdin": subprocess.DEVNULL, "stdout": said, "stderr": said}
         with subprocess.Popen(command, start_new_session=True, **options) as process:
             try:
-                last = time.monotonic() + 60
+                last = time.monotonic() + 180  # a busy machine starts Spark slowly
                 while not ready():
                     if process.poll() is not None or time.monotonic() > last:
                         said.seek(0)

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 import narwhals as nw
 import polars as pl
 
-from retention.tables import calendar, promises
+from retention import schema
+from retention.tables import calendar
 from retention.tables.rules import Broken, Rule, examples
 
 ADD = "add them to the customers table, or leave that table out"
@@ -76,7 +77,7 @@ def against_customers(rows: pl.DataFrame, customers: pl.DataFrame, day: str) -> 
             rule.words,
             off["n"].sum(),
             rule.mend,
-            examples(joined, promises.PROMISES["customers"], rule),
+            examples(joined, schema.TABLES["customers"], rule),
         )
         for rule in rules
         if (off := nw.from_native(joined).filter(~rule.holds).to_native()).height

@@ -14,9 +14,10 @@ from pathlib import Path
 import narwhals as nw
 import polars as pl
 
+from retention import schema
 from retention.book import COLUMNS, Book
 from retention.errors import Refused
-from retention.tables import conditions, promises
+from retention.tables import conditions
 from retention_intake import files, sources
 
 USUAL = {  # names a column of ours often has, best first, as `plain` writes them
@@ -202,7 +203,7 @@ def _forms(frame: pl.LazyFrame, name: str, book: Book) -> tuple[str, ...]:
             source = book.source.model_copy(update={"date_format": form})
             read = book.model_copy(update={"source": source, "timezone": "Etc/UTC"})
             found = files.day(rows, name, read, name)
-            real = (found["value"] >= promises.FIRST_DAY).all()
+            real = (found["value"] >= schema.FIRST_DAY).all()
             fits[form or "ISO"] = found["fault"].is_null().all() & real
         fit = rows.select(**fits).collect().row(0) if fits else ()
         tried = [form for form, fits in zip(tried, fit, strict=True) if fits]
@@ -254,7 +255,7 @@ def mapping(
 def _wanted(table: str, ours: str) -> tuple[set[str], str]:
     """The sorts of which a column of ours may be one, and what its values then are."""
     if (table, ours) == ("surveys", "kind"):
-        return {"survey"}, " or ".join(promises.SCALES)
+        return {"survey"}, " or ".join(schema.SCALES)
     if ours in sources.DATES:
         return {"day"}, "dates, written in one way"
     if ours in {*sources.NUMBERS, *PARTS}:

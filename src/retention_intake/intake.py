@@ -12,9 +12,10 @@ from pathlib import Path
 import narwhals as nw
 import polars as pl
 
+from retention import schema
 from retention.book import Book
 from retention.errors import Refused
-from retention.tables import promises, rules
+from retention.tables import rules
 from retention_intake import checks, sources
 from retention_intake.sources import KEPT
 
@@ -67,7 +68,7 @@ def take(
         frames = known(source.tables, snapshot_day)
         kept = _kept(frames)
         events = kept.pop("events").drop(KEPT)
-        promise = promises.PROMISES["events"]
+        promise = schema.TABLES["events"]
         kept_rules = rules.row_rules(events.collect_schema(), promise)
         kept_rules += checks.on_the_clocks(book.timezone)
         plain = events.select(*promise.columns)
@@ -84,12 +85,12 @@ def take(
         faults = {table: [] for table in source.tables}
         faults["events"] = rules.named(events, promise, kept_rules, got["breaks"].row(0))
     for table in kept:
-        faults[table] = rules.broken(got[table], promises.PROMISES[table])
+        faults[table] = rules.broken(got[table], schema.TABLES[table])
     _refuse(source, faults)
     customers, owner = _customers(got), "customers" if "customers" in got else "events"
     _refuse(source, checks.across(got, customers, owner))
     others = {
-        table: got[table].select(*promises.PROMISES[table].columns)
+        table: got[table].select(*schema.TABLES[table].columns)
         for table in ("contracts", "surveys")
         if table in got
     }

@@ -16,9 +16,10 @@ from pathlib import Path
 import narwhals as nw
 import polars as pl
 
+from retention import schema
 from retention.book import COLUMNS, Book
 from retention.errors import Refused, nearest
-from retention.tables import conditions, promises
+from retention.tables import conditions
 from retention.tables.rules import FAULT
 from retention_intake import databases, files
 
@@ -30,11 +31,11 @@ MOST = 1e13  # an amount beyond this is a mistake, and could not be added up in 
 
 # Columns that the package makes itself: no attribute of a customer may take their place.
 OURS = {
-    *promises.PROMISES["customers_at"].columns,
-    *promises.PROMISES["spells"].columns,
-    *promises.PROMISES["lifecycle"].columns,
-    *promises.PROMISES["clusters"].columns,
-    *promises.PROMISES["members"].columns,
+    *schema.TABLES["customers_at"].columns,
+    *schema.TABLES["spells"].columns,
+    *schema.TABLES["lifecycle"].columns,
+    *schema.TABLES["clusters"].columns,
+    *schema.TABLES["members"].columns,
     *("started_day", "started", "entry_days", "last_active_day"),
     *("spell_events_90d", "weekend_events_90d", "quiet_days", "usage"),
 } - {"plan"}  # an attribute of this name stands for the contract's

@@ -105,7 +105,7 @@ def build(job: plan.Job, why: dict[str, list[str]], workers: Workers, runs: dict
     bad = [run for run in runs.values() if run.bad]
     for state, kind in (("stopped", Stopped), ("failed", Failed), ("refused", Refused)):
         if any(run.state == state for run in bad):
-            raise kind("\n".join(run.why for run in bad))
+            raise kind("\n".join(run.why for run in bad if run.why))
 
 
 def run_all(

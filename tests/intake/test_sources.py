@@ -205,7 +205,7 @@ def test_columns_of_two_sources_are_called_by_both_names(tmp_path):
 
 def test_every_column_of_ours_is_inside_a_promise():
     for table, (required, optional) in COLUMNS.items():
-        promised = sources.promises.PROMISES[table].columns
+        promised = sources.schema.TABLES[table].columns
         assert {sources.inside(name) for name in required + optional} | {"second"} >= set(promised)
 
 

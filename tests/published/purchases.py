@@ -12,7 +12,8 @@ from lifetimes import ParetoNBDFitter
 
 from published import fits
 from retention.book import Churn
-from retention.cohorts import cohorts, retention
+from retention.cohorts import cohorts
+from retention.cohorts.retention import Scope, count, shares
 from retention.definition import gaps
 from retention.stats import bg_nbd, gamma_gamma, sbg
 from retention.tables import calendar, spells
@@ -106,17 +107,20 @@ def _gamma_gamma(spent: pl.DataFrame) -> fits.Found:
 def _silences(days: pl.DataFrame) -> fits.Found:
     found = gaps.of(days, PURCHASES, SNAPSHOT)
     ended = found.filter("ended")["silent_days"] + 1
-    returns = gaps.returns(found, [30, 60, 90, 120, 180, 270], [180], SNAPSHOT)
-    shares = {50: 0.5, 75: 0.75, 80: 0.8, 90: 0.9, 95: 0.95, 99: 0.99}
+    percentiles = {50: 0.5, 75: 0.75, 80: 0.8, 90: 0.9, 95: 0.95, 99: 0.99}
+    back = {}
+    for after in (30, 60, 90, 120, 180, 270):
+        silent = found.filter(
+            pl.col("silent_days") >= after, pl.col("day") + after + 180 <= SNAPSHOT
+        )
+        returned = silent["ended"] & (silent["silent_days"] < after + 180)
+        name = f"back within 180 days after {after} silent ones"
+        back |= {f"{name}: n": silent.height, f"{name}: share": returned.mean()}
     return {
         "gaps": len(ended),
         "gaps: mean": ended.mean(),
-        **{f"gaps: {name} % end by": ended.quantile(at, "linear") for name, at in shares.items()},
-        **{
-            f"back within 180 days after {days} silent ones: {name}": number
-            for days, *numbers in returns.select("after_days", "n", "share").iter_rows()
-            for name, number in zip(("n", "share"), numbers, strict=True)
-        },
+        **{f"gaps: {n} % end by": ended.quantile(at, "linear") for n, at in percentiles.items()},
+        **back,
     }
 
 
@@ -132,10 +136,10 @@ def _cohorts(name: str, days: pl.DataFrame) -> fits.Found:
         after_days=PURCHASES.after_days,
     )
     divided = cohorts.divide(cohorts.starts(stays).sort("customer_id"), ["start_month"], 1)
-    scope = retention.Scope({"month": 17}, {})
+    scope = Scope({"month": 17}, {})
     whole = {"churn": PURCHASES, "snapshot_day": SNAPSHOT, "scope": scope}
-    tally = retention.count(days.lazy(), stays, *cohorts.cells(divided), **whole)
-    table = retention.retention(tally, scope).select("cohort", "definition", "age", "n_active")
+    tally = count(days.lazy(), stays, *cohorts.cells(divided), **whole)
+    table = shares(tally, scope).select("cohort", "definition", "age", "n_active")
     return {
         f"{name}, {cohort}, {kind}: active in month {age}": n
         for cohort, kind, age, n in table.drop_nulls("n_active").iter_rows()

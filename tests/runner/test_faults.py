@@ -24,6 +24,7 @@ import drawing
 import nbformat
 import psutil
 import pytest
+from bs4 import BeautifulSoup
 from processes import wait_for
 from workbooks import with_only
 
@@ -150,10 +151,11 @@ def require_failed(folder: Path, done, words: str, code: int = 1, book: str = "s
 
 
 def require_named(folder: Path, task: str, cell: str = CELL) -> None:
-    """The page for the analyst names task and cell."""
-    page = (folder / "work" / "failed" / "shop" / "index.html").read_text()
-    assert task in page.replace("<wbr>", "")
-    assert cell in page.replace("&#34;", '"').replace("&quot;", '"')
+    """The page for the analyst names the task, and that of its notebook ends with the cell."""
+    failed = folder / "work" / "failed" / "shop"
+    assert f'href="{task}.html"' in (failed / "index.html").read_text()
+    page = BeautifulSoup((failed / f"{task}.html").read_text(), "html.parser")
+    assert page.find_all("details", class_="code")[-1].pre.text.strip().endswith(cell)
 
 
 def require_healed(folder: Path, *words: str) -> None:

@@ -11,8 +11,9 @@ from drawing import SHOP, drawn
 from workbooks import SHOP as SMALL
 from workbooks import files, retention, with_only
 
+from retention import schema
 from retention.errors import Refused as Unread
-from retention.tables import promises, workspace
+from retention.tables import workspace
 from retention_app.workbook import workbook as the_workbook
 from retention_runner import forget, progress, records, refresh
 from retention_runner.errors import Refused
@@ -305,7 +306,7 @@ def test_a_book_with_keep_is_pruned_after_its_refresh_and_made_again_on_demand(m
     survival = next(line for line in SMALL.splitlines(keepends=True) if "20_survival" in line)
     (root / "params" / "shop.yaml").write_text(SMALL.replace(survival, "") + "keep: 1\n")
     months = ("--snapshot-date", "2025-05-31..2025-06-30", "--every", "month")
-    made = [one for one in promises.PROMISES.values() if one.writer in KEPT]
+    made = [one for one in schema.TABLES.values() if one.writer in KEPT]
     first, levels = "2025-05-31", [promise.level for promise in made]
     table = root / "work" / "shop" / first / "tables" / "members.parquet"
 

@@ -4,15 +4,16 @@ import polars as pl
 import pytest
 from drawing import drawn
 
-from retention.tables import promises, rules
+from retention import schema
+from retention.tables import rules
 from retention.tables.rules import REAL, TEXT, TRUTH, WHOLE
 
 NATIVE = {TEXT: pl.String, WHOLE: pl.Int64, REAL: pl.Float64, TRUTH: pl.Boolean}
 
 
-@pytest.mark.parametrize("table", promises.PROMISES)
+@pytest.mark.parametrize("table", schema.TABLES)
 def test_every_promise_can_be_kept_and_names_only_its_own_columns(table):
-    promise = promises.PROMISES[table]
+    promise = schema.TABLES[table]
     empty = pl.DataFrame(schema={name: NATIVE[kind] for name, kind in promise.columns.items()})
 
     assert rules.broken(empty, promise) == []
@@ -22,9 +23,9 @@ def test_every_promise_can_be_kept_and_names_only_its_own_columns(table):
     assert len(set(promise.optional)) == len(promise.optional)
 
 
-@pytest.mark.parametrize("table", promises.PROMISES)
+@pytest.mark.parametrize("table", schema.TABLES)
 def test_no_published_table_promises_customers(table):
-    promise = promises.PROMISES[table]
+    promise = schema.TABLES[table]
     assert ("customer_id" in promise.columns) == (promise.level != "aggregate")
 
 
@@ -37,7 +38,7 @@ KEPT = drawn("""
 
 
 def faults(table: str, frame: pl.DataFrame) -> list[tuple[str, str, int]]:
-    found = rules.broken(frame, promises.PROMISES[table])
+    found = rules.broken(frame, schema.TABLES[table])
     return [(fault.column, fault.words, fault.n) for fault in found]
 
 
@@ -57,7 +58,7 @@ def test_an_amount_may_be_missing_only_where_its_kind_never_has_one():
 @pytest.mark.parametrize("odd", ["", " ann", "ann ", "\tann", "\u00a0ann"])
 def test_an_id_has_no_space_around_it(odd):
     frame = KEPT.with_columns(customer_id=pl.Series(["ann", odd, "a b"]))
-    assert faults("events", frame) == [("customer_id", promises.ID.words, 1)]
+    assert faults("events", frame) == [("customer_id", schema.ID.words, 1)]
 
 
 @pytest.mark.parametrize(

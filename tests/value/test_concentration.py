@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from retention import disclosure
-from retention.tables import promises, rules
+from retention import disclosure, schema
+from retention.tables import rules
 from retention.value import concentration
 
 
@@ -45,7 +45,7 @@ def test_segments_overlap_and_all_others_are_told_apart():
         ("in no segment", 1, 0.2, 0, 0.0, 0, 0, 0),
         ("no longer a customer", 1, 0.2, 0, 0.0, 0, 0, 0),
     ]
-    assert rules.broken(table, promises.PROMISES["revenue_by_segment"]) == []
+    assert rules.broken(table, schema.TABLES["revenue_by_segment"]) == []
     assert concentration._foremost(table) == "Best: 40% of customers, 90% of last year's amount"
     shown = concentration._beside(table)
     assert shown["of"].to_list() == ["customers", concentration.AMOUNT, concentration.VALUE] * 4
@@ -76,7 +76,7 @@ def test_those_who_bring_most_come_first_and_a_part_of_a_customer_is_one():
     assert hidden["share"].null_count() == hidden.height
     assert shown.findings(hidden) == []
     assert shown.headline(hidden).startswith("Too few")
-    assert rules.broken(table, promises.PROMISES["concentration"]) == []
+    assert rules.broken(table, schema.TABLES["concentration"]) == []
 
 
 def test_where_nobody_paid_no_share_is_claimed():

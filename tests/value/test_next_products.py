@@ -4,7 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from retention.tables import promises, rules
+from retention import schema
+from retention.tables import rules
 from retention.value import next_products
 
 SPAN = next_products.Span("product", 200, 60, 40)
@@ -61,7 +62,7 @@ def test_counts_are_those_of_a_literal_count():
         assert row["lift"] == pytest.approx(came / n / (all_came / lacking))
         assert all_came - came == 0 or all_came - came >= 3
         assert row["lift_lower"] < row["lift"] < row["lift_upper"]
-    assert rules.broken(table, promises.PROMISES["next_products"]) == []
+    assert rules.broken(table, schema.TABLES["next_products"]) == []
 
 
 def test_a_planted_pair_is_clear_and_chance_is_not():

@@ -6,9 +6,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from retention import schema
 from retention.book import Churn
 from retention.stats import ranks
-from retention.tables import promises, rules
+from retention.tables import rules
 from retention.value import value
 from retention.value.forecasts import Known, Past
 
@@ -46,7 +47,7 @@ def test_amounts_are_discounted_from_the_middle_of_their_thirty_days():
         ("c1", 40, 20.0, None, None, "not known"),
     ]
     assert found["expected_orders"].null_count() == 2
-    promise = promises.PROMISES["value"]
+    promise = schema.TABLES["value"]
     assert rules.broken(found.select(*promise.columns), promise) == []
 
 

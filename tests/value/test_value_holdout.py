@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from retention import disclosure
+from retention import disclosure, schema
 from retention.book import Churn
-from retention.tables import promises, rules
+from retention.tables import rules
 from retention.value import value_holdout
 from retention.value.forecasts import Known, Past
 
@@ -46,7 +46,7 @@ def test_rows_are_those_counted_by_hand():
         ("purchases", "week", "02", 4, 2, 1.0, pytest.approx(0.7)),
     ]
     assert table["rmse"][0] == pytest.approx(np.sqrt((1.5**2 + 0.5**2 + 0.5**2 + 1.5**2) / 4))
-    assert rules.broken(compared(), promises.PROMISES["value_holdout"]) == []
+    assert rules.broken(compared(), schema.TABLES["value_holdout"]) == []
 
 
 def test_limits_are_those_of_a_mean_of_customers():

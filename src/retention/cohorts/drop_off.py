@@ -3,7 +3,7 @@
 import polars as pl
 
 from retention import charts
-from retention.exhibit import Exhibit, Finding
+from retention.exhibit import Exhibit, Finding, said_of
 from retention.refresh import Refresh
 from retention.stats.intervals import wilson
 
@@ -58,19 +58,19 @@ def by_age(shown: pl.DataFrame, min_cell: int, confidence: float = 0.95) -> pl.D
 
 
 def _steepest(life: pl.DataFrame) -> list[Finding]:
-    age, n, _, share, *ci = _worst(life)
     sentence = (
         "They drop off most between month {before} and month {age} of their life: {value} of the "
-        "{n} still there in the one are not in the other ({ci})."
+        "{n_at_risk} still there in the one are not in the other ({ci})."
     )
-    further = {"before": age - 1, "age": age, "n": n}
-    return [Finding("steepest_drop_off", sentence, share, "share", tuple(ci), further)]
+    worst = _worst(life).with_columns(before=pl.col("age") - 1)
+    return said_of(worst, "steepest_drop_off", sentence, "drop_off")
 
 
 def _headline(life: pl.DataFrame) -> str:
-    age, _, _, share, *_ = _worst(life)
+    age, share = _worst(life).select("age", "drop_off").row(0)
     return f"Most are lost before month {age} of life: {share:.0%} of those still there"
 
 
-def _worst(life: pl.DataFrame) -> tuple:
-    return life.sort("drop_off", "age", descending=[True, False], nulls_last=True).row(0)
+def _worst(life: pl.DataFrame) -> pl.DataFrame:
+    known = life.drop_nulls("drop_off")
+    return known.sort("drop_off", "age", descending=[True, False]).head(1)

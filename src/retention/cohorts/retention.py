@@ -9,6 +9,7 @@ Counting is Narwhals on whole numbers; rates, one row per cohort and age, are Po
 
 from collections.abc import Iterator
 from functools import partial
+from itertools import product
 from typing import NamedTuple
 
 import narwhals as nw
@@ -17,7 +18,7 @@ import polars as pl
 from retention import charts
 from retention.book import Churn
 from retention.cohorts.cohorts import Members
-from retention.exhibit import Exhibit, Finding
+from retention.exhibit import Exhibit, Finding, said_of
 from retention.refresh import Refresh
 from retention.stats.intervals import wilson
 from retention.tables import blocks, calendar
@@ -26,6 +27,7 @@ KEY = ("definition", "unit", "cohort_by", "cohort", "age", "until_age")
 RATES = ["n_active", "retention", "ci_lower", "ci_upper"]
 WHOSE = ["unit", "cohort_by", "definition", "cohort", "reach", "first", "last"]  # of a tally
 SPAN = ["definition", "unit", "age", "until_age"]
+DEFINITIONS = ("bounded", "unbounded", "bracket", "active since")
 LINES = ("unbounded", "active since", "bounded")  # those that make a curve
 NEWEST = 18  # cohorts that one triangle shows: more are too small to read
 BY_TIME = ("all", "start_day", "start_week", "start_month")
@@ -122,9 +124,11 @@ def within(presence, *, first: int, last: int):
 
 
 @nw.narwhalify
-def counted(rows):
-    """How many customers of a cell were active from one age to another: cell, first, last, n."""
-    return rows.group_by("cell", "first", "last").agg(nw.len().cast(nw.Int64).alias("n"))
+def counted(rows, *, unit: str, definition: str):
+    """How many customers of a cell were active from one age to another: cell, first, last, n, with
+    ``unit`` and ``definition``."""
+    n = rows.group_by("cell", "first", "last").agg(nw.len().cast(nw.Int64).alias("n"))
+    return n.with_columns(unit=nw.lit(unit), definition=nw.lit(definition))
 
 
 def count(
@@ -151,60 +155,56 @@ def count(
     since = spells.filter(pl.col("spell") == 1).select("customer_id", "end_day")
     stays = members.join(since, on="customer_id", how="left", maintain_order="left")
     stays = last_seen(stays, day="end_day", snapshot_day=snapshot_day)
-    whole = {
-        (unit, "active since"): counted(furthest(stays, unit=unit, most=most))
+    whole = [
+        counted(furthest(stays, unit=unit, most=most), unit=unit, definition="active since")
         for unit, most in scope.most.items()
-    }
-    found = [_by_cohort(whole, cells, churn, snapshot_day, scope)]
+    ]
+    reached = _reached(cells, churn, snapshot_day, scope.most)
+    found = [_by_cohort(whole, reached)]
     for block in blocks.blocks(rows, members):
-        asked = dict(_of_block(block.lazy(), churn, snapshot_day, scope))
-        counts = pl.collect_all(asked.values(), engine="streaming")
-        counts = dict(zip(asked, counts, strict=True))
-        found.append(_by_cohort(counts, cells, churn, snapshot_day, scope))
+        asked = list(_of_block(block.lazy(), churn, snapshot_day, scope))
+        found.append(_by_cohort(pl.collect_all(asked, engine="streaming"), reached))
     return pl.concat(found).group_by(WHOSE).agg(pl.col("n").sum()).sort(WHOSE)
 
 
 def _of_block(
     block: pl.LazyFrame, churn: Churn, snapshot_day: int, scope: Scope
-) -> Iterator[tuple[tuple[str, str], pl.LazyFrame]]:
-    """Counts of one block of customers, by unit and definition: cell, first, last, n."""
+) -> Iterator[pl.LazyFrame]:
+    """What `counted` gives of one block of customers, by unit and definition."""
     is_activity = churn.kind == "activity"
-    day = "day" if is_activity else "end_day"
-    seen = last_seen(block, day=day, snapshot_day=snapshot_day)
+    seen = last_seen(block, day="day" if is_activity else "end_day", snapshot_day=snapshot_day)
     for unit, most in scope.most.items():
         if is_activity:
             present = presence(block, unit=unit, most=most)
         else:
             present = in_force(block, snapshot_day=snapshot_day, unit=unit, most=most)
-        yield (unit, "bounded"), counted(present)
-        yield (unit, "unbounded"), counted(furthest(seen, unit=unit, most=most))
-        spans = [span for span in scope.brackets.get(unit, []) if span[1] <= most]
-        if spans:
-            ranges = pl.concat(within(present, first=a, last=b) for a, b in spans)
-            yield (unit, "bracket"), counted(ranges)
+        yield counted(present, unit=unit, definition="bounded")
+        yield counted(furthest(seen, unit=unit, most=most), unit=unit, definition="unbounded")
+        for first, last in scope.brackets.get(unit, []):
+            if last <= most:
+                inside = within(present, first=first, last=last)
+                yield counted(inside, unit=unit, definition="bracket")
 
 
-def _by_cohort(
-    counts: dict[tuple[str, str], pl.DataFrame],
-    cells: pl.DataFrame,
-    churn: Churn,
-    snapshot_day: int,
-    scope: Scope,
+def _reached(
+    cells: pl.DataFrame, churn: Churn, snapshot_day: int, most: dict[str, int]
 ) -> pl.DataFrame:
-    """Counts by cell as counts by cohort, for the ages that each has reached: a tally."""
+    """Up to which age (reach) each of ``cells`` is known, by unit and definition."""
     found = []
-    for (unit, definition), frame in counts.items():
+    for unit, definition in product(most, DEFINITIONS):
         newest = nw.from_native(cells).with_columns(newest=calendar.period("until_day", unit))
         reach = last_known(churn, snapshot_day, unit, definition) - pl.col("newest")
-        reached = newest.to_native().with_columns(
-            pl.lit(unit).alias("unit"),
-            pl.lit(definition).alias("definition"),
-            reach=pl.min_horizontal(reach, scope.most[unit]),
-        )
-        rows = frame.join(reached.filter(pl.col("reach") >= 0), on="cell")
-        rows = rows.filter(pl.col("first") <= pl.col("reach"))
-        found.append(rows.group_by(WHOSE).agg(pl.col("n").sum()).sort(WHOSE))
-    return pl.concat(found)
+        named = {"unit": pl.lit(unit), "definition": pl.lit(definition)}
+        reach = pl.min_horizontal(reach, most[unit])
+        found.append(newest.to_native().with_columns(**named, reach=reach))
+    return pl.concat(found).filter(pl.col("reach") >= 0)
+
+
+def _by_cohort(counts: list[pl.DataFrame], reached: pl.DataFrame) -> pl.DataFrame:
+    """Counts by cell as counts by cohort, for the ages that each has reached: a tally."""
+    rows = pl.concat(counts).join(reached, on=["cell", "unit", "definition"])
+    rows = rows.filter(pl.col("first") <= pl.col("reach"))
+    return rows.group_by(WHOSE).agg(pl.col("n").sum()).sort(WHOSE)
 
 
 def shares(tally: pl.DataFrame, scope: Scope, confidence: float = 0.95) -> pl.DataFrame:
@@ -287,7 +287,7 @@ def curves(r: Refresh, table: pl.DataFrame, ages: list[int]) -> Exhibit:
         partial(_pooled, ages=ages),
         draw=partial(charts.curves, x="age", y="retention", n="n_start"),
         behind=partial(at, ages=ages),
-        definition=definitions(r.book.churn, r.min_cell),
+        definition=means(r.book.churn, r.min_cell, *LINES),
         findings=_in_month_1,
     )
 
@@ -306,7 +306,7 @@ def triangle(r: Refresh, table: pl.DataFrame, definition: str, ages: list[int]) 
         partial(_spread, ages=ages, which=f"{definition}: "),
         draw=partial(charts.triangle, value="retention", ages="Months since the start"),
         behind=partial(at, ages=ages),
-        definition=means(definition, r.book.churn, r.min_cell),
+        definition=means(r.book.churn, r.min_cell, definition),
         limit=12,
     )
 
@@ -322,7 +322,7 @@ def by_attribute(r: Refresh, table: pl.DataFrame, cohort_by: list[str], ages: li
         partial(_spread, ages=ages, together=True),
         draw=partial(charts.curves, x="age", y="retention", n="n_start"),
         behind=partial(at, ages=ages),
-        definition=means("bounded", r.book.churn, r.min_cell),
+        definition=means(r.book.churn, r.min_cell, "bounded"),
         empty="No attribute of the start divides customers into cohorts that are old enough.",
     )
 
@@ -350,12 +350,9 @@ def _pooled(lines: pl.DataFrame, ages: list[int]) -> str:
 
 
 def _in_month_1(lines: pl.DataFrame) -> list[Finding]:
-    row = lines.filter(group="bounded", age=1).drop_nulls("retention")
     sentence = "{value} of customers are active in the month after they started ({ci}; bounded)."
-    return [
-        Finding("retention_month_1", sentence, share, "share", tuple(ci))
-        for share, *ci in row.select(RATES[1:]).rows()
-    ]
+    month = lines.filter(group="bounded", age=1)
+    return said_of(month, "retention_month_1", sentence, "retention")
 
 
 def spread(rows: pl.DataFrame, value: str, together: bool = False) -> tuple | None:
@@ -379,21 +376,13 @@ def _spread(rows: pl.DataFrame, ages: list[int], which: str = "", together: bool
     return said.capitalize()
 
 
-def means(name: str, churn: Churn, min_cell: int) -> str:
-    """What a definition of retention means here, for the page."""
-    cells = (
-        "Shares of cohorts that have wholly reached the age, in calendar months of the book's time "
-        "zone; month 0 is the one of the start. What has not passed is empty, and so is what would "
-        f"tell of fewer than {min_cell} customers."
-    )
-    return f"{_meanings(churn)[name]} {cells}"
-
-
-def definitions(churn: Churn, min_cell: int) -> str:
-    """What the curves mean."""
-    told = [_meanings(churn)[name] for name in ("bounded", "unbounded")]
-    return " ".join([*told, means("active since", churn, min_cell)]) + (
-        " All cohorts that reached the age are added up; it is no mean of their shares."
+def means(churn: Churn, min_cell: int, *names: str) -> str:
+    """What definitions of retention mean here, for the page."""
+    meanings = _meanings(churn)
+    return " ".join(meanings[name] for name in names) + (
+        " Shares of cohorts that have wholly reached the age, in calendar months of the book's "
+        "time zone, added up where there are several; month 0 is the one of the start. What has "
+        f"not passed is empty, and so is what would tell of fewer than {min_cell} customers."
     )
 
 

@@ -57,7 +57,11 @@ def trend(r: Refresh, retention: pl.DataFrame, ages: list[int]) -> Exhibit:
         trends(retention, ages, r.confidence),
         partial(headline, confidence=r.confidence),
         draw=partial(charts.points, label=_named, value="slope", percent=True),
-        definition=definition(r.confidence),
+        definition="The change of the share retained, in percentage points, from the cohort of one "
+        "month to that of the next, at the same age; cohorts that have not wholly reached it are "
+        "left out. Test of Cochran and Armitage; where cohorts scatter about the line by more than "
+        "chance (dispersion above 1), interval and test allow for it. p is adjusted after Holm "
+        f"over all ages and definitions; intervals hold {r.confidence:.0%} each.",
         findings=partial(_verdict, confidence=r.confidence),
         empty="No three cohorts have reached any of the ages.",
     )
@@ -90,21 +94,9 @@ def _verdict(table: pl.DataFrame, confidence: float) -> list[Finding]:
 
 def headline(table: pl.DataFrame, confidence: float = 0.95) -> str:
     """What the chart of trends shows."""
-    clear = table.filter(pl.col("p_adjusted") < 1 - confidence)
-    if clear.is_empty():
+    clear = table.filter(pl.col("p_adjusted") < 1 - confidence)["slope"].sign().unique().to_list()
+    if not clear:
         return "Retention changes steadily from cohort to cohort at none of the ages"
-    ups, downs = ((clear["slope"] > 0).sum(), (clear["slope"] < 0).sum())
-    if ups and downs:
+    if len(clear) > 1:
         return "Newer cohorts are retained better at some ages, worse at others"
-    return f"Newer cohorts are retained {'better' if ups else 'worse'} where the trend is clear"
-
-
-def definition(confidence: float) -> str:
-    """How a trend is judged, for the page."""
-    return (
-        "The change of the share retained, in percentage points, from the cohort of one month to "
-        "that of the next, at the same age; cohorts that have not wholly reached it are left out. "
-        "Test of Cochran and Armitage; where cohorts scatter about the line by more than chance "
-        "(dispersion above 1), interval and test allow for it. p is adjusted after Holm over all "
-        f"ages and definitions; intervals hold {confidence:.0%} each."
-    )
+    return f"Newer cohorts are retained {'better' if clear[0] > 0 else 'worse'} where it is clear"

@@ -82,7 +82,7 @@ def readiness(
     Returns intent, n (today), n_before (on that day), ordered (of these), share_ordered, ci_lower,
             ci_upper (Wilson), by the share. No rows where no intent is known
     """
-    ordered = pl.col("customer_id").is_in(orders["customer_id"].unique().sort())
+    ordered = pl.col("customer_id").is_in(orders["customer_id"].unique().sort().implode())
     before = then.group_by("intent").agg(n_before=pl.len(), ordered=ordered.sum())
     names = ("share_ordered", "ci_lower", "ci_upper")
     return (

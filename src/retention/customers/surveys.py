@@ -153,7 +153,7 @@ def satisfaction(r: Refresh, scores: pl.DataFrame) -> Exhibit:
         findings=lambda table: said_of(
             table.filter(group=EVERYBODY), "{kind}", sentence, "score", "points"
         ),
-        empty="Too few answers to give a score.",
+        empty="No score is known.",
     )
 
 

@@ -33,7 +33,9 @@ def windows(r: Refresh, silences: pl.DataFrame, tried: Sequence[int]) -> list[in
     Those of at most a third of the days of the data: before the day of a judgement so many days
     must be known, and after it as many as the longest window has.
     """
-    longest = (r.day - (silences["day"].min() or r.day) + 1) // 3
+    if silences.is_empty():
+        return []
+    longest = (r.day - silences["day"].min() + 1) // 3
     return sorted({days for days in (*tried, r.book.churn.after_days) if 1 <= days <= longest})
 
 

@@ -6,12 +6,12 @@ import numpy as np
 import polars as pl
 
 from retention import charts
-from retention.exhibit import Exhibit
+from retention.exhibit import Exhibit, said_of
 from retention.refresh import Refresh
 from retention.stats import by_group, kaplan_meier, risk_sets
 from retention.stats import incidence as estimator
 from retention.survival import groups
-from retention.survival.survival import AXES, last_read
+from retention.survival.survival import AXES
 
 INCIDENCE = {
     **dict.fromkeys(("cause", "by", "group"), pl.String),
@@ -89,13 +89,12 @@ def causes_of_leaving(r: Refresh, divided: list[groups.Division], days: list[int
         "by another, so causes add up to the share who are no longer active. Causes of fewer than "
         f'{r.min_cell} ends are "other". Bands: {r.confidence:.0%} limits. Drawn where at least '
         f"{r.min_cell} are at risk.",
-        findings=last_read(
-            _last(read).tail(1),
-            "incidence",
+        findings=said_of(
+            _last(read).tail(1).with_columns(whole=pl.lit(f"{_last(read)['incidence'].sum():.1%}")),
             "left_by_{cause}_{duration_days}_days",
             "{value} of customers with a known start have left within {duration_days} days for the "
             "cause {cause} ({ci}), the most frequent; {whole} for any cause.",
-            whole=f"{_last(read)['incidence'].sum():.1%}",
+            "incidence",
         ),
         empty="No cause of leaving is known here, or only of too few customers.",
     )

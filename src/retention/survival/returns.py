@@ -5,10 +5,10 @@ from functools import partial
 import polars as pl
 
 from retention import charts
-from retention.exhibit import Exhibit
+from retention.exhibit import Exhibit, said_of
 from retention.refresh import Refresh
 from retention.stats import by_group, kaplan_meier
-from retention.survival.survival import AXES, last_read
+from retention.survival.survival import AXES
 from retention.tables import spells as stretches
 
 RETURNED = ("returned", "ci_lower", "ci_upper")
@@ -71,13 +71,12 @@ def coming_back(r: Refresh, days: list[int]) -> Exhibit:
         f"{churn.after_days} days after the {end}: earlier returns do not count. Each customer "
         f"counts once, the first time gone. Drawn where at least {r.min_cell} are still away and "
         "observed.",
-        findings=last_read(
-            read,
-            "returned",
+        findings=said_of(
+            read.filter(pl.col("returned") > 0).tail(1).with_columns(n=away.height),
             "returned_{duration_days}_days",
             "{value} of {n} customers once judged gone have come back within {duration_days} days "
             "of it ({ci}).",
-            n=away.height,
+            "returned",
         ),
         empty="Too few customers were judged gone to say whether they come back.",
     )

@@ -10,7 +10,7 @@ import polars as pl
 
 from retention import charts, schema
 from retention.errors import Refused
-from retention.exhibit import Exhibit, Finding
+from retention.exhibit import Exhibit, Finding, said_of
 from retention.refresh import Refresh
 from retention.stats import by_group
 from retention.stats import kaplan_meier as estimator
@@ -134,25 +134,14 @@ def stay(r: Refresh, curves: pl.DataFrame, by: str, days: list[int]) -> Exhibit:
         f"Left means: {left}. Bands: {r.confidence:.0%} limits (log-log). Drawn where at least "
         f"{r.min_cell} are at risk; a curve that begins later than day 0 is the share of those "
         "still active then.",
-        findings=last_read(
-            survival_at(overall, days),
-            "survival",
+        findings=said_of(
+            survival_at(overall, days).drop_nulls("survival").tail(1),
             "survival_{duration_days}_days",
             "{value} of customers with a known start stay longer than {duration_days} days ({ci}).",
+            "survival",
         ),
         empty="No group has enough customers for a curve.",
     )
-
-
-def last_read(read: pl.DataFrame, value: str, name: str, sentence: str, **further) -> list[Finding]:
-    """What is said of the last row of curves that were read, which has limits; nothing where none
-    has. ``name`` and ``sentence`` may name its columns, and the sentence ``further``."""
-    known = read.drop_nulls("ci_lower")
-    if known.is_empty():
-        return []
-    row = known.row(-1, named=True)
-    ci = (row["ci_lower"], row["ci_upper"])
-    return [Finding(name.format(**row), sentence, row[value], "share", ci, row | further)]
 
 
 def headline(curve: pl.DataFrame) -> str:

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 import narwhals as nw
 import polars as pl
 
+from retention import schema
 from retention.book import Book, Churn
 from retention.errors import Refused
-from retention.tables import calendar, features, promises, spells, workspace
+from retention.tables import calendar, features, spells, workspace
 
 LEAST_CUSTOMERS = 10  # below this nothing can be said that is not about a person
 
@@ -96,7 +97,7 @@ def as_of(
     Takes   the tables customers_at, activity and terms of a later refresh. Attributes are as they
             stand there; who began later is in it as never active
     """
-    computed = {*promises.PROMISES["customers_at"].columns} - {"customer_id", "started_day"}
+    computed = {*schema.TABLES["customers_at"].columns} - {"customer_id", "started_day"}
     computed |= {"plan"} if churn.kind == "contract" else set()
     own = customers.lazy().drop(computed, strict=False)
     derived = derive(activity, own, terms, churn, day)
@@ -113,7 +114,7 @@ def _terms(contracts: pl.LazyFrame | None, churn: Churn, day: int) -> pl.DataFra
 
 def none(table: str) -> pl.DataFrame:
     """A table without rows."""
-    columns = promises.PROMISES[table].columns
+    columns = schema.TABLES[table].columns
     return nw.from_dict({name: [] for name in columns}, columns, backend="polars").to_native()
 
 

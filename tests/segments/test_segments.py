@@ -16,10 +16,10 @@ from scipy.stats import binomtest, norm
 from workbooks import outputs
 
 from retention import book as books
-from retention import charts, findings, show
+from retention import charts, findings, schema, show
 from retention.clusters import segments
 from retention.errors import Refused
-from retention.tables import promises, workspace
+from retention.tables import workspace
 
 CUSTOMERS = drawn("""
     | customer_id | in_risk_set | tenure_days | amount_cents_365d |
@@ -284,14 +284,14 @@ def shop_tables() -> dict[str, pl.DataFrame]:
         .otherwise(pl.lit("on")),
     )
     values = {"Int64": number + 1, "Float64": (number + 1) / N, "Boolean": pl.lit(True)}
-    promised = promises.PROMISES["customers_at"].columns
+    promised = schema.TABLES["customers_at"].columns
     known = {
         name: values[dtype.__name__] for name, dtype in promised.items() if name != "customer_id"
     }
     kinds = {"String": pl.String, "Float64": pl.Float64, "Boolean": pl.Boolean}
     unknown = {
         name: pl.lit(None, kinds[dtype.__name__])
-        for name, dtype in promises.PROMISES["lifecycle"].columns.items()
+        for name, dtype in schema.TABLES["lifecycle"].columns.items()
         if name not in everybody.columns
     }
     done = {"day": today, "kind": pl.lit("purchase"), "events": 1 + number % 3}
@@ -323,7 +323,7 @@ def shop(workbook):
     day = str(SNAPSHOT)
     folder = workbook / "work" / "shop" / day
     for name, table in shop_tables().items():
-        writer = promises.PROMISES[name].writer
+        writer = schema.TABLES[name].writer
         workspace.write_table(workspace.Workspace("shop", day, writer, folder), name, table)
     book = books.at(books.load("shop", workbook), SNAPSHOT)
     (folder / "book.json").write_text(book.model_dump_json(), encoding="utf-8")
