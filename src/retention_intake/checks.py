@@ -19,7 +19,7 @@ def on_the_clocks(timezone: str) -> list[Rule]:
     """Events happen at times that the clocks of ``timezone`` show: none in an hour they skip."""
     hour = nw.col("day") * 24 + nw.col("second") // 3600
     skipped = calendar.skipped_hours(timezone) if timezone else []
-    mend = "the times are of another zone: state that one as `timezone:`, or write theirs"
+    mend = "the times are of another zone: state it as `timezone:`"
     words = f"is a time that the clocks of {timezone} show"
     return [Rule("day", words, ~hour.is_in(skipped).fill_null(False), mend)] if skipped else []
 

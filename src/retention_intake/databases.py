@@ -56,7 +56,7 @@ def scan(book: Book, root: Path) -> dict[str, object]:
 
 @contextmanager
 def honest(place: str, kind: str = ""):
-    """Whatever a database or its library says, as a refusal of ``place`` in one line."""
+    """Turn what a database or its library says into a refusal of ``place`` in one line."""
     try:
         yield
     except Refused:
@@ -151,7 +151,7 @@ def _spark(book: Book, root: Path) -> tuple[object, Callable[[str], object]]:
 
 
 def _answers(host: str, port: int) -> None:
-    """Somebody listens there: libraries would ask a dead server for minutes."""
+    """Check that something listens there: libraries would wait minutes for a dead server."""
     try:
         socket.create_connection((host, port), PATIENCE_SECONDS).close()
     except OSError:

@@ -57,7 +57,7 @@ def scan(book: Book, root: Path, spool: Path, typed: bool = True) -> dict[str, p
 
 @contextmanager
 def unreadable(place: str, root: Path):
-    """What Polars says of the files at ``place``, as a refusal in one line without a value."""
+    """Turn what Polars says of the files at ``place`` into a refusal of one line, no values."""
     try:
         yield
     except pl.exceptions.NoDataError:
@@ -193,7 +193,7 @@ def _as_utf8(file: Path, source: Files, spool: Path) -> Path:
 
 
 def not_utf8(files: list[Path]) -> str | None:
-    """Which of the files is no UTF-8 text, and in which line; None where all are."""
+    """Name the file and line that are not UTF-8 text; None where all are."""
     for file in files:
         if line := _undecodable(file, "utf-8"):
             return (

@@ -1,7 +1,7 @@
-"""What a stranger's tables seem to hold: how they are written, which column is which, what rests.
+"""What unknown tables seem to hold: how they are written, which column is which, what else.
 
-Every guess is held against all values, never the first rows alone. Where two readings fit, none is
-taken. What is given is a proposal with its grounds in words, for somebody to read.
+Every guess is checked against all values, never the first rows alone. Where two readings fit, none
+is taken. The result is a proposal with its reasons in words, for somebody to read.
 """
 
 import codecs
@@ -365,8 +365,8 @@ def silence(activity: pl.DataFrame, kinds: list[str]) -> tuple[int, str]:
     step = next((step for step in STEPS if step >= gap), STEPS[-1])
     words = (
         f"nine in ten of the {each.len():,} customers seen on two days or more have a median gap "
-        f"of at most {gap:g} days, rounded up to {step}; gaps still open are not in it, so it is "
-        "rather too short"
+        f"of at most {gap:g} days, rounded up to {step}; gaps still open are left out, so it is "
+        "rather short"
     )
     cut = f"; cut to {fit}, at most a quarter of the {span} days of data, or too few can be judged"
     return min(step, fit), words + (cut if step > fit else "")

@@ -1,6 +1,6 @@
-"""A book for tables nobody has described yet: columns found, read once, written with its grounds.
+"""A book for tables that nobody has described yet: columns found, read once, written with reasons.
 
-Nothing is written unless the proposed book reads its tables whole and has something to learn from.
+Nothing is written unless the proposed book reads all its tables and finds something to analyse.
 """
 
 import tempfile
@@ -37,7 +37,7 @@ def new_book(
     **given,
 ) -> str:
     """Write ``params/<name>.yaml`` below ``root`` for ``tables`` (events, perhaps customers,
-    contracts and surveys); what there is to say of it.
+    contracts and surveys); returns what to tell the user.
 
     ``source``: files, duckdb:FILE, env:NAME, postgresql://..., sc://... or local[n]; ``columns``:
     ours=theirs or table.ours=theirs; ``take`` and ``derive``: how a refresh takes what a source
@@ -81,7 +81,7 @@ def new_book(
     )
     notes[("parameters",)] = "where the notebooks' own would say little about such a book"
     book = {key: value for key, value in book.items() if value not in ("", {}, None)}
-    head = f"# Proposed by `retention new-book {name}` from the data alone: read it, mend it.\n"
+    head = f"# Proposed by `retention new-book {name}` from the data alone: read and correct it.\n"
     text = head + "".join(f"{line}\n" for line in _lines(book, notes))
     with file.open("x", encoding="utf-8") as new:
         new.write(text)
@@ -92,7 +92,7 @@ def new_book(
         file.unlink()
         raise
     return (
-        f"{text}\n{read}\nThis is params/{name}.yaml now. Read it through; then\n"
+        f"{text}\n{read}\nThis is params/{name}.yaml now. Read it through, then\n"
         f"  make refresh BOOK={name}\n"
         f"  open reports/{name}/{book['snapshot_date']}/index.html"
     )
@@ -149,7 +149,7 @@ def _map_tables(book: dict, said: list[str], root: Path, spool: Path) -> Notes:
         if texts := [path for path in paths if path.suffix == ".csv"]:
             guessed = guess.dialect(texts, book["source"])
             if guessed.get("encoding", "utf-8") != book["source"].get("encoding", "utf-8"):
-                notes[("source", "encoding")] = "a guess: look at accented letters"
+                notes[("source", "encoding")] = "a guess: check accented letters"
             book["source"] |= guessed
     with _tables(book, root, spool, typed=False) as frames:
         _map(book, said, frames, notes)
@@ -178,7 +178,7 @@ def _settle(book: dict, given: dict, taken: intake.Taken, notes: Notes) -> str:
         churn["after_days"], notes[at] = given["after_days"], ""
     book["snapshot_date"] = calendar.date_of(acts["day"].max())
     notes[("snapshot_date",)] = "the last day with events; if it is not whole, take the day before"
-    notes[("currency",)] = "" if "currency" in given else "if it is another, say so here"
+    notes[("currency",)] = "" if "currency" in given else "change it if yours is another"
     more = ""
     if (asked := taken.get("surveys")) is not None:
         more = f" Surveys: {asked.height:,}, answered: {asked['answered_day'].count():,}."

@@ -136,11 +136,11 @@ def test_a_german_export_is_read(workbook):
     assert book.source == books.Files(
         kind="files", delimiter=";", encoding="windows-1252", decimal=",", date_format="%d.%m.%Y"
     ).model_copy(update={"encoding": book.source.encoding})
-    assert "encoding: windows-1252  # a guess: look at accented letters\n" in text(workbook)
+    assert "encoding: windows-1252  # a guess: check accented letters\n" in text(workbook)
     euros = bought.select(pl.col("Betrag").str.slice(2, 3).cast(pl.Int64) + 1000)["Betrag"]
     assert taken["activity"]["amount_cents"].sum() == (100 * euros + 50).sum()
     assert taken["baskets"]["category"].unique().to_list() == ["Gro\u00dfger\u00e4te"]
-    assert "currency: EUR  # if it is another, say so here\n" in text(workbook)
+    assert "currency: EUR  # change it if yours is another\n" in text(workbook)
 
 
 def subscriptions() -> dict[str, pl.DataFrame]:
