@@ -16,9 +16,9 @@ from scipy.stats import binomtest, norm
 from workbooks import outputs
 
 from retention import book as books
-from retention import charts, findings, schema, show
-from retention.clusters import segments
+from retention import charts, findings, schema
 from retention.errors import Refused
+from retention.segments import segments
 from retention.tables import workspace
 
 CUSTOMERS = drawn("""
@@ -265,7 +265,6 @@ def test_what_is_hidden_is_drawn_as_a_dash():
     for rows in (shown, shown.head(2).cast({"share": pl.Float64})):
         texts = [text.get_text() for text in charts.comparison(rows).axes[0].texts]
         assert texts == ["–", "–", "25.0% (n 50)", "50.0% (n 1,500)"][: rows.height]
-        assert show.figure(charts.comparison(rows), title="Finding", alt="In words").data
 
 
 N, SNAPSHOT = 400, date(2024, 12, 31)
