@@ -103,5 +103,4 @@ def test_stages_of_an_earlier_day_are_those_that_were_told_then(workbook):
     assert told["lifecycle"].n_unique() > 2
     for stage, n in told.group_by("lifecycle").len().rows():
         assert shown.table.filter(before=stage)["n"].sum() == n
-    (said,) = shown.findings
-    assert said.value == shown.table.filter(flow="lost")["n"].sum() > 0
+    assert shown.table.filter(flow="lost")["n"].sum() > 0
