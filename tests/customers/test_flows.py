@@ -14,7 +14,6 @@ from retention import book as books
 from retention.customers import flows, lifecycle
 from retention.refresh import Refresh
 from retention.tables import workspace
-from retention_app import workbook as app
 
 STAGE = st.sampled_from(lifecycle.STAGES)
 FLOWS = ("kept", "lost", "new", "returned", "away")

@@ -25,7 +25,6 @@ from polars.testing import assert_frame_equal
 
 from retention import schema
 from retention.tables import rules
-from retention_intake import intake
 
 # What is taken
 

@@ -11,8 +11,6 @@ from inputs import BERLIN, CUSTOMERS, EVENTS, FORMS, SECRET_ID, change, message,
 from retention import book as books
 from retention import schema
 from retention.tables import rules, workspace
-from retention_app import workbook as app
-from retention_intake import intake
 
 SURVEYS = pl.DataFrame(
     {

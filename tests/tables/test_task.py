@@ -13,7 +13,6 @@ from retention import book as books
 from retention import schema
 from retention.errors import Refused
 from retention.tables import rules, task, workspace
-from retention_app import workbook as app
 
 TABLES = ("activity", "habits", "baskets", "terms", "surveys_at")
 TABLES += ("spells", "customers_at", "exclusions", "intake")
