@@ -56,7 +56,7 @@ def test_of_a_curve_only_small_numbers_of_events_are_hidden():
         | all   | 3             | 9       | 0      | 0.86     | 0.8      | 0.9      |
     """)
     shown = disclosure.hide(curve, Level(10), "survival_curves")
-    assert shown["events"].to_list() == [None, 10, 0]
+    assert shown["events"].to_list() == [None, 10, None]
     assert shown["survival"].to_list() == [0.96, 0.86, None]
 
 

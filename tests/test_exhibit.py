@@ -50,7 +50,7 @@ def test_a_drawing_is_named_by_its_headline_and_key_figures():
     shown = Exhibit(ROWS, lambda table: f"{table.height} groups", draw, definition="A share.")
     page = parsed(exhibit.shown(shown, ROWS))
     assert page.figcaption.get_text() == "2 groups"
-    assert page.svg.desc.get_text() == "2 groups. Share: a, 1970-01-01: 50.0%."
+    assert page.svg.desc.get_text() == "2 groups. Share: a: 50.0%."
     assert page.find(class_="definition").get_text() == "A share."
     assert len(page.table.find_all("tr")) == 3
 

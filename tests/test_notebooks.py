@@ -123,6 +123,13 @@ def comprehensions_are_plain(notebook: NotebookNode) -> list[str]:
     ]
 
 
+def only_the_refresh_shows_anything(notebook: NotebookNode) -> list[str]:
+    """A frame that a cell ends with would be shown as it is, with every customer in it."""
+    last = [ast.parse(cell.source).body[-1] for cell in code(notebook)]
+    shown = [ast.unparse(one.value) for one in last if isinstance(one, ast.Expr)]
+    return [one for one in shown if not one.startswith(("r.show(", "r.say(", "r.findings("))]
+
+
 def nothing_is_stored(notebook: NotebookNode) -> list[str]:
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     return [cell.id for cell in cells if cell.outputs or cell.execution_count is not None]
@@ -189,6 +196,7 @@ RULES = (
     lines_are_short,
     nothing_branches_or_is_defined,
     comprehensions_are_plain,
+    only_the_refresh_shows_anything,
     nothing_is_stored,
     no_result_is_typed_into_prose,
     no_place_or_date_is_typed_into_code,
@@ -285,6 +293,8 @@ PLANTED = [
     (one_parameters_cell_that_begins_with_refresh, 1, "days = 3\nrefresh = 'cdnow'"),
     (cells_are_short, 2, "x = 1\n" * 6),
     (lines_are_short, 1, "refresh = 'cdnow'  #" + " word" * 20),
+    (only_the_refresh_shows_anything, 2, "r.keep('value', table)"),
+    (only_the_refresh_shows_anything, 2, "r.tables.value"),
     (nothing_branches_or_is_defined, 2, "def f():\n    pass"),
     (nothing_branches_or_is_defined, 2, "class A:\n    pass"),
     (nothing_branches_or_is_defined, 2, "for x in y:\n    pass"),

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import narwhals as nw
 
-from retention.tables.rules import Rule, at_least, ordered, rate
+from retention.tables.rules import Rule, Table, at_least, ordered, rate
 
 KINDS = {  # how values are stored; the kind also says how they are printed
     "text": nw.String,
@@ -51,28 +51,6 @@ class Column:
     label: str
     means: str = ""
     of: str = ""
-
-
-@dataclass(frozen=True)
-class Table:
-    """What a table promises: its writer, level, grain and columns, and what every row keeps.
-
-    ``level``: "source" = read from a source, "customer" = stays in work/, "kept" = an aggregate
-    that stays there for the next refresh to compare itself with, "aggregate" = published.
-    What is counted or measured in an aggregate table may be null: then it is hidden.
-    ``further``: whether it may hold more columns. ``unique``: whether the grain is unique.
-    """
-
-    name: str
-    writer: str
-    level: str
-    about: str
-    grain: tuple[str, ...]
-    columns: dict[str, type]
-    optional: tuple[str, ...] = ()
-    rules: tuple[Rule, ...] = ()
-    further: bool = False
-    unique: bool = True
 
 
 FIRST_DAY = -25_566  # 1900-01-02: databases write the day before where they know none

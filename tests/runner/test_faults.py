@@ -35,10 +35,10 @@ refresh = "cdnow"  # a book
 round = 0  # so many
 word = ""  # any"""
 FINDING = """\
-from retention import findings
-from retention.tables import workspace
-space = workspace.open(refresh, "50_fault")
-findings.say(space, "rounds", "It is round {value}.", value=round, unit="rounds")"""
+import retention
+from retention.exhibit import Finding
+r = retention.open(refresh)
+r.say(Finding("rounds", "It is round {value}.", round, "rounds"))"""
 BOOK = """\
 title: Corner shop
 source: {kind: demo, data: simulated, customers: 1000, seed: 2}

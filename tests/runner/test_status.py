@@ -145,7 +145,7 @@ def key_of(job: plan.Job, task: str = "20_survival", **changed) -> keys.Key:
 def test_a_notebook_depends_on_what_it_imports_and_on_what_that_imports(workbook):
     code = key_of(prepared(workbook))["code"]
 
-    assert {"retention.survival.survival", "retention.show", "retention.tables.workspace"} <= {
+    assert {"retention.survival.survival", "retention.exhibit", "retention.tables.workspace"} <= {
         *code
     }
     assert "retention.words" in code  # by way of show
@@ -160,7 +160,9 @@ def test_the_tables_depend_on_no_analysis_and_no_page(workbook):
     assert {"retention.tables.spells", "retention_intake.files", "retention_demo.readers"} <= {
         *code
     }
-    assert not [name for name in code if name.startswith(("retention.survival", "retention.show"))]
+    assert not [
+        name for name in code if name.startswith(("retention.survival", "retention.exhibit"))
+    ]
 
 
 @pytest.mark.parametrize(
