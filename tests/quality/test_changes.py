@@ -92,7 +92,7 @@ def test_a_feature_that_shifts_by_a_known_amount_is_found(since):
 
 
 NAMED = ["a"] * 80 + ["b"] * 10
-RARE, OTHER, FEWER = (NAMED + [*levels] for levels in ("xxxxyyyzzz", "uuuuvvvwww", "bbbbbuuuuu"))
+RARE, OTHER, FEWER = ([*NAMED, *levels] for levels in ("xxxxyyyzzz", "uuuuvvvwww", "bbbbbuuuuu"))
 EVEN = ["a"] * 12 + ["b"] * 8, ["a"] * 8 + ["b"] * 12  # no more than chance gives so small a book
 
 
