@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-from datetime import date
 from functools import cache
 from pathlib import Path
 
@@ -123,8 +122,8 @@ PROFILES = pl.DataFrame(
 
 DAYS = pl.DataFrame(
     {
-        "date": pl.date_range(date(2025, 1, 1), date(2025, 4, 10), eager=True),
-        "events": [None, 0, 200, *[50] * 97],
+        "day": pl.int_range(20_089, 20_189, eager=True),
+        "events_of_day": [None, 0, 200, *[50] * 97],
         "lower": [None, *[25.0] * 99],
         "upper": [None, *[100.0] * 99],
         "odd": [False, True, True, *[False] * 97],
@@ -144,14 +143,14 @@ USAGE = pl.DataFrame(
 
 WINDOWS = pl.DataFrame(
     [
-        (days, error, n, share, share - 0.02, share + 0.02, days == 60)
+        (days, error, n, share, share - 0.02, share + 0.02)
         for days in (7, 14, 30, 60, 90)
         for error, n, share in [
-            ("wrongly_gone", 1200 - days, 0.5 - days / 300),
-            ("wrongly_active", 300 + days, days / 300),
+            ("wrongly gone", 1200 - days, 0.5 - days / 300),
+            ("wrongly active", 300 + days, days / 300),
         ]
     ],
-    schema=["after_days", "error", "n", "share", "ci_lower", "ci_upper", "chosen"],
+    schema=["after_days", "error", "n", "share", "ci_lower", "ci_upper"],
     orient="row",
 )
 
@@ -289,6 +288,10 @@ PAIRS = pl.DataFrame(
 )
 
 
+def windows(table):
+    return charts.curves(table, "after_days", "share", "n", group="error", evenly=True, mark=60)
+
+
 def figures():
     return {
         "survival": charts.survival_curves(CURVES, "plan"),
@@ -302,9 +305,8 @@ def figures():
         "tree": charts.condensed_tree(NODES),
         "trust": charts.trust(CHECKS),
         "profiles": charts.profile_heatmap(PROFILES),
-        "days": charts.events_per_day(DAYS),
-        "windows": charts.window_shares(WINDOWS, "error"),
-        "silences": charts.silence_curves(CURVES),
+        "days": charts.days(DAYS, "events_of_day", marked="odd"),
+        "windows": windows(WINDOWS),
         "usage": charts.usage_changes(USAGE),
         "left": charts.left_by_usage(USAGE),
         "backtest": charts.backtest(BACKTEST),
@@ -447,11 +449,12 @@ def test_a_hidden_bar_is_a_dash_beside_its_hidden_n():
 
 
 def test_odd_days_are_marked_and_hidden_ones_left_out():
-    axes = charts.events_per_day(DAYS).axes[0]
+    figure = charts.days(DAYS, "events_of_day", marked="odd")
+    axes = figure.axes[0]
     usual, odd = (line.get_ydata() for line in axes.lines)
     assert sorted(odd) == [0, 200]
     assert np.isnan(usual).sum() == 1
-    assert "Events per day (n 5,050)" in words(charts.events_per_day(DAYS))
+    assert "Events (n 5,050)" in words(figure)
 
 
 def test_what_chance_would_make_stands_on_the_bars_it_is_known_of():
@@ -469,19 +472,14 @@ def test_who_left_is_drawn_as_a_share_with_its_n():
 
 
 def test_windows_stand_evenly_apart_over_their_days_the_chosen_one_marked():
-    axes = charts.window_shares(WINDOWS, "error").axes[0]
+    axes = windows(WINDOWS).axes[0]
     marked = [line.get_xdata() for line in axes.lines if line.get_linestyle() == ":"]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["7", "14", "30", "60", "90"]
     assert marked == [[3, 3]]
-    text = words(charts.window_shares(WINDOWS, "error"))
+    text = words(windows(WINDOWS))
     assert text.count("wrongly gone") == 2
     assert {"1,193", "1,170", "1,110"} <= set(text)
-
-
-def test_lines_of_days_are_named_in_words_and_one_window_alone_is_drawn():
-    table = WINDOWS.head(2).drop("chosen").with_columns(within_days=pl.Series([30, 1000]))
-    text = words(charts.window_shares(table, "within_days"))
-    assert {"within 30 days", "within 1,000 days", "7", "1,193"} <= set(text)
+    assert {"7", "1,193"} <= set(words(windows(WINDOWS.head(2))))  # one window alone
 
 
 def test_weeks_say_who_foretold_them_and_of_how_many_and_hide_what_is_hidden():
