@@ -9,6 +9,7 @@ import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 
 import jinja2
@@ -37,6 +38,32 @@ class Finding:
     unit: str = ""
     ci: tuple[float, float] | None = None
     further: dict[str, object] = field(default_factory=dict)
+
+
+def said_of(
+    rows: pl.DataFrame, name: str, sentence: str, value: str = "share", unit: str = "share"
+) -> list[Finding]:
+    """A finding for every row whose ``value`` is not hidden, with its interval; ``name`` (made
+    small letters) and ``sentence`` may hold any other column of the row."""
+    return [
+        Finding(name.format(**row).lower(), sentence, row[value], unit, limits, row)
+        for row in rows.drop_nulls(value).iter_rows(named=True)
+        for limits in [(row["ci_lower"], row["ci_upper"])]
+    ]
+
+
+def apart(table: pl.DataFrame, label: str, value: str) -> str:
+    """From the lowest to the highest ``value`` in words, where their intervals do not touch:
+    "from 12.0% (web) to 34.0% (app)"; else nothing. An unknown end of an interval is the value."""
+    limits = pl.col("ci_lower", "ci_upper").fill_null(pl.col(value))
+    ordered = table.drop_nulls(value).with_columns(limits).sort(value, label)
+    if ordered.is_empty() or ordered["ci_upper"][0] >= ordered["ci_lower"][-1]:
+        return ""
+    kind = schema.column(value).kind
+    low, high = (
+        f"{words.printed(ordered[value][end], kind)} ({ordered[label][end]})" for end in (0, -1)
+    )
+    return f"from {low} to {high}"
 
 
 Made = Callable[[pl.DataFrame], object]
@@ -133,7 +160,7 @@ def key_figures(table: pl.DataFrame) -> str:
     measured = [name for name, kind in kinds.items() if kind not in counted]
     measured = [name for name in measured if table[name].dtype.is_numeric()]
     measured = (measured or [name for name, kind in kinds.items() if kind == "people"])[:1]
-    named = [name for name, kind in kinds.items() if kind in schema.KEYS][:3]
+    named = list(takewhile(lambda name: kinds[name] in schema.KEYS, kinds))[:3]
     figures = [
         f"{', '.join(words.printed(row[name], kinds[name]) for name in named)}: "
         + " ".join(words.printed(row[name], kinds[name]) for name in measured)

@@ -1,13 +1,11 @@
 """Values as people read them."""
 
-import re
 import textwrap
 from datetime import date
 
 import numpy as np
 
 EPOCH = date(1970, 1, 1).toordinal()
-CENTS = re.compile(r"(?<![a-z])cents(?![a-z])")  # as a word of a column's name
 
 
 def text(value: object, percent: bool = False) -> str:
@@ -36,17 +34,6 @@ def money(cents: float | None) -> str:
     return text(cents) if cents is None else f"{cents / 100:,.{places}f}".replace("-", "−")
 
 
-def heading(name: str) -> str:
-    """A column's name in words."""
-    words = name.replace("ci_lower", "interval_from").replace("ci_upper", "interval_to")
-    return words.replace("_", " ")
-
-
-def amount(name: str) -> str:
-    """What a column of cents is called where they are shown as amounts: value for value_cents."""
-    return CENTS.sub("amount", re.sub(rf"(?<=[a-z])_{CENTS.pattern}", "", name))
-
-
 def short(value: object, length: int = 20) -> str:
     """A value on one line of at most ``length`` letters."""
     line = "".join(letter if letter.isprintable() else " " for letter in text(value))
@@ -66,5 +53,6 @@ def printed(value: object, kind: str) -> str:
         return money(value)
     if kind == "day":
         return str(date.fromordinal(EPOCH + value))
-    whole = kind == "number" and isinstance(value, float) and value.is_integer()
+    counted = kind in ("number", "whole", "days")
+    whole = counted and isinstance(value, float) and value.is_integer()
     return text(int(value) if whole else value, kind in ("share", "estimate", "points"))

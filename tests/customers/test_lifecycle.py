@@ -1,24 +1,14 @@
-"""Stages of life: the rules in order, on drawn customers and against a slow literal reading."""
+"""Stages of life: the rules in order, on drawn customers."""
 
 import polars as pl
 import pytest
 from drawing import drawn
-from hypothesis import given
-from hypothesis import strategies as st
+from opened import opened
 
-from retention.book import RULED, Book
+from retention import schema
+from retention.book import Book
 from retention.customers import lifecycle
 from retention.errors import Refused
-from retention.risk import decline
-
-FEATURES = (
-    "tenure_days",
-    "days_since_last_activity",
-    "active_days_90d",
-    "orders_90d",
-    "amount_cents_90d",
-    "amount_cents_365d",
-)
 
 
 def book(kind: str = "activity", after_days: int = 90, **rules) -> Book:
@@ -93,99 +83,23 @@ def test_an_attribute_may_decide():
     assert set(staged.filter("in_risk_set")["lifecycle"]) == {"at risk"}
 
 
-@pytest.mark.parametrize(
-    ("rule", "words"),
-    [
-        (
-            {"quiet_day": 3},
-            "lifecycle: dormant: customers have no column 'quiet_day'; did you mean",
-        ),
-        ({"quiet_days": "long"}, "lifecycle: dormant: column 'quiet_days' holds numbers, and"),
-    ],
-)
-def test_a_rule_that_fits_no_column_is_refused(rule, words):
-    with pytest.raises(Refused, match=words):
-        lifecycle.staged(CUSTOMERS, book(dormant=rule))
-
-
-def slowly(row: dict, given: Book) -> str:
-    """The stage of one customer, read aloud."""
-    if row["spell"] is None:
-        return "never active"
-    if not row["in_risk_set"]:
-        return "gone"
-    for stage in RULED:
-        if all(_meets(row[name], what) for name, what in lifecycle.rules(given)[stage].items()):
-            return stage
-    return "active"
-
-
-def _meets(value, condition) -> bool:
-    if value is None:
-        return False
-    if isinstance(condition, int):
-        return value == condition
-    above = condition.at_least is None or value >= condition.at_least
-    return above and (condition.below is None or value < condition.below)
-
-
-COUNT = st.integers(0, 90)
-ROW = st.fixed_dictionaries(
-    {
-        "spell": st.none() | st.integers(1, 3),
-        "in_risk_set": st.booleans(),
-        "tenure_days": st.integers(1, 120),
-        "days_since_last_activity": st.none() | COUNT,
-        "active_days_28d": st.integers(0, 28),
-        "active_days_before": st.integers(0, 84),
-        "days_before": st.just(84),
-        "active_days_total": st.integers(0, 9),
-        "silence_ratio": st.none() | st.floats(0, 9),
-        "booked_end_in_days": st.none() | st.integers(1, 30),
-    }
-)
-
-
-@given(st.lists(ROW, min_size=1, max_size=20), st.sampled_from(["activity", "contract"]))
-def test_stages_are_those_of_a_slow_literal_reading(rows, kind):
-    given_book = book(kind)
-    frame = pl.DataFrame(rows, {name: CUSTOMERS.schema[name] for name in rows[0]})
-    frame = frame.with_columns(
-        customer_id=pl.int_range(pl.len()).cast(pl.String), usage_ratio=pl.when(SEEN).then(RATIO)
-    )
-
-    staged = lifecycle.staged(frame, given_book)
-
-    assert staged["lifecycle"].to_list() == [
-        slowly(row, given_book) for row in staged.iter_rows(named=True)
-    ]
-
-
-def test_the_trend_is_the_usage_ratio_with_the_limits_of_decline():
-    staged = lifecycle.staged(CUSTOMERS, book("contract")).filter(
-        pl.col("booked_end_in_days").is_null()
-    )
-    theirs = decline.changes(
-        staged.with_columns(ended_days_ago=pl.lit(None, pl.Int64)).drop("quiet_days")
-    )
-    ours = staged.filter("in_risk_set").sort("customer_id")
-
-    assert ours["trend"].to_list() == theirs["usage_ratio"].to_list()
-    for name in ("lower", "upper"):
-        assert ours[f"trend_{name}"].to_list() == theirs[f"usage_{name}"].to_list()
-    assert staged.filter(~pl.col("in_risk_set"))["trend"].null_count() == 2
-    assert ours["trend"].null_count() < ours.height
+def test_a_rule_that_fits_no_column_is_refused():
+    unknown = "lifecycle: dormant: customers have no column 'quiet_day'; did you mean"
+    with pytest.raises(Refused, match=unknown):
+        lifecycle.staged(CUSTOMERS, book(dormant={"quiet_day": 3}))
+    with pytest.raises(Refused, match="lifecycle: dormant: column 'quiet_days' holds numbers, and"):
+        lifecycle.staged(CUSTOMERS, book(dormant={"quiet_days": "long"}))
 
 
 def test_the_page_says_every_rule():
     said = lifecycle.definition(
         book(dormant={"quiet_days": {"at_least": 60}, "region": ["x", "y"]})
     )
-    assert "dormant: quiet days at least 60, region x or y" in said
+    assert "dormant: quiet days at least 60, region is x or y" in said
     assert "at risk: silence ratio at least 3" in said
     assert "Gone: silent for 90 days" in said
     contract = lifecycle.definition(book("contract"))
-    assert "at risk: days to a booked end known; dormant: quiet days at least 30" in contract
+    assert "at risk: days to a booked end is known; dormant: quiet days at least 30" in contract
     assert "Gone: out of contract" in contract
 
 
@@ -197,56 +111,31 @@ def test_the_customer_table_holds_what_its_parts_know():
     )
     silent = staged.select("customer_id", silent_detractor=pl.lit(value=False))
 
-    table = lifecycle.table(staged, rest, intents, silent)
+    table = lifecycle.together(staged, rest, intents, silent)
 
+    assert table.columns == list(schema.TABLES["lifecycle"].columns)
     assert table.height == staged.height
     assert table.drop_nulls("intent").select("customer_id", "lifecycle", "intent").rows() == [
         ("falls", "declining", "visit")
     ]
 
 
-def test_shares_add_up_and_follow_a_life():
+def test_shares_add_up_and_follow_a_life(tmp_path):
     frame = pl.DataFrame(
         {"lifecycle": ["gone", "active", "new", "active"], "amount_cents_365d": [0, 300, 100, 0]}
     )
+    shown = lifecycle.stages(opened(tmp_path, "10_customers"), frame)
 
-    shares = lifecycle.shares(frame)
-
-    assert shares.select("lifecycle", "n", "share", "share_of_amount").rows() == [
+    assert shown.table.select("lifecycle", "n", "share", "share_of_amount").rows() == [
         ("new", 1, 0.25, 0.25),
         ("active", 2, 0.5, 0.75),
         ("gone", 1, 0.25, 0.0),
     ]
-    assert (shares["ci_lower"] < shares["share"]).all()
-    assert (shares["ci_upper"] > shares["share"]).all()
-
-
-def test_where_nobody_spends_no_share_of_amount_is_claimed():
-    frame = pl.DataFrame({"lifecycle": ["new", "gone"], "amount_cents_365d": [0, 0]})
-
-    assert lifecycle.shares(frame)["share_of_amount"].to_list() == [None, None]
-
-
-def test_quartiles_name_what_is_known():
-    frame = pl.DataFrame({name: [1, 2, 3, 4, None] for name in FEATURES})
-
-    row = lifecycle.quartiles(frame, min_cell=4).row(0, named=True)
-
-    assert (
-        row
-        == {"feature": "tenure_days", "n": 4}
-        | pytest.approx({"lower": 1.75, "median": 2.5, "upper": 3.25}).expected
-    )
-
-
-def test_quartiles_of_too_few_are_left_out():
-    frame = pl.DataFrame({name: [1, 2, None] for name in FEATURES})
-
-    assert lifecycle.quartiles(frame, min_cell=3).is_empty()
-
-
-def test_the_headline_names_the_largest_stage_that_is_shown():
-    shares = pl.DataFrame({"lifecycle": ["gone", "new", "dormant"], "share": [0.5, 0.2, None]})
-    assert lifecycle.headline(shares) == "Gone is the largest stage"
-    hidden = shares.with_columns(share=pl.lit(None, pl.Float64))
-    assert lifecycle.headline(hidden) == "Every stage is too small to be shown"
+    assert (shown.table["ci_lower"] < shown.table["share"]).all()
+    assert (shown.table["ci_upper"] > shown.table["share"]).all()
+    assert shown.headline(shown.table) == "Active is the largest stage: 50.0% of all customers"
+    (gone,) = shown.findings(shown.table)
+    assert (gone.name, gone.value) == ("gone_share", 0.25)
+    hidden = shown.table.with_columns(share=pl.lit(None, pl.Float64))
+    assert shown.headline(hidden) == "Every stage is too small to be shown"
+    assert shown.findings(hidden) == []

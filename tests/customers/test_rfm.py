@@ -5,6 +5,7 @@ import pytest
 from drawing import drawn
 from hypothesis import given
 from hypothesis import strategies as st
+from opened import opened
 
 from retention.customers import rfm
 
@@ -33,12 +34,6 @@ def customers(days: list[int], orders: list[int], amounts: list[int]) -> pl.Data
     ids = pl.Series([f"c{number:03}" for number in range(len(days))])
     columns = dict(zip(rfm.ORDERS, (days, orders, amounts), strict=True))
     return pl.DataFrame({"customer_id": ids} | columns)
-
-
-def test_ten_customers_without_ties_fill_every_fifth_twice():
-    rising = list(range(10))
-    told = rfm.scored(customers(rising, rising[::-1], rising))["rfm_score"].to_list()
-    assert told == ["551", "551", "442", "442", "333", "333", "224", "224", "115", "115"]
 
 
 ORDERS = st.lists(st.tuples(*[st.integers(0, 6)] * 3), min_size=1, max_size=40)
@@ -91,13 +86,13 @@ def test_the_best_and_the_worst_have_their_names(days, orders, name):
     assert told.filter(customer_id="odd")["rfm"].item() == name
 
 
-def test_groups_follow_the_names_and_add_up():
+def test_groups_follow_the_names_and_add_up(tmp_path):
     told = rfm.scored(customers([*range(20)], [*range(20)][::-1], [100] * 20))
-    groups = rfm.groups(told)
+    shown = rfm.rfm_groups(opened(tmp_path, "10_customers"), told, 365)
+    groups = shown.table
 
-    assert groups["n"].sum() == 20
-    assert groups["share"].sum() == pytest.approx(1)
-    assert groups["share_of_amount"].sum() == pytest.approx(1)
+    for name in ("share", "share_of_amount"):
+        assert groups[name].sum() == pytest.approx(1)
     assert groups["rfm"].to_list() == [name for name in rfm.NAMES if name in set(told["rfm"])]
     best = groups.row(0, named=True)
     assert (best["rfm"], best["n"], best["days_since_last_order"], best["orders"]) == (
@@ -106,18 +101,11 @@ def test_groups_follow_the_names_and_add_up():
         1.5,
         17.5,
     )
-    assert rfm.headline(groups).startswith("Hibernating: 40.0% of customers, 40.0% of the amount")
+    assert shown.headline(groups) == "Hibernating: 40.0% of customers, 40.0% of the amount"
+    assert "Frequency: orders of the last 365 days" in shown.definition
+    assert all(f"{name}: " in shown.definition for name in rfm.NAMES)
 
 
-def test_where_nobody_ordered_there_are_no_groups():
-    nobody = rfm.ordered(ACTIVITY.filter(pl.col("orders") == 0).lazy(), 100, 10)
-    groups = rfm.groups(rfm.scored(nobody))
-    assert groups.is_empty()
-    assert rfm.headline(groups) == "How customers are spread over the groups"
-
-
-def test_the_page_says_directions_units_and_names():
-    said = rfm.definition(365)
-    assert "days since the last order, fewer are better" in said
-    assert "orders of the last 365 days" in said
-    assert all(f"{name}: " in said for name in rfm.NAMES)
+def test_where_nobody_ordered_there_are_no_groups(tmp_path):
+    r = opened(tmp_path, "10_customers", {"activity": ACTIVITY.filter(pl.col("orders") == 0)})
+    assert rfm.rfm_groups(r, rfm.orders(r, 10), 10).table.is_empty()

@@ -5,6 +5,7 @@ import pytest
 from drawing import drawn
 from hypothesis import given
 from hypothesis import strategies as st
+from opened import opened
 
 from retention.customers import surveys
 from retention.errors import Refused
@@ -50,7 +51,7 @@ ASKED = drawn("""
 CUSTOMERS = pl.DataFrame(
     {
         "customer_id": ["a1", "a2", "a3", "a4", "a5", "b1", "c1"],
-        "usage": [*["steady"] * 4, "falling", "falling", "falling"],
+        "usage": [*["steady"] * 3, None, "falling", "falling", "falling"],
         "vip": [True, True, True, True, True, False, False],
     }
 )
@@ -61,30 +62,23 @@ def test_scores_are_those_of_who_answered_and_the_response_is_of_who_was_asked()
 
     columns = ("by", "group", "kind", "n_asked", "n_answered", "score", "share_answered")
     assert [row[:5] for row in told.select(columns).rows()] == [
-        ("all", "all", "csat", 3, 2),
-        ("all", "all", "nps", 7, 5),
+        ("all", "all", "csat", 2, 2),
+        ("all", "all", "nps", 6, 5),
         ("usage", "falling", "csat", 1, 1),
         ("usage", "falling", "nps", 2, 1),
-        ("usage", "not known", "csat", 1, 0),
-        ("usage", "not known", "nps", 1, 0),
+        ("usage", "not known", "nps", 1, 1),
         ("usage", "steady", "csat", 1, 1),
-        ("usage", "steady", "nps", 4, 4),
+        ("usage", "steady", "nps", 3, 3),
         ("vip", "false", "csat", 1, 1),
         ("vip", "false", "nps", 1, 1),
-        ("vip", "not known", "csat", 1, 0),
-        ("vip", "not known", "nps", 1, 0),
         ("vip", "true", "csat", 1, 1),
         ("vip", "true", "nps", 5, 4),
     ]
     scores = told["score"].to_list()
     assert scores[:4] == pytest.approx([50, 0, 0, -100])  # nps: two promote, two detract, of five
-    assert scores[4:6] == [None, None]
-    assert told["share_answered"].to_list()[:4] == pytest.approx([2 / 3, 5 / 7, 1, 0.5])
-    known = told.drop_nulls("score")
-    assert known.filter(
-        (pl.col("ci_lower") > pl.col("score")) | (pl.col("ci_upper") < pl.col("score"))
-    ).is_empty()
-    assert told.filter(pl.col("score").is_null())["ci_lower"].null_count() == 4
+    assert told["share_answered"].to_list()[:4] == pytest.approx([1, 5 / 6, 1, 0.5])
+    outside = (pl.col("ci_lower") > pl.col("score")) | (pl.col("ci_upper") < pl.col("score"))
+    assert told.filter(outside).is_empty()
 
 
 def test_without_scores_the_response_rate_is_still_known():
@@ -119,7 +113,8 @@ def test_an_answer_after_the_snapshot_is_no_answer(rows):
         SENT.schema,
         orient="row",
     )
-    told = surveys.scores(surveys.asked(frame, 100, 60, 14), CUSTOMERS, [])
+    everybody = pl.DataFrame({"customer_id": [f"c{who}" for who in range(6)]})
+    told = surveys.scores(surveys.asked(frame, 100, 60, 14), everybody, [])
 
     latest = {}
     for who, sent, late in sorted(rows, key=lambda row: row[1]):
@@ -145,30 +140,16 @@ def test_a_silent_detractor_uses_less_was_asked_and_did_not_answer():
     }
 
 
-def silent(quiet: int, spoke: int) -> pl.DataFrame:
-    flags = [True] * quiet + [False] * spoke
-    frame = pl.DataFrame({"silent_detractor": flags}, {"silent_detractor": pl.Boolean})
-    return frame.with_columns(usage=pl.lit("falling"))
-
-
-def test_silence_is_said_unless_it_is_of_few():
-    scores = surveys.scores(ASKED, CUSTOMERS, [])
-    *_, last = surveys.findings(scores, silent(30, 10), min_cell=10)
-    assert (last["value"], last["n"], last["unit"]) == (0.75, 40, "share")
-    assert last["ci"][0] < 0.75 < last["ci"][1]
-    for few in (silent(9, 40), silent(40, 9), silent(0, 0)):
-        *_, last = surveys.findings(scores, few, min_cell=10)
-        assert last["sentence"].startswith("Too few")
-    assert surveys.findings(scores.clear(), silent(30, 10), 10) == []
-
-
-def test_findings_name_who_answered_of_who_was_asked_or_that_it_is_hidden():
-    scores = surveys.scores(ASKED, CUSTOMERS, ["vip"])
-    csat, nps, _ = surveys.findings(scores, silent(0, 0), min_cell=10)
-    assert (nps["value"], nps["answered"], nps["asked"]) == (0, 5, 7)
-    assert csat["value"] == 50
-    hidden = scores.with_columns(score=pl.lit(None, pl.Float64))
-    assert "too few answers" in surveys.findings(hidden, silent(0, 0), 10)[0]["sentence"]
+@pytest.mark.parametrize(("quiet", "spoke"), [(30, 10), (9, 40), (40, 9), (0, 0)])
+def test_silence_is_said_unless_it_is_of_few(quiet, spoke, tmp_path):
+    flags = pl.DataFrame(
+        {"silent_detractor": [True] * quiet + [False] * spoke}, {"silent_detractor": pl.Boolean}
+    )
+    said = surveys.silence(opened(tmp_path, "10"), flags.with_columns(usage=pl.lit("falling")))
+    assert [(one.value, one.further["n"], one.unit) for one in said] == (
+        [(0.75, 40, "share")] if quiet == 30 else []
+    )
+    assert all(one.ci[0] < 0.75 < one.ci[1] for one in said)
 
 
 def many(answers: dict[str, tuple[int, int, float]]) -> pl.DataFrame:
@@ -188,16 +169,28 @@ def many(answers: dict[str, tuple[int, int, float]]) -> pl.DataFrame:
     return surveys.scores(asked, groups, ["usage"])
 
 
-def test_headlines_name_a_difference_only_where_it_is_clear():
+def test_headlines_name_a_difference_only_where_it_is_clear(tmp_path):
+    r = opened(tmp_path, "10_customers")
     clear = many({"falling": (200, 40, 0.2), "steady": (200, 120, 0.8)})
-    assert surveys.who_answers(clear) == (
-        "20.0% where usage is falling answer when asked, 60.0% where usage is steady"
+    answers, content = surveys.answers(r, clear, 180, 14), surveys.satisfaction(r, clear)
+    assert answers.headline(answers.table) == (
+        "Share who answered (NPS) ranges from 20.0% (Usage: falling) to 60.0% (Usage: steady)"
     )
-    assert surveys.who_is_content(clear) == (
-        "NPS is -60 where usage is falling, 60 where usage is steady"
+    assert content.headline(content.table) == (
+        "Score (NPS) ranges from −60 (Usage: falling) to 60 (Usage: steady)"
     )
+    assert answers.table["group"].to_list() == ["all", "Usage: falling", "Usage: steady"]
+    assert content.table["n_answered"].to_list() == [160, 40, 120]
+    (nps,) = content.findings(content.table)
+    assert (nps.name, nps.value, nps.further["n_answered"]) == ("nps", 30, 160)
     alike = many({"falling": (100, 50, 0.5), "steady": (100, 52, 0.5)})
-    assert surveys.who_answers(alike).startswith("No group is shown")
-    assert surveys.who_is_content(alike).startswith("No group that answered is shown")
-    assert surveys.rates(clear)["group"].to_list() == ["all", "usage: falling", "usage: steady"]
-    assert surveys.marks(clear)["n"].to_list() == [160, 40, 120]
+    for shown in (surveys.answers(r, alike, 180, 14), surveys.satisfaction(r, alike)):
+        assert shown.headline(shown.table) == "No group differs clearly from another"
+
+
+def test_groups_of_few_are_hidden_and_not_drawn(tmp_path):
+    r = opened(tmp_path, "10_customers")
+    few = many({"falling": (40, 35, 0.5), "steady": (200, 120, 0.8)})  # five did not answer
+    assert surveys.answers(r, few, 180, 14).table["group"].to_list() == ["all", "Usage: steady"]
+    none = surveys.satisfaction(r, few.filter(group="falling"))
+    assert none.table.is_empty()

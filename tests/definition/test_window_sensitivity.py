@@ -59,9 +59,9 @@ def test_each_window_gives_the_curve_that_it_would_give_as_the_books_own(activit
     for row in lives.iter_rows(named=True):
         other = book(pl.concat([mine, planted.days(c=[0])]), known, row["after_days"])
         other = other.join(kept, on="customer_id", how="semi")
-        assert row["share_left"] == pytest.approx(left(other, row["by_days"]))
-        assert row["ci_lower"] < row["share_left"] < row["ci_upper"]
-    by_sixty = lives.filter(by_days=60)["share_left"].to_list()
+        assert row["share_gone"] == pytest.approx(left(other, row["by_days"]))
+        assert row["ci_lower"] < row["share_gone"] < row["ci_upper"]
+    by_sixty = lives.filter(by_days=60)["share_gone"].to_list()
     assert by_sixty == sorted(by_sixty, reverse=True)
 
 
@@ -95,7 +95,7 @@ def test_known_starts_stay_known_under_every_window(activity, known):
 def test_where_too_few_are_at_risk_no_share_is_claimed(activity, known):
     r = refresh(100, activity, book(activity, known, 100), min_cell=50)
 
-    assert sensitivity.lives(r, [5], [60])["share_left"].is_null().to_list() == [True, False]
+    assert sensitivity.lives(r, [5], [60])["share_gone"].is_null().to_list() == [True, False]
     assert sensitivity.lives(r, [5], [9_000]).is_empty()
     r.book.churn = Churn(kind="contract", after_days=100)
     assert sensitivity.lives(r, [], [60]).is_empty()
@@ -146,7 +146,7 @@ def test_nobody_has_no_tenth():
 def test_the_headline_says_the_last_day_and_how_many_windows_are_read(activity, known):
     exhibit = sensitivity.sensitivity(refresh(60, activity, book(activity, known, 60)), [30], [90])
     lives = drawn("""
-        | after_days | by_days | share_left |
+        | after_days | by_days | share_gone |
         | 30         | 90      | 0.7        |
         | 30         | 180     | 0.8        |
         | 60         | 90      | 0.5        |

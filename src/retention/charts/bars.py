@@ -16,7 +16,7 @@ from retention.charts.style import LOOK, TEXT
 @rc_context(LOOK)
 def bars(
     table: pl.DataFrame,
-    label: str,
+    label: str | list[str],
     value: str,
     ci_lower: str | None = "ci_lower",
     ci_upper: str | None = "ci_upper",
@@ -26,8 +26,9 @@ def bars(
 ) -> Figure:
     """Draw horizontal bars from zero, in the order of the table, with intervals and n.
 
-    Takes   one row per bar; the arguments name its columns. ``percent``: the value is a share
-            (0 to 1) and is shown in per cent. A null value has no bar and is shown as a dash
+    Takes   one row per bar; the arguments name its columns; several columns may make a label.
+            ``percent``: the value is a share (0 to 1) and is shown in per cent. A null value has no
+            bar and is shown as a dash
     Returns bars, the value written at the right
 
     Refuses an empty table.
@@ -36,8 +37,9 @@ def bars(
     if percent is None:
         percent = schema.column(value).kind in ("share", "estimate", "points")
     sizes = [f"\nn {words.text(size)}" for size in table[n]] if n else [""] * table.height
+    names = table.select(pl.concat_str(label, separator=": ")).to_series()
     axes = drawing.rows(
-        [words.wrapped(name) + size for name, size in zip(table[label], sizes, strict=True)]
+        [words.wrapped(name) + size for name, size in zip(names, sizes, strict=True)]
     )
     values = table[value].cast(pl.Float64).to_numpy()
     look = {"color": drawing.PALETTE[0], "saturation": 1, "width": 0.6, "linewidth": 0}
@@ -58,29 +60,29 @@ def bars(
 def comparison(table: pl.DataFrame) -> Figure:
     """Draw what groups have of every label: points with intervals, one group beneath the other.
 
-    Takes   one row per label and group; its columns, in this order: the label, group, n
-            (customers), the value (of which a share, 0 to 1, is shown in per cent), ci_lower,
-            ci_upper. A null value has no point and is shown as a dash
-    Returns points from zero, a marker and a colour for each group; value and n at the right
+    Takes   one row per label and group; its first columns, in this order: the label, group, n
+            (customers), the value, ci_lower, ci_upper. The value's label and format are the
+            schema's. A null value has no point and is shown as a dash
+    Returns points, from zero where no value is below it, a marker and a colour for each group;
+            value and n at the right
 
     Refuses an empty table.
     """
     drawing.refuse_empty(table)
     labels, groups = (column.unique(maintain_order=True).to_list() for column in table[:, :2])
-    heading = words.heading(table.columns[3])
-    percent = heading.startswith("share")
+    value = table.columns[3]
+    percent = schema.column(value).kind in ("share", "estimate", "points")
     axes = drawing.rows([words.wrapped(label) + "\n" * (len(groups) - 1) for label in labels])
-    for label, group, n, value, lower, upper in table.iter_rows():
+    for label, group, n, middle, lower, upper in table[:, :6].iter_rows():
         which = groups.index(group)
         y = labels.index(label) + 0.35 * (which - (len(groups) - 1) / 2)
-        drawing.interval(axes, y, lower, upper, drawing.look(which)["color"])
-        axes.plot(
-            [value], [y], drawing.MARKERS[which], color=drawing.look(which)["color"], markersize=9
-        )
+        colour = drawing.look(which)["color"]
+        drawing.interval(axes, y, lower, upper, colour)
+        axes.plot([middle], [y], drawing.MARKERS[which], color=colour, markersize=9)
         size = "" if n is None else f" (n {words.text(n)})"
-        drawing.at_right(axes, y, words.text(value, percent) + size)
-    axes.set_xlim(left=0)
-    axes.set(title=heading, xlabel=" · ".join(map("{} {}".format, "●■▲◆▼", groups)))
+        drawing.at_right(axes, y, words.text(middle, percent) + size)
+    axes.axvline(0, color=TEXT, linewidth=1)
+    axes.set(title=schema.label(value), xlabel=" · ".join(map("{} {}".format, "●■▲◆▼", groups)))
     axes.xaxis.set_major_locator(MaxNLocator(4))
     if percent:
         axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.6g}%")
@@ -105,7 +107,8 @@ def points(
         drawing.interval(axes, y, *limits, drawing.PALETTE[0])
         if row[value] is not None:
             axes.plot([times * row[value]], [y], "o", color=drawing.PALETTE[0], markersize=8)
-            drawing.at_right(axes, y, f"{times * row[value]:+.2f}".replace("-", "−"))
+            form = "{:+.2f}" if percent else "{:+.3f}"
+            drawing.at_right(axes, y, form.format(times * row[value]).replace("-", "−"))
     axes.axvline(0, color=TEXT, linewidth=1)
     axes.set(title=schema.label(value) + (", percentage points" if percent else ""), xlabel="")
     return axes.figure

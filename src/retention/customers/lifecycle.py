@@ -1,29 +1,23 @@
 """Where customers are in their life with the business, by rules on what is known of them."""
 
-from datetime import date
-
 import narwhals as nw
 import numpy as np
 import polars as pl
 
+from retention import charts, schema
 from retention.book import RULED, Book, Conditions, Range
-from retention.errors import Refused
+from retention.exhibit import Exhibit, said_of
+from retention.refresh import Refresh
 from retention.stats import rate_ratio
-from retention.stats.intervals import wilson
-from retention.tables import conditions, promises
+from retention.stats.shares import shares
+from retention.tables import conditions
 from retention.tables.features import USAGE_DAYS
-from retention_runner import notebooks
 
 STAGES = (
     *("new", "active", "declining", "at risk", "dormant", "reactivated", "gone", "never active"),
 )
 NEW_DAYS = 30
 QUIET_DAYS = 30  # in a contract book, where the days of the definition are days of grace
-WORDS = {  # what a rule says of a column, where its name says too little
-    "booked_end_in_days": "days to a booked end",
-    "trend_lower": "lower limit of the trend",
-    "trend_upper": "upper limit of the trend",
-}
 LONG = 3.0  # times a customer's own mean gap: one exponential gap in twenty is as long
 ENOUGH = 5  # active days, or that mean is hardly known
 
@@ -65,13 +59,14 @@ def staged(customers: pl.DataFrame, book: Book, confidence: float = 0.95) -> pl.
         Refused: a rule of the book speaks of a column that there is not, or of other values than
             it holds.
 
-    Checked in tests/test_lifecycle.py.
+    Checked in tests/customers/test_lifecycle.py.
     """
     known = _signs(customers, confidence)
-    wanted = rules(book)
-    _require_known(wanted, known)
-    fits = {stage: conditions.holds(rule) for stage, rule in wanted.items()}
-    first = nw.from_native(known.select(pl.all())).select(**fits).to_native()
+    frame, wanted = nw.from_native(known), rules(book)
+    for name, rule in wanted.items():
+        conditions.require(rule, frame.schema, f"lifecycle: {name}")
+    fits = {name: conditions.holds(rule) for name, rule in wanted.items()}
+    first = frame.select(**fits).to_native()
     stage = pl.coalesce(
         pl.when(pl.col("spell").is_null()).then(pl.lit("never active")),
         pl.when(~pl.col("in_risk_set")).then(pl.lit("gone")),
@@ -79,20 +74,6 @@ def staged(customers: pl.DataFrame, book: Book, confidence: float = 0.95) -> pl.
         pl.lit("active"),
     )
     return known.with_columns(lifecycle=stage)
-
-
-def table(staged: pl.DataFrame, *parts: pl.DataFrame) -> pl.DataFrame:
-    """The table "lifecycle": of ``staged`` and each of ``parts`` the columns that it holds.
-
-    Takes   one row per customer_id each; what a part says of nobody else is null
-    """
-    columns = promises.PROMISES["lifecycle"].columns
-    whole = staged.select(name for name in staged.columns if name in columns)
-    for part in parts:
-        own = [name for name in part.columns if name in columns and name not in whole.columns]
-        known = part.select("customer_id", *own)
-        whole = whole.join(known, on="customer_id", how="left", validate="1:1")
-    return whole.select(*columns)
 
 
 def _signs(customers: pl.DataFrame, confidence: float) -> pl.DataFrame:
@@ -109,107 +90,50 @@ def _signs(customers: pl.DataFrame, confidence: float) -> pl.DataFrame:
     )
 
 
-def _require_known(wanted: dict[str, Conditions], known: pl.DataFrame) -> None:
-    """Rules speak of columns that are there, and of such values as these hold."""
-    schema = nw.from_native(known).schema
-    for stage, rule in wanted.items():
-        for name, condition in rule.items():
-            if name not in schema:
-                hint = notebooks.nearest(name, schema)
-                raise Refused(f"lifecycle: {stage}: customers have no column {name!r}{hint}")
-            if what := conditions.misfit(condition, schema[name]):
-                raise Refused(
-                    f"lifecycle: {stage}: column {name!r} {what}; write what stands there"
-                )
+def stages(r: Refresh, everybody: pl.DataFrame) -> Exhibit:
+    """How many customers are in each stage, and who pays: the table "lifecycle_shares".
+
+    Takes   everybody (see `engagement.everybody`). Stages without customers have no row
+    """
+    found = shares(everybody, "lifecycle", STAGES, "amount_cents_365d", r.confidence)
+    gone = "{value} of all customers are gone ({ci})."
+    return Exhibit(
+        found.filter(pl.col("n") > 0),
+        _largest,
+        draw=lambda table: charts.bars(table, "lifecycle", "share", n="n"),
+        definition=definition(r.book),
+        findings=lambda table: said_of(table.filter(lifecycle="gone"), "gone_share", gone),
+        name="lifecycle_shares",
+    )
 
 
-def definition(book: Book, confidence: float = 0.95) -> str:
+def _largest(table: pl.DataFrame) -> str:
+    shown = table.drop_nulls("share").sort("share", "lifecycle")
+    if shown.is_empty():
+        return "Every stage is too small to be shown"
+    stage, share = shown["lifecycle"][-1], shown["share"][-1]
+    return f"{stage.capitalize()} is the largest stage: {share:.1%} of all customers"
+
+
+def definition(book: Book) -> str:
     """The stages in words, for the page."""
     gone = "silent" if book.churn.kind == "activity" else "out of contract"
-    said = "; ".join(f"{stage}: {in_words(rule)}" for stage, rule in rules(book).items())
+    said = "; ".join(f"{stage}: {conditions.in_words(rule)}" for stage, rule in rules(book).items())
     return (
-        f"Never active: no spell so far. Gone: {gone} for {book.churn.after_days} days. Of all "
-        f"others the first rule that fits decides; {said}. Active: whom no rule fits. Quiet days: "
-        "since the last activity, or since the latest spell began. Trend: active days for every "
-        f"day of the last {USAGE_DAYS}, divided by those for every day of the twelve weeks before, "
-        f"with its {confidence:.0%} interval (upper, lower). Silence ratio: days since the last "
+        f"Never active: nothing done so far. Gone: {gone} for {book.churn.after_days} days. For "
+        f"everybody else the first rule that applies decides; {said}. Active: no rule applies. "
+        "Quiet days: since the last activity, or since the latest return if that is later. Trend: "
+        f"active days per day of the last {USAGE_DAYS}, divided by those of the twelve weeks "
+        f"before, with its {book.confidence:.0%} interval. Silence ratio: days since the last "
         "activity, divided by the customer's own mean gap."
     )
 
 
-def in_words(rule: Conditions) -> str:
-    """A rule as people read it: "spell 1, tenure days below 31"."""
-    named = {name: WORDS.get(name, name.replace("_", " ")) for name in rule}
-    return ", ".join(f"{named[name]} {_said(what)}" for name, what in rule.items())
+def together(everybody: pl.DataFrame, *parts: pl.DataFrame) -> pl.DataFrame:
+    """The table "lifecycle": of ``everybody`` and each of ``parts`` the columns that it holds.
 
-
-def _said(condition) -> str:
-    if not isinstance(condition, Range):
-        values = condition if isinstance(condition, list) else [condition]
-        return " or ".join(map(_value, values))
-    bounds = {"at least": condition.at_least, "below": condition.below}
-    parts = [f"{word} {_value(bound)}" for word, bound in bounds.items() if bound is not None]
-    return " and ".join(parts) or "known"
-
-
-def _value(value) -> str:
-    if isinstance(value, bool | str | date):
-        return {True: "yes", False: "no"}.get(value, str(value))
-    return f"{value:,g}"
-
-
-def quartiles(customers: pl.DataFrame, min_cell: int) -> pl.DataFrame:
-    """Quartiles of the behaviour of customers: feature, n (known), lower, median, upper.
-
-    Features known of fewer than ``min_cell`` customers are left out.
-
-    Takes   customers_at: one row per customer
+    Takes   one row per customer_id each; what a part says of nobody else is null
     """
-    features = (
-        "tenure_days",
-        "days_since_last_activity",
-        "active_days_90d",
-        "orders_90d",
-        "amount_cents_90d",
-        "amount_cents_365d",
-    )
-    long = customers.select(pl.col(features).cast(pl.Float64)).unpivot(variable_name="feature")
-    return (
-        long.group_by("feature", maintain_order=True)
-        .agg(
-            pl.col("value").count().cast(pl.Int64).alias("n"),
-            pl.col("value").quantile(0.25, "linear").alias("lower"),
-            pl.col("value").median().alias("median"),
-            pl.col("value").quantile(0.75, "linear").alias("upper"),
-        )
-        .filter(pl.col("n") >= min_cell)
-    )
-
-
-def headline(shares: pl.DataFrame) -> str:
-    """The largest stage whose share is shown, in a sentence."""
-    shown = shares.drop_nulls("share").sort("share", "lifecycle")
-    if shown.is_empty():
-        return "Every stage is too small to be shown"
-    return f"{shown['lifecycle'][-1].capitalize()} is the largest stage"
-
-
-def shares(customers: pl.DataFrame, confidence: float = 0.95) -> pl.DataFrame:
-    """How many customers are in each stage, and who carries the amount of the last year.
-
-    Takes   one row per customer: lifecycle, amount_cents_365d
-    Returns the table "lifecycle_shares", in the order of a life: lifecycle, n, share, ci_lower,
-            ci_upper, share_of_amount (null where nobody spent anything)
-    """
-    total = customers["amount_cents_365d"].sum()
-    spent = pl.col("amount_cents_365d").sum() / total if total else pl.lit(None, pl.Float64)
-    order = {name: number for number, name in enumerate(STAGES)}
-    return (
-        customers.group_by("lifecycle", maintain_order=True)
-        .agg(pl.len().cast(pl.Int64).alias("n"), spent.alias("share_of_amount"))
-        .with_columns(n_all=pl.col("n").sum())
-        .with_columns(share=pl.col("n") / pl.col("n_all"))
-        .with_columns(*wilson("n", "n_all", confidence))
-        .sort(pl.col("lifecycle").replace_strict(order))
-        .select("lifecycle", "n", "share", "ci_lower", "ci_upper", "share_of_amount")
-    )
+    for part in parts:
+        everybody = everybody.join(part, on="customer_id", how="left", validate="1:1")
+    return everybody.select(*schema.TABLES["lifecycle"].columns)

@@ -2,7 +2,10 @@
 
 import polars as pl
 
-from retention.stats.intervals import wilson
+from retention import charts
+from retention.exhibit import Exhibit
+from retention.refresh import Refresh
+from retention.stats.shares import shares
 
 ORDERS = ("days_since_last_order", "orders", "amount_cents")
 # By the score of recency and of frequency, five being best: the usual names of the usual grid.
@@ -18,6 +21,11 @@ NAMES = {
     "cannot lose them": ((1, 2), (5,)),
     "hibernating": ((1, 2), (1, 2)),
 }
+
+
+def orders(r: Refresh, rfm_days: int) -> pl.DataFrame:
+    """What every customer who ever ordered has ordered of late, with scores and group."""
+    return scored(ordered(r.tables.activity.lazy(), r.day, rfm_days))
 
 
 def ordered(activity: pl.LazyFrame, snapshot_day: int, rfm_days: int) -> pl.DataFrame:
@@ -51,7 +59,8 @@ def scored(ordered: pl.DataFrame) -> pl.DataFrame:
     equal values have equal scores, the smallest value always the first fifth: who ordered once is
     never divided from others who did by the order of rows.
 
-    Source: Hughes (1994), Strategic Database Marketing (fifths). Checked in tests/test_rfm.py.
+    Source: Hughes (1994), Strategic Database Marketing (fifths). Checked in
+    tests/customers/test_rfm.py.
     """
     recency, frequency, amount = 6 - _fifth(ORDERS[0]), _fifth(ORDERS[1]), _fifth(ORDERS[2])
     grid = {
@@ -70,55 +79,45 @@ def _fifth(name: str) -> pl.Expr:
     return 5 * fewer // pl.len() + 1
 
 
-def groups(scored: pl.DataFrame, confidence: float = 0.95) -> pl.DataFrame:
+def rfm_groups(r: Refresh, orders: pl.DataFrame, rfm_days: int) -> Exhibit:
+    """How large the named groups are, and their typical customer: the table "rfm_groups"."""
+    named = "; ".join(
+        f"{name}: {_among(recent)} and {_among(often)}" for name, (recent, often) in NAMES.items()
+    )
+    return Exhibit(
+        groups(orders, r.confidence),
+        _headline,
+        draw=lambda table: charts.bars(table, "rfm", "share", n="n"),
+        definition="All customers who ever ordered. Recency: days since the last order, fewer are "
+        f"better. Frequency: orders of the last {rfm_days} days; amount: what was paid in them; "
+        "more are better. Each is scored by fifths of these customers, five is best, equal values "
+        f"have equal scores. Names go by the scores of recency and frequency; {named}. Orders and "
+        "days since the last one are medians.",
+        empty="Nobody has ordered anything.",
+        name="rfm_groups",
+    )
+
+
+def groups(orders: pl.DataFrame, confidence: float = 0.95) -> pl.DataFrame:
     """The table "rfm_groups": how large the named groups are, and their typical customer.
 
     Takes   what `scored` gives
     Returns in the order of `NAMES`, without empty ones: rfm, n, share, ci_lower, ci_upper (Wilson),
             days_since_last_order, orders (medians), share_of_amount (null where nobody paid)
     """
-    total = scored["amount_cents"].sum()
-    paid = pl.col("amount_cents").sum() / total if total else pl.lit(None, pl.Float64)
-    place = {name: number for number, name in enumerate(NAMES)}
-    return (
-        scored.group_by("rfm")
-        .agg(
-            pl.col("days_since_last_order", "orders").median(),
-            n=pl.len().cast(pl.Int64),
-            share_of_amount=paid,
-        )
-        .sort(pl.col("rfm").replace_strict(place), "rfm")
-        .with_columns(n_all=pl.col("n").sum())
-        .with_columns(share=pl.col("n") / pl.col("n_all"))
-        .with_columns(*wilson("n", "n_all", confidence))
-        .select(
-            *("rfm", "n", "share", "ci_lower", "ci_upper"),
-            *("days_since_last_order", "orders", "share_of_amount"),
-        )
-    )
+    typical = {name: pl.col(name).median() for name in ORDERS[:2]}
+    table = shares(orders, "rfm", NAMES, "amount_cents", confidence, **typical)
+    return table.filter(pl.col("n") > 0)
 
 
-def headline(groups: pl.DataFrame) -> str:
-    """The group that pays most of the amount among those shown, in a sentence."""
+def _headline(groups: pl.DataFrame) -> str:
+    """The group that pays most among those shown."""
     known = groups.drop_nulls("share_of_amount").sort("share_of_amount", "rfm")
     if known.is_empty():
         return "How customers are spread over the groups"
     row = known.row(-1, named=True)
     name = row["rfm"].capitalize()
     return f"{name}: {row['share']:.1%} of customers, {row['share_of_amount']:.1%} of the amount"
-
-
-def definition(rfm_days: int) -> str:
-    """The scores and names in words, for the page."""
-    named = "; ".join(
-        f"{name}: {_among(recent)} and {_among(often)}" for name, (recent, often) in NAMES.items()
-    )
-    return (
-        f"All who ever ordered. Recency: days since the last order, fewer are better. Frequency: "
-        f"orders of the last {rfm_days} days; amount: what was paid in them; more are better. Each "
-        "is scored by fifths of these customers, five is best, equal values have equal scores. "
-        f"Names go by the scores of recency and frequency; {named}."
-    )
 
 
 def _among(scores: tuple[int, ...]) -> str:

@@ -3,17 +3,19 @@
 Nobody's answer is imputed: a score is that of those who answered.
 """
 
+from functools import partial
+
 import polars as pl
 
-from retention.errors import Refused
-from retention.stats.intervals import net, wilson
-from retention_runner import notebooks
+from retention import charts, schema
+from retention.errors import Refused, nearest
+from retention.exhibit import Exhibit, Finding, apart, said_of
+from retention.refresh import Refresh
+from retention.stats.intervals import net, share, wilson
 
-DETRACTS, PROMOTES = 6, 9  # nps: at most, at least
-SATISFIED = 4  # csat: at least
+DETRACTS, PROMOTES, SATISFIED = 6, 9, 4  # nps: at most, at least; csat: at least
 EVERYBODY = "all"
 UNKNOWN = "not known"
-SCORES = ("by", "group", "kind", "n_asked", "n_answered", "score", "ci_lower", "ci_upper")
 ANSWERED = ("share_answered", "answered_lower", "answered_upper")
 
 
@@ -43,7 +45,8 @@ def scores(
 ) -> pl.DataFrame:
     """Scores and response rates of everybody and of groups: the table "survey_scores".
 
-    Takes   what `asked` gives; customers: customer_id and the columns ``by``, whatever they are
+    Takes   what `asked` gives; customers: customer_id and the columns ``by``, whatever they are;
+            nobody else is counted
     Returns one row per by, group and kind, sorted: by ("all" first), group, kind, n_asked,
             n_answered, score (nps: share of promoters less that of detractors; csat: share of the
             satisfied; both times 100; of those who answered, null where nobody has), ci_lower,
@@ -52,207 +55,127 @@ def scores(
     Raises:
         Refused: customers have no such column.
 
-    Checked in tests/test_surveys.py and, on planted non-response, tests/test_satisfaction.py.
+    Checked in tests/customers/test_surveys.py and, on planted non-response, in tests/demo.
     """
-    place = {name: number for number, name in enumerate([EVERYBODY, *by])}
-    counted = (
-        _divided(asked, customers, by)
-        .group_by("by", "group", "kind")
-        .agg(
-            n_asked=pl.len().cast(pl.Int64),
-            n_answered=pl.col("answered").sum().cast(pl.Int64),
-            n_scored=pl.col("score").count(),
-            plus=_plus().sum().cast(pl.Int64),
-            minus=_minus().sum().cast(pl.Int64),
-        )
-        .sort(pl.col("by").replace_strict(place), "group", "kind")
+    if strange := [name for name in by if name not in customers.columns]:
+        hint = nearest(strange[0], customers.columns)
+        raise Refused(f"survey_groups: customers have no column {strange[0]!r}{hint}")
+    names = [EVERYBODY, *dict.fromkeys(by)]
+    groups = customers.with_columns(pl.lit(EVERYBODY).alias(EVERYBODY))
+    groups = groups.select("customer_id", pl.col(names).cast(pl.String).fill_null(UNKNOWN))
+    each = asked.join(groups, on="customer_id").unpivot(
+        names, index=["kind", "answered", "score"], variable_name="by", value_name="level"
     )
-    answered = [end.name.prefix("of_") for end in wilson("n_answered", "n_asked", confidence)]
-    limits = [end.name.prefix("net_") for end in net("plus", "minus", "n_scored", confidence)]
-    is_net = pl.col("kind") == "nps"
-    share = (pl.col("plus") - pl.when(is_net).then("minus").otherwise(0)) / pl.col("n_scored")
-    return (
-        counted.with_columns(*answered, *limits, *wilson("plus", "n_scored", confidence))
-        .with_columns(
-            pl.when(is_net).then(f"net_{end}").otherwise(end).mul(100).alias(end)
-            for end in ("ci_lower", "ci_upper")
-        )
-        .with_columns(
-            score=(100 * share).fill_nan(None),
-            share_answered=pl.col("n_answered") / pl.col("n_asked"),
-            answered_lower="of_ci_lower",
-            answered_upper="of_ci_upper",
-        )
-        .select(*SCORES, *ANSWERED)
-    )
-
-
-def by_group(
-    surveys: pl.DataFrame,
-    customers: pl.DataFrame,
-    column: str,
-    *,
-    days: tuple[int, int, int],
-    confidence: float = 0.95,
-) -> pl.DataFrame:
-    """Scores and response rates of the groups that one ``column`` makes of ``customers``.
-
-    Takes   surveys_at; customers: customer_id, ``column``; ``days``: the snapshot, and the two
-            numbers of days of `asked`
-    Returns as `scores`, without the rows of everybody
-    """
-    own = asked(surveys, *days).join(customers.select("customer_id"), on="customer_id", how="semi")
-    return scores(own, customers, [column], confidence).filter(pl.col("by") == column)
-
-
-def _divided(asked: pl.DataFrame, customers: pl.DataFrame, by: list[str]) -> pl.DataFrame:
-    """``asked`` once for everybody and once for each of ``by``, with by and group."""
-    for name in by:
-        if name not in customers.columns:
-            hint = notebooks.nearest(name, customers.columns)
-            raise Refused(f"survey_groups: customers have no column {name!r}{hint}")
-    names = list(dict.fromkeys(by))
-    known = asked.join(customers.select("customer_id", *names), on="customer_id", how="left")
-    groups = {EVERYBODY: pl.lit(EVERYBODY)} | {
-        name: pl.col(name).cast(pl.String).fill_null(UNKNOWN) for name in names
+    is_net, mark = pl.col("kind") == "nps", pl.col("score")
+    counts = {
+        "n_asked": pl.len(),
+        "n_answered": pl.col("answered").sum(),
+        "scored": mark.count(),
+        "plus": (mark >= pl.when(is_net).then(PROMOTES).otherwise(SATISFIED)).sum(),
+        "minus": (is_net & (mark <= DETRACTS)).sum(),
     }
-    return pl.concat(
-        known.select("kind", "answered", "score", by=pl.lit(name), group=group)
-        for name, group in groups.items()
+    of_csat = wilson("plus", "scored", confidence)
+    of_nps = net("plus", "minus", "scored", confidence)
+    either = zip(of_nps, of_csat, strict=True)
+    lower, upper = (100 * pl.when(is_net).then(one).otherwise(other) for one, other in either)
+    score = 100 * (pl.col("plus") - pl.col("minus")) / pl.col("scored")
+    return (
+        each.group_by("by", pl.col("level").alias("group"), "kind")
+        .agg(expression.cast(pl.Int64).alias(name) for name, expression in counts.items())
+        .sort(pl.col("by").cast(pl.Enum(names)), "group", "kind")
+        .with_columns(score.fill_nan(None).alias("score"), ci_lower=lower, ci_upper=upper)
+        .with_columns(share("n_answered", "n_asked", confidence, ANSWERED))
+        .drop("scored", "plus", "minus")
     )
-
-
-def _plus() -> pl.Expr:
-    """Whether an answer counts for the customer's satisfaction."""
-    least = pl.when(pl.col("kind") == "nps").then(PROMOTES).otherwise(SATISFIED)
-    return (pl.col("score") >= least).fill_null(False)
-
-
-def _minus() -> pl.Expr:
-    """Whether an answer counts against it: of nps alone."""
-    return ((pl.col("kind") == "nps") & (pl.col("score") <= DETRACTS)).fill_null(False)
 
 
 def silent(asked: pl.DataFrame, customers: pl.DataFrame) -> pl.DataFrame:
     """Silent detractors: who uses clearly less, was asked and has not answered.
 
     Takes   what `asked` gives; customers: customer_id, usage (falling or another)
-    Returns one row per customer who was asked anything, sorted: customer_id, usage,
+    Returns one row per customer who was asked anything, sorted: customer_id, usage, spoke,
             silent_detractor (usage falls, and no answer to any of the surveys)
     """
     own = asked.group_by("customer_id", maintain_order=True).agg(spoke=pl.col("answered").any())
-    falls = pl.col("usage") == "falling"
     return (
         customers.select("customer_id", "usage")
         .join(own, on="customer_id", how="inner")
-        .select("customer_id", "usage", silent_detractor=falls & ~pl.col("spoke"))
+        .with_columns(silent_detractor=(pl.col("usage") == "falling") & ~pl.col("spoke"))
         .sort("customer_id")
     )
 
 
-def findings(
-    scores: pl.DataFrame, silent: pl.DataFrame, min_cell: int, confidence: float = 0.95
-) -> list[dict[str, object]]:
-    """What is to be said of everybody, each for `findings.say`; nothing where nobody was asked.
+def silence(r: Refresh, silent: pl.DataFrame) -> list[Finding]:
+    """How many of the customers who use clearly less were asked and did not answer.
 
-    Takes   what `scores` gives, small cells hidden; what `silent` gives
+    Takes   what `silent` gives. No finding where that is about few
     """
-    said = [_score(row) for row in scores.filter(by=EVERYBODY).iter_rows(named=True)]
-    return said + ([_silence(silent, min_cell, confidence)] if said else [])
-
-
-def _score(row: dict) -> dict[str, object]:
-    """Everybody's score of one kind, and how many answered."""
-    kind = row["kind"]
-    if row["score"] is None:
-        return {"name": kind, "sentence": f"{kind.upper()}: too few answers to give a score."}
-    return {
-        "name": kind,
-        "sentence": f"{kind.upper()}: {{value}} ({{ci}}) among the {{answered}} who answered, of "
-        "{asked} asked.",
-        **{"value": row["score"], "unit": "points", "ci": (row["ci_lower"], row["ci_upper"])},
-        **{"answered": row["n_answered"], "asked": row["n_asked"]},
-    }
-
-
-def _silence(silent: pl.DataFrame, min_cell: int, confidence: float) -> dict[str, object]:
-    """How many of those who use clearly less were asked and kept silent."""
-    found, name = silent.filter(usage="falling"), "silent_detractors"
-    n, quiet = found.height, int(found["silent_detractor"].sum())
-    if min(quiet, n - quiet) < min_cell:
-        words = "Too few customers whose use clearly falls were asked to say how many kept silent."
-        return {"name": name, "sentence": words}
-    limits = pl.DataFrame({"n": [n], "quiet": [quiet]}).select(wilson("quiet", "n", confidence))
-    return {
-        "name": name,
-        "sentence": "Silent detractors: of {n} customers whose use clearly falls and who were "
-        "asked, {value} did not answer ({ci}). What they would have said is not known.",
-        **{"value": quiet / n, "unit": "share", "ci": limits.row(0), "n": n},
-    }
-
-
-def rates(scores: pl.DataFrame) -> pl.DataFrame:
-    """Known response rates: group, kind, n (asked), share_answered, ci_lower, ci_upper."""
-    limits = {"ci_lower": "answered_lower", "ci_upper": "answered_upper"}
-    known = scores.drop_nulls("share_answered")
-    found = known.select(_group(), "kind", "share_answered", n="n_asked", **limits)
-    return found.select("group", "kind", "n", "share_answered", *limits)
-
-
-def marks(scores: pl.DataFrame) -> pl.DataFrame:
-    """Known scores, kind by kind: kind, group, n (who answered), score, ci_lower, ci_upper."""
-    known = scores.drop_nulls("score").sort("kind", maintain_order=True)
-    found = known.select("kind", _group(), "score", "ci_lower", "ci_upper", n="n_answered")
-    return found.select("kind", "group", "n", "score", "ci_lower", "ci_upper")
-
-
-def _group() -> pl.Expr:
-    """A group with what divides it from others: "usage: falling"."""
-    whole = pl.col("by") == EVERYBODY
-    return pl.when(whole).then("group").otherwise(pl.format("{}: {}", "by", "group")).alias("group")
-
-
-def who_answers(scores: pl.DataFrame) -> str:
-    """Between which groups response rates differ clearly, in a sentence."""
-    ends = _apart(scores, "share_answered", "answered_lower", "answered_upper")
-    if not ends:
-        return "No group is shown to answer less than another"
-    few, many = (f"{row['share_answered']:.1%} where {_named(row)}" for row in ends)
-    return f"{few} answer when asked, {many}"
-
-
-def who_is_content(scores: pl.DataFrame) -> str:
-    """Between which groups scores differ clearly, in a sentence."""
-    ends = _apart(scores, "score", "ci_lower", "ci_upper")
-    if not ends:
-        return "No group that answered is shown to be less content than another"
-    low, high = (f"{row['score']:.0f} where {_named(row)}" for row in ends)
-    return f"{ends[0]['kind'].upper()} is {low}, {high}"
-
-
-def _apart(scores: pl.DataFrame, value: str, lower: str, upper: str) -> tuple[dict, ...]:
-    """The rows of the lowest and the highest ``value``, of the first division whose intervals of
-    these do not touch; none where there is no such."""
-    known = scores.drop_nulls([value, lower, upper]).sort(value, "group", maintain_order=True)
-    for _, rows in known.sort("kind", descending=True, maintain_order=True).group_by(
-        "by", "kind", maintain_order=True
-    ):
-        low, high = (rows.row(place, named=True) for place in (0, -1))
-        if low[upper] < high[lower]:
-            return low, high
-    return ()
-
-
-def _named(row: dict) -> str:
-    return f"{row['by'].replace('_', ' ')} is {row['group']}"
-
-
-def definition(survey_days: int, answer_days: int, confidence: float = 0.95) -> str:
-    """What counts as asked, answered and a score, in words."""
-    return (
-        f"The latest survey of each kind that a customer was sent in the last {survey_days} days, "
-        f"but for the last {answer_days}, in which an answer may still be on its way. Answered: "
-        f"by the snapshot. NPS: share of scores of at least {PROMOTES} less share of at most "
-        f"{DETRACTS}, of 0 to 10; CSAT: share of at least {SATISFIED}, of 1 to 5; both times 100, "
-        f"of those who answered; {confidence:.0%} intervals. Groups are those of the snapshot."
+    falling = silent.filter(usage="falling")
+    counted = falling.select(n=pl.len(), n_silent=pl.col("silent_detractor").sum())
+    counted = counted.cast(pl.Int64).with_columns(share("n_silent", "n", r.confidence))
+    sentence = (
+        "Silent detractors: of {n} customers who clearly use less and were asked, {value} did not "
+        "answer ({ci}). We do not know what they would have said."
     )
+    return said_of(r.hide(counted), "silent_detractors", sentence)
+
+
+def answers(r: Refresh, scores: pl.DataFrame, survey_days: int, answer_days: int) -> Exhibit:
+    """Who answers when asked.
+
+    Takes   what `scores` gives, of surveys by ``survey_days`` and ``answer_days`` (see `asked`)
+    """
+    return Exhibit(
+        _compared(r, scores, "n_asked", ANSWERED),
+        partial(_headline, value="share_answered"),
+        draw=charts.comparison,
+        definition="The latest survey of each kind that a customer was sent in the last "
+        f"{survey_days} days, without the last {answer_days}, in which an answer may still be on "
+        f"its way. Answered: by the snapshot date. {r.confidence:.0%} intervals. Groups are those "
+        "of the snapshot date.",
+        empty="The book has no surveys of these days, or too few.",
+    )
+
+
+def satisfaction(r: Refresh, scores: pl.DataFrame) -> Exhibit:
+    """How content those are who answered, by kind of survey and group.
+
+    Takes   what `scores` gives
+    """
+    sentence = "{kind} score: {value} ({ci}) among the {n_answered} customers who answered."
+    return Exhibit(
+        _compared(r, scores, "n_answered", ("score", "ci_lower", "ci_upper")),
+        partial(_headline, value="score"),
+        draw=charts.comparison,
+        definition=f"NPS: share of scores of at least {PROMOTES} less share of at most {DETRACTS}, "
+        f"of 0 to 10; CSAT: share of at least {SATISFIED}, of 1 to 5; both times 100, of those who "
+        "answered. Nobody else's answer is guessed.",
+        findings=lambda table: said_of(
+            table.filter(group=EVERYBODY), "{kind}", sentence, "score", "points"
+        ),
+        empty="No score is known.",
+    )
+
+
+def _compared(
+    r: Refresh, scores: pl.DataFrame, n: str, measure: tuple[str, str, str]
+) -> pl.DataFrame:
+    """What is known of a ``measure`` and its limits: group with what divides it ("Usage: falling"),
+    kind, ``n``, the measure, ci_lower, ci_upper."""
+    value, *limits = measure
+    known = r.hide(scores, "survey_scores").drop_nulls(value)
+    divided = {by: f"{schema.label(by)}: " for by in known["by"].unique()}
+    named = pl.col("by").replace(divided | {EVERYBODY: "", "group": ""}) + pl.col("group")
+    ends = dict(zip(("ci_lower", "ci_upper"), limits, strict=True))
+    kind = pl.col("kind").str.to_uppercase()
+    return known.select(named.alias("group"), kind, n, value, **ends)
+
+
+def _headline(table: pl.DataFrame, value: str) -> str:
+    """Between which groups of a division the ``value`` clearly differs, nps before csat."""
+    division = pl.col("group").str.extract("^(.*?): ").alias("by")
+    parts = table.sort("kind", descending=True, maintain_order=True)
+    for (kind, _), rows in parts.group_by("kind", division, maintain_order=True):
+        if found := apart(rows, "group", value):
+            return f"{schema.label(value)} ({kind}) ranges {found}"
+    return "No group differs clearly from another"

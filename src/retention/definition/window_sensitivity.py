@@ -13,7 +13,7 @@ from retention.refresh import Refresh
 from retention.stats import kaplan_meier
 from retention.tables import spells
 
-LEFT = ("share_left", "ci_lower", "ci_upper")
+LEFT = ("share_gone", "ci_lower", "ci_upper")
 LIVES = dict.fromkeys(("after_days", "by_days", "n"), pl.Int64) | dict.fromkeys(LEFT, pl.Float64)
 TENTHS = dict.fromkeys(("after_days", "n_current", "n_riskiest", "in_common"), pl.Int64)
 
@@ -27,12 +27,12 @@ def sensitivity(r: Refresh, windows: Sequence[int], days: Sequence[int]) -> Exhi
         draw=lambda table: charts.curves(
             table.with_columns(group=pl.format("by day {}", "by_days")),
             x="after_days",
-            y="share_left",
+            y="share_gone",
             n="n",
             evenly=True,
             mark=churn.after_days,
         ),
-        behind=lambda table: table.drop_nulls("share_left"),
+        behind=lambda table: table.drop_nulls("share_gone"),
         definition="Share of first spells that have ended by so many days since their start "
         f"(Kaplan-Meier), each window in turn taken for the book's own. Bands: {r.confidence:.0%} "
         "limits (log-log). The dotted line is the book's own window.",
@@ -45,7 +45,7 @@ def lives(r: Refresh, windows: Sequence[int], days: Sequence[int]) -> pl.DataFra
 
     Takes   the tables "activity" and "spells"; ``days`` since the start
     Returns one row per window, the book's among them, and day up to which ``min_cell`` customers
-            are at risk under the book's own: after_days, by_days, n (first spells), share_left
+            are at risk under the book's own: after_days, by_days, n (first spells), share_gone
             (that have ended, Kaplan-Meier; null where fewer are at risk), ci_lower, ci_upper
 
     The customers are those whose first spell the book's own window can judge; of them, who was
@@ -82,9 +82,9 @@ def lives(r: Refresh, windows: Sequence[int], days: Sequence[int]) -> pl.DataFra
 
 def _headline(table: pl.DataFrame, own: int) -> str:
     """What the last day says that can be shown."""
-    last = table.filter(pl.col("by_days") == pl.col("by_days").max()).drop_nulls("share_left")
-    for day, share in last.filter(after_days=own).select("by_days", "share_left").iter_rows():
-        least, most = last["share_left"].min(), last["share_left"].max()
+    last = table.filter(pl.col("by_days") == pl.col("by_days").max()).drop_nulls("share_gone")
+    for day, share in last.filter(after_days=own).select("by_days", "share_gone").iter_rows():
+        least, most = last["share_gone"].min(), last["share_gone"].max()
         under = f"{least:.0%} to {most:.0%} under the {last.height} windows that can be read"
         return f"By day {day}, {share:.0%} have left, and {under}"
     return "There are too few first spells to say how many leave"

@@ -20,6 +20,20 @@ def wilson(count: str, n: str, confidence: float = 0.95) -> tuple[pl.Expr, pl.Ex
     )
 
 
+def share(
+    count: str,
+    n: str,
+    confidence: float = 0.95,
+    names: tuple[str, str, str] = ("share", "ci_lower", "ci_upper"),
+) -> list[pl.Expr]:
+    """The rate ``count / n`` with its limits (see `wilson`), by ``names``; null where n is 0."""
+    rate = (pl.col(count) / pl.col(n)).fill_nan(None)
+    return [
+        one.alias(name)
+        for one, name in zip((rate, *wilson(count, n, confidence)), names, strict=True)
+    ]
+
+
 def net(plus: str, minus: str, n: str, confidence: float = 0.95) -> tuple[pl.Expr, pl.Expr]:
     """Limits of the net share ``(plus - minus) / n``, -1 to 1, named ci_lower and ci_upper; null
     where n is 0 or null.
