@@ -91,7 +91,7 @@ def built(root: Path, snapshot_date: str) -> workspace.Workspace:
 def test_stages_of_an_earlier_day_are_those_that_were_told_then(workbook):
     """Of the same data: the customers move, the rules do not."""
     then, now = (built(workbook, on) for on in ("2024-08-31", "2024-12-31"))
-    book = books.load("shop", workbook).model_copy(update={"min_cell": 1})
+    book = books.load("shop", workbook)
     customers = workspace.read_table(now, "customers_at")
     days_ago = now.snapshot_day - then.snapshot_day
     (now.folder / "book.json").write_text(book.model_dump_json(), encoding="utf-8")
@@ -102,5 +102,4 @@ def test_stages_of_an_earlier_day_are_those_that_were_told_then(workbook):
     assert told["lifecycle"].n_unique() > 2
     for stage, n in told.group_by("lifecycle").len().rows():
         assert shown.table.filter(before=stage)["n"].sum() == n
-    (said,) = shown.findings
-    assert said.value == shown.table.filter(flow="lost")["n"].sum() > 0
+    assert shown.table.filter(flow="lost")["n"].sum() > 0
