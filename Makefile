@@ -1,7 +1,7 @@
 # The verbs of the workbook; bare `make` lists them.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help refresh test lab check lint verify benchmark spark lock clean
+.PHONY: help refresh test lab check lint verify numbers benchmark spark glossary lock clean
 
 BOOK ?= cdnow
 RETENTION = .venv/bin/python -m retention_app
@@ -15,8 +15,8 @@ help:  ## list the verbs
 refresh: .venv/.ready  ## publish a book: make refresh BOOK=cdnow (or simulated, complete-journey)
 	@$(RETENTION) refresh $(BOOK)
 
-test: .venv/.ready  ## run the tests
-	@$(PYTEST)
+test: .venv/.ready  ## run the tests: make test [ARGS=tests/survival]
+	@$(PYTEST) $(ARGS)
 
 lab: .venv/.ready  ## open the notebooks in JupyterLab
 	@JUPYTER_PREFER_ENV_PATH=1 .venv/bin/python -m jupyter lab --notebook-dir=notebooks \
@@ -25,16 +25,22 @@ lab: .venv/.ready  ## open the notebooks in JupyterLab
 lint: .venv/.ready  ## look for mistakes of form
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
 
-check: lint  ## lint, all tests and the slow proofs (every book twice, byte for byte)
-	@$(PYTEST) -n 3 -m "slow or not slow"  # many proofs wait for one process, so one more
+check: lint  ## lint, all tests and the slow proofs, more examples, every book twice
+	@$(PYTEST) -n 3 -m "slow or not slow" --hypothesis-profile=thorough  # many proofs wait for one process, so one more
 
 verify: .venv/.ready  ## refresh twice in two clean folders and compare every byte
-	@$(RETENTION) verify $(BOOK)
+	@.venv/bin/python tests/verify.py $(BOOK)
+
+numbers: .venv/.ready  ## compute published results anew and compare them
+	@PYTHONPATH=tests .venv/bin/python -m published $(DATA)
 
 benchmark: .venv/.ready  ## set the workbook beside what a user would pick instead
 	@for file in benchmarks/*.py; do .venv/bin/python $$file || exit 1; done
 
 spark: .venv/.spark  ## add what books in Spark need to the environment: half a gigabyte
+
+glossary: .venv/.ready  ## write the tables of GLOSSARY.md anew
+	@PYTHONPATH=tests .venv/bin/python -m glossary
 
 lock: .venv/.ready  ## choose versions anew for all supported Pythons (needs uv)
 	@uv pip compile pyproject.toml --universal --python-version 3.11 --fork-strategy fewest \

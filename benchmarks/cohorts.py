@@ -24,16 +24,20 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from retention import findings
+from retention import disclosure
 from retention.book import Churn
-from retention.cohorts import cohorts, drop_off, retention, revenue, trends
+from retention.cohorts import cohorts
+from retention.cohorts.drop_off import by_age
+from retention.cohorts.retention import Scope, count, shares
+from retention.cohorts.revenue import enough, ledgers, moves, revenue_retention
+from retention.cohorts.trends import trends
 from retention.tables import spells
 from retention_runner import build
 
 CHURN = Churn(kind="activity", activity=["purchase"], after_days=90)
 BLOCK = 50_000  # customers drawn at once
 FIRST, SNAPSHOT = 18_993, 20_088  # 2022-01-01 to 2024-12-31
-SCOPE = retention.Scope(
+SCOPE = Scope(
     {"day": 30, "week": 26, "month": 120},
     {"day": [[1, 3], [4, 7]], "week": [[1, 4], [5, 12]], "month": [[1, 3], [4, 6], [7, 12]]},
 )
@@ -109,22 +113,15 @@ def tables(folder: Path) -> tuple[list[int], Figure]:
     known = cohorts.starts(stretches).join(customers, on="customer_id", how="left")
     members, cells = cohorts.cells(cohorts.divide(known, BY, MIN_CELL))
     counted = {"churn": CHURN, "snapshot_day": SNAPSHOT, "scope": SCOPE}
-    tally = retention.count(activity, stretches, members, cells, **counted)
-    whole = retention.retention(tally, SCOPE)
-    hidden = {"within": retention.SUMS, "across": retention.CELL}
-    shown = findings.hide_small(whole, "n_active", retention.RATES, MIN_CELL, **hidden)
-    found = [
-        shown,
-        trends.trends(whole, AGES),
-        drop_off.drop_off(shown, MIN_CELL),
-        drop_off.by_cohort(shown, AGES),
-    ]
+    tally = count(activity, stretches, members, cells, **counted)
+    whole = shares(tally, SCOPE)
+    shown = disclosure.hide(whole, disclosure.Level(MIN_CELL), "retention")
+    found = [shown, trends(whole, AGES), by_age(shown, MIN_CELL)]
     dates = (pl.col("day").alias(name) for name in ("started_day", "ended_day"))
     terms = activity.select("customer_id", *dates, "amount_cents").clear()  # of no contracts
-    ledgers = revenue.ledgers(activity, terms, members, cells, SNAPSHOT)
-    kept = revenue.revenue_retention(ledgers, members, cells, SNAPSHOT)
-    kept = revenue.withheld(kept, MIN_CELL)
-    found += [kept, revenue.moves(kept, MIN_CELL)]
+    booked = ledgers(activity, terms, members, SNAPSHOT)
+    kept = enough(revenue_retention(booked, members, cells, SNAPSHOT), MIN_CELL)
+    found += [kept, moves(kept)]
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
     return [table.height for table in found], Figure(wall, cpu, held)

@@ -79,7 +79,7 @@ def refresh(root: Path, jobs: int = 2) -> float:
 
 
 def cold(root: Path, jobs: int = 2) -> tuple[float, list[dict]]:
-    """Seconds of a refresh of which nothing was there, and its runs; see `states.Run`."""
+    """Seconds of a refresh of which nothing was there, and its runs; see `records.Run`."""
     for folder in ("work", "reports"):
         shutil.rmtree(root / folder, ignore_errors=True)
     return refresh(root, jobs), runs(root)

@@ -24,12 +24,13 @@ import numpy as np
 import polars as pl
 from sklearn.metrics import roc_auc_score
 
-from retention import book
+from retention import book, schema
 from retention.risk import risk
 from retention.stats import cox, scores
-from retention.tables import calendar, promises, spells, task, workspace
+from retention.tables import calendar, spells, task, workspace
 from retention_demo import behaviours, simulate
-from retention_runner import build, keys, run, states
+from retention_runner import build, records, run
+from retention_runner.notebooks import resolved
 
 PROJECT = Path(__file__).parent.parent
 NOTEBOOK = PROJECT / "notebooks" / "50_risk.ipynb"
@@ -98,10 +99,13 @@ def fitted(customers: int) -> Figures:
         theirs, took = timed(CoxPHSurvivalAnalysis(ties="efron").fit, design.to_numpy(), seen)
         yield "Cox, fit by scikit-survival", took
         require_equal("coefficients", fitter.params_.to_numpy(), theirs.coef_, 1e-4)
-    base, tenure = cox.baseline(fitter), np.random.default_rng(2).integers(1, 600, customers)
+    tenure = np.random.default_rng(2).integers(1, 600, customers)
+    table = fitter.baseline_cumulative_hazard_
+    base = cox.Baseline(table.index.to_numpy(), table.to_numpy()[:, 0], durations.max())
 
     def ours() -> np.ndarray:
-        return cox.conditional_risk(base, cox.ratios(fitter, design), tenure, HORIZON)
+        ratios = fitter.predict_partial_hazard(design.to_pandas()).to_numpy()
+        return cox.conditional_risk(base, ratios, tenure, HORIZON)
 
     risks, took = timed(ours)
     yield GIVEN_TENURE, took
@@ -145,21 +149,19 @@ def scored(customers: int) -> Figures:
 
 
 def judged(customers: int) -> Figures:
-    """Uno's C, of which scikit-survival compares every pair."""
+    """Harrell's C, of which scikit-survival compares every pair."""
     _, durations, events, hazard = lives(customers)
-    yield "Uno's C", timed(scores.uno_c, durations, events, hazard, 700)[1]
+    yield "Harrell's C", timed(scores.harrell_c, durations, events, hazard)[1]
     if not ORACLE:
         return
-    from sksurv.metrics import concordance_index_ipcw
-    from sksurv.util import Surv
+    from sksurv.metrics import concordance_index_censored
 
     few = [column[::FEW] for column in (durations, events, hazard)]
-    seen = Surv.from_arrays(few[1], few[0])
-    ours, took = timed(scores.uno_c, *few, 700)
-    yield f"Uno's C {OF_FEW}", took
-    theirs, took = timed(concordance_index_ipcw, seen, seen, few[2], tau=700)
-    yield f"Uno's C by scikit-survival {OF_FEW}", took
-    require_equal("Uno's C", ours, theirs[0], 1e-3)
+    ours, took = timed(scores.harrell_c, *few)
+    yield f"Harrell's C {OF_FEW}", took
+    theirs, took = timed(concordance_index_censored, few[1], few[0], few[2])
+    yield f"Harrell's C by scikit-survival {OF_FEW}", took
+    require_equal("Harrell's C", ours, theirs[0], 1e-9)
 
 
 def block(number: int, customers: int) -> tuple[pl.DataFrame, ...]:
@@ -212,11 +214,11 @@ def business(folder: Path, customers: int) -> int:
     derived = task.derive(acts.lazy(), who.lazy(), contracts.lazy(), settings.churn, SNAPSHOT)
     terms = spells.terms_at(contracts.lazy(), snapshot_day=SNAPSHOT)
     (folder / "tables").mkdir(parents=True)
-    (folder / "book.json").write_text(settings.model_dump_json(exclude=keys.UNSEEN))
+    (folder / "book.json").write_text(settings.model_dump_json())
     given = {"activity": acts.lazy(), "terms": terms, "surveys_at": task.none("surveys_at").lazy()}
     for name, table in (given | derived).items():
         frame = nw.from_native(table).collect().to_native()
-        frame = frame.sort(promises.PROMISES[name].grain)
+        frame = frame.sort(schema.TABLES[name].grain)
         workspace.save(frame, folder / "tables" / f"{name}.parquet")
     return acts.height
 
@@ -226,10 +228,11 @@ def notebook(folder: Path) -> Figure:
     and of the process that runs it, each at its most."""
     environment = build.environment(folder) | {workspace.STAGE: str(folder)}
     given = {"refresh": f"simulated/{behaviours.LAST_DAY}", "covariates": COVARIATES}
-    told = states.Run(NOTEBOOK.stem)
+    told = records.Run(NOTEBOOK.stem)
     named = {"env": environment, "timeout": 3600, "told": told}
     executed = folder / "notebooks" / NOTEBOOK.name
-    _, took = timed(run.run_notebook, NOTEBOOK, executed, run.resolve(NOTEBOOK, given), **named)
+    given = resolved(NOTEBOOK, given)
+    _, took = timed(run.run_notebook, NOTEBOOK, executed, given, **named)
     kernel = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = took.cpu + kernel.ru_utime + kernel.ru_stime
     return Figure(took.seconds, cpu, took.gb + told.peak_kib * 1024 / 1e9)

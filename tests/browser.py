@@ -1,10 +1,9 @@
-"""The system's Chromium for tests, through Playwright; where there is none they skip and say so."""
+"""The system's Chromium for tests marked `chromium`, through Playwright."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import needs
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
@@ -25,13 +24,9 @@ QUIET = (
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A headless Chromium; skips the test without one, fails it where CI is set."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        say = pytest.fail if os.environ.get("CI") else pytest.skip
-        say("no chromium on this machine: apt-get install chromium")
+    """A headless Chromium."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=[*QUIET])
+        browser = playwright.chromium.launch(executable_path=needs.chromium(), args=[*QUIET])
         try:
             yield browser
         finally:

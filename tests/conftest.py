@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import needs
 import pytest
 from drawing import SHOP, save, shop
 from hypothesis import settings
@@ -19,8 +20,20 @@ FIRST = (
     "planted_hazards", "planted_clusters", "planted_risk", "planted_survival", "environment",
 )  # fmt: skip
 
-settings.register_profile("steady", derandomize=True, deadline=None)
-settings.load_profile("steady")
+settings.register_profile("steady", derandomize=True, deadline=None, max_examples=25)
+settings.register_profile("thorough", settings.get_profile("steady"), max_examples=100)
+settings.load_profile("steady")  # make check asks for the other
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    missing = "fail tests, instead of skipping them, where what their marker needs is missing"
+    parser.addoption("--forced", action="store_true", help=missing)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs Chromium, PostgreSQL or Spark where it is missing; fail if forced."""
+    for marker in item.iter_markers():
+        needs.ask(marker.name, item.config.getoption("--forced"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import date, datetime
+from importlib import import_module
 from pathlib import Path
 
 import narwhals as nw
@@ -12,10 +13,14 @@ import polars as pl
 import servers
 from inputs import book
 
+from retention import schema
 from retention.book import Churn
-from retention.cohorts import cohorts, retention, revenue
-from retention.tables import activity, calendar, promises, rules, spells, surveys, task
-from retention_intake import sources
+from retention.cohorts import cohorts
+from retention.tables import activity, calendar, rules, spells, task
+from retention_intake import checks, intake, sources
+
+retention = import_module("retention.cohorts.retention")  # not the functions of these names
+revenue = import_module("retention.cohorts.revenue")
 
 SNAPSHOT = date(2024, 12, 31)
 DAY = calendar.day_of(SNAPSHOT)
@@ -172,12 +177,11 @@ def opened(engine: str, root: Path, place: str, tables: dict[str, pl.DataFrame])
 def made(tables: dict[str, object]) -> dict[str, nw.LazyFrame]:
     """Every table of a refresh, and the counts of its cohorts and promises, lazy where they lie."""
     events, kept = known(tables["events"])
-    plain = events.select(*promises.PROMISES["events"].columns)
+    plain = events.select(*schema.TABLES["events"].columns)
     people = lazy(tables["customers"])
     people = people.drop(n for n in people.collect_schema() if n.startswith(("fault", "kept")))
-    terms = lazy(activity.until(tables["contracts"], DAY, "started_day"))
-    terms = terms.select(*promises.PROMISES["contracts"].columns)
-    sent = surveys.known(activity.until(tables["surveys"], DAY, "sent_day"), DAY)
+    tables = intake.known(tables, DAY)
+    terms = tables["contracts"].select(*schema.TABLES["contracts"].columns)
     acts = activity.activity(plain)
     ages = lazy(acts).select(age=nw.col("day") - FIRST_DAY).filter(nw.col("age").is_between(0, 30))
     ages = ages.unique()
@@ -186,7 +190,7 @@ def made(tables: dict[str, object]) -> dict[str, nw.LazyFrame]:
         "habits": activity.habits(plain),
         "baskets": activity.baskets(plain),
         "breaks": rules.breaks(events, kept),
-        "surveys": lazy(sent).select(*promises.PROMISES["surveys"].columns),
+        "surveys": tables["surveys"].select(*schema.TABLES["surveys"].columns),
     }
     for kind, churn in CHURNS.items():
         derived = task.derive(acts, people, terms, churn, DAY)
@@ -214,7 +218,7 @@ def made(tables: dict[str, object]) -> dict[str, nw.LazyFrame]:
             ),
             "broken spells": _broken_spells(lazy(derived["spells"])),
             "starts": starts,
-            "counts": retention.stretches(present),
+            "counts": retention.counted(present),
             "furthest": retention.furthest(seen, unit="month", most=24),
             "bracket": retention.within(present, first=1, last=3),
             "revenue": revenue.summed(revenue.moved(paid)),
@@ -226,7 +230,7 @@ def made(tables: dict[str, object]) -> dict[str, nw.LazyFrame]:
 def _broken_spells(stretches: nw.LazyFrame) -> nw.LazyFrame:
     """How many spells break each rule of their promise once every end is before its start."""
     spoilt = stretches.with_columns(end_day=-nw.col("end_day"))
-    promise = promises.PROMISES["spells"]
+    promise = schema.TABLES["spells"]
     return rules.breaks(spoilt, rules.row_rules(spoilt.collect_schema(), promise))
 
 
@@ -236,9 +240,9 @@ def lazy(frame) -> nw.LazyFrame:
 
 def known(events) -> tuple[nw.LazyFrame, list[rules.Rule]]:
     """Events up to the snapshot, and the rules that each of them keeps."""
-    frame = lazy(activity.until(events, DAY)).drop(sources.KEPT)
-    kept = rules.row_rules(frame.collect_schema(), promises.PROMISES["events"])
-    return frame, [*kept, *promises.on_the_clocks(ZONE)]
+    frame = intake.known({"events": events}, DAY)["events"].drop(sources.KEPT)
+    kept = rules.row_rules(frame.collect_schema(), schema.TABLES["events"])
+    return frame, [*kept, *checks.on_the_clocks(ZONE)]
 
 
 def reference(tables: dict[str, pl.DataFrame], root: Path) -> dict[str, pl.DataFrame]:

@@ -12,7 +12,9 @@ from drawing import save
 
 from retention.book import Book
 from retention.errors import Refused
-from retention.tables import calendar
+from retention.tables import calendar, task, workspace
+from retention_app import workbook
+from retention_demo import readers
 from retention_intake import intake, sources
 
 SECRET_ID = "ann-lee-1970"  # stands in every table that is refused, and in no message
@@ -84,13 +86,20 @@ def put(root: Path, form: str, frames: dict[str, pl.DataFrame], **settings) -> B
 
 def read(root: Path, given: Book) -> dict[str, pl.DataFrame]:
     """Every table of a book as it is handed on, collected; rows in the order of the source."""
-    with sources.read(given, root, root / "spool") as source:
+    demo = readers.read(given.source, root) if given.source.kind == "demo" else None
+    with sources.read(given, root, root / "spool", demo) as source:
         lazy = {name: nw.from_native(frame).lazy() for name, frame in source.tables.items()}
         return sources.collected(source, lazy)
 
 
-def take(root: Path, given: Book, snapshot_date: date = SNAPSHOT) -> intake.Intake:
-    return intake.take(given, root, calendar.day_of(snapshot_date))
+def take(root: Path, given: Book, snapshot_date: date = SNAPSHOT) -> intake.Taken:
+    return workbook.take(given, root, calendar.day_of(snapshot_date))
+
+
+def build(given: Book, space: workspace.Workspace) -> None:
+    """Write the tables of a refresh of a book, in the workbook that the test stands in."""
+    taken = workbook.take(given, workspace.root(), space.snapshot_day, space.folder)
+    task.build(given, space, taken)
 
 
 def arrived(root: Path, form: str, settings: dict | None = None, **tables):

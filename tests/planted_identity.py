@@ -11,6 +11,7 @@ import polars as pl
 from scipy.stats import multivariate_normal
 
 from retention.clusters import identity, migrations, segment_names
+from retention.clusters.previous_segments import Previous
 from retention.stats import density
 
 MIN_CLUSTER_SIZE, MIN_SAMPLES = 100, 15
@@ -35,8 +36,8 @@ FOUND = [  # what density can tell apart at each refresh
     ["b", "B", "cd", "e", "f"],
 ]
 BRIDGE = {"b": (9, -3.2), "B": (9, 3.2), "c": (0, 9), "d": (0, 15.4)}  # so far apart, joined by 400
-LEDGER = {"segment": pl.String, "name": pl.String}
-LEDGER |= {"first_seen_day": pl.Int64, "last_seen_day": pl.Int64}
+KNOWN = {"segment": pl.String, "name": pl.String}
+KNOWN |= {"first_seen_day": pl.Int64, "last_seen_day": pl.Int64}
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Followed:
     changes: pl.DataFrame
     members: pl.DataFrame
     moves: pl.DataFrame
-    ledger: pl.DataFrame
+    known: pl.DataFrame
 
 
 def labelled(customers: pl.Series, labels: np.ndarray) -> pl.DataFrame:
@@ -133,22 +134,25 @@ def redrawn(seed: int, dimensions: int, jitter: float) -> tuple[Snapshot, Snapsh
 
 def follow(told: list[Snapshot]) -> list[Followed]:
     """What every refresh in turn makes of the one before."""
+    before, ids, followed = nothing(), None, []
+    for day, now in enumerate(told):
+        under = placed(told[day - 1], now, ids) if day else before.members
+        trusted = list(range(now.fit.labels.max() + 1))
+        changes, ids = identity.match(now.clusters, trusted, before)
+        members, compared = identity.members(now.clusters, ids), now.clusters.select("customer_id")
+        moves = migrations.migrations(members, compared, before, under)
+        named = ids.select("segment", name=pl.lit(None, pl.String))
+        known = segment_names.carried(before.known, named, {}, day)
+        before = Previous(str(day), members, compared, known, pl.DataFrame())
+        followed.append(Followed(changes, members, moves, known))
+    return followed
+
+
+def nothing() -> Previous:
+    """What is known before the first refresh."""
     compared = pl.DataFrame(schema={"customer_id": pl.String})
     members = pl.DataFrame(schema={"customer_id": pl.String, "segment": pl.String})
-    known, ids, followed = pl.DataFrame(schema=LEDGER), None, []
-    for day, now in enumerate(told):
-        under = placed(told[day - 1], now, ids) if day else members
-        trusted = list(range(now.fit.labels.max() + 1))
-        changes, ids = identity.match(now.clusters, trusted, members, compared, known)
-        today = identity.members(now.clusters, ids)
-        moves = migrations.migrations(
-            today, now.clusters.select("customer_id"), members, compared, under
-        )
-        named = ids.select("segment", name=pl.lit(None, pl.String))
-        known = segment_names.carried(known, named, {}, day)
-        compared, members = now.clusters.select("customer_id"), today
-        followed.append(Followed(changes, today, moves, known))
-    return followed
+    return Previous("", members, compared, pl.DataFrame(schema=KNOWN), pl.DataFrame())
 
 
 def placed(before: Snapshot, now: Snapshot, ids: pl.DataFrame) -> pl.DataFrame:

@@ -1,5 +1,8 @@
 """Customers who come back with a known chance: what silences and windows must find again."""
 
+from datetime import date, timedelta
+from types import SimpleNamespace
+
 import numpy as np
 import polars as pl
 
@@ -11,6 +14,18 @@ LAST_DAY = 1_500
 
 def churn(after_days: int) -> Churn:
     return Churn(kind="activity", activity=["purchase"], after_days=after_days)
+
+
+def refresh(after_days: int, day: int, min_cell: int = 1, **tables: pl.DataFrame):
+    """What an analysis of windows asks of a refresh on a ``day``."""
+    return SimpleNamespace(
+        book=SimpleNamespace(churn=churn(after_days)),
+        day=day,
+        snapshot_date=date(1970, 1, 1) + timedelta(day),
+        confidence=0.95,
+        min_cell=min_cell,
+        tables=SimpleNamespace(**tables),
+    )
 
 
 def days(**customers: list[int]) -> pl.DataFrame:

@@ -149,7 +149,7 @@ def _world(customers: int, seed: int) -> dict[str, pl.DataFrame]:
     return {
         "people": people,
         "lives": simulate.lives(people, seed),
-        "habits": behaviours.phases(people, seed),
+        "habits": behaviours.phases(people, seed, "separate"),
         "contracts": world["contracts"],
         "activity": activity_of(world["events"]).sort("customer_id", "day", "kind"),
     }

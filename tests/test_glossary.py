@@ -8,22 +8,17 @@ from itertools import pairwise
 from pathlib import Path
 from typing import get_args
 
+import glossary
 import pytest
 from pydantic import BaseModel
 
-from retention import book
+from retention import book, schema
 from retention.customers import lifecycle
-from retention.tables import promises
 from retention_runner import notebooks
 
 ROOT = Path(__file__).resolve().parents[1]
 GLOSSARY = (ROOT / "GLOSSARY.md").read_text(encoding="utf-8")
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-KEPT = {
-    "in": "read, never stored",
-    "customer": "customer level, never published",
-    "aggregate": "published",
-}
 
 
 def sections(text: str, level: int) -> dict[str, str]:
@@ -47,7 +42,6 @@ def rows(text: str) -> list[list[str]]:
 
 
 CHAPTERS = sections(GLOSSARY, 2)
-TABLES = sections(CHAPTERS["Tables"], 3)
 WORDS = rows(CHAPTERS["Words"])
 
 
@@ -70,44 +64,29 @@ def test_words_that_the_code_looks_up_here_are_here():
     assert asked - known == set()
 
 
-def test_there_is_a_section_for_every_promised_table_and_no_other():
-    assert list(TABLES) == list(promises.PROMISES)
+def test_the_tables_are_those_of_the_schema():
+    assert glossary.written(GLOSSARY) == GLOSSARY, "write them anew: make glossary"
 
 
-@pytest.mark.parametrize("table", promises.PROMISES)
-def test_every_column_of_a_table_has_unit_and_meaning_and_no_other_stands_there(table):
-    promise, (head, *body) = promises.PROMISES[table], rows(TABLES[table])
-    assert head == ["column", "unit", "means"]
-    assert [name for name, _, _ in body] == list(promise.columns)
-    assert [name for name, unit, means in body if not (unit and means.endswith("."))] == []
+@pytest.mark.parametrize("table", schema.TABLES)
+def test_every_column_has_a_kind_a_label_and_a_meaning(table):
+    for column in schema.described(table):
+        assert column.kind in schema.KINDS, column
+        assert column.label[:1].isupper() or not column.label[:1].isalpha(), column
+        assert "_" not in column.label, column
+        assert column.means.endswith("."), column
 
 
-@pytest.mark.parametrize("table", promises.PROMISES)
-def test_a_column_that_may_be_unknown_says_when_it_is_null(table):
-    _, *body = rows(TABLES[table])
-    said = {name for name, _, means in body if re.search(r"\bnull\b", means, re.IGNORECASE)}
-    assert said == set(promises.PROMISES[table].optional)
-
-
-@pytest.mark.parametrize("table", promises.PROMISES)
-def test_writer_grain_and_level_stand_above_a_table(table):
-    promise = promises.PROMISES[table]
-    above = " ".join(TABLES[table].partition("|")[0].split())
-    writer = promise.writer if promise.level == "in" else f"`{promise.writer}`"
-    grain = ", ".join(f"`{name}`" for name in promise.grain)
-    row = f"one row per {grain}" if promise.unique else f"one row per event, sorted by {grain}"
-    assert above.startswith(f"Written by {writer}; {row}; {KEPT[promise.level]}.")
-
-
-@pytest.mark.parametrize("table", promises.PROMISES)
-def test_a_table_open_to_further_columns_says_so_and_no_other_does(table):
-    says = "Further columns are allowed: " in TABLES[table].rpartition("|")[2]
-    assert says == promises.PROMISES[table].further
+def test_columns_refer_to_tables_and_columns_that_there_are():
+    usual = {name for name in schema.COLUMNS if "." not in name}
+    own = {tuple(name.split(".")) for name in schema.COLUMNS if "." in name}
+    assert {pair for pair in own if pair[1] not in schema.TABLES[pair[0]].columns} == set()
+    assert {schema.COLUMNS[name].of for name in usual} - usual == {""}
 
 
 def test_every_stage_of_life_is_explained():
-    for stage in lifecycle.STAGES:
-        assert f"`{stage}`" in TABLES["lifecycle"]
+    means = schema.column("lifecycle", "lifecycle").means
+    assert [stage for stage in lifecycle.STAGES if f"`{stage}`" not in means] == []
 
 
 def test_every_column_of_the_users_own_tables_is_explained():

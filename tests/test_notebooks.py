@@ -15,12 +15,12 @@ import papermill
 import pytest
 from nbformat import NotebookNode
 
-from retention.tables import promises
+from retention import schema
 from retention_runner import notebooks, run
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = {file.stem: file for file in sorted((ROOT / "notebooks").glob("*.ipynb"))}
-LINES = 12  # of a code cell that is not the parameters
+LINES = 5  # of a code cell that is not the parameters
 WIDTH = 100  # characters of a line
 METADATA = {
     "kernelspec": {
@@ -35,8 +35,6 @@ BRANCHES = (
     *(ast.For, ast.AsyncFor, ast.While, ast.If, ast.IfExp, ast.Match, ast.Try, ast.TryStar),
 )
 COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
-DRAWINGS = ("show.figure", "show.chart")
-SAYINGS = ("findings.say", "findings.note")
 
 
 def read(file: Path) -> NotebookNode:
@@ -125,6 +123,13 @@ def comprehensions_are_plain(notebook: NotebookNode) -> list[str]:
     ]
 
 
+def only_the_refresh_shows_anything(notebook: NotebookNode) -> list[str]:
+    """A frame that a cell ends with would be shown as it is, with every customer in it."""
+    last = [ast.parse(cell.source).body[-1] for cell in code(notebook)]
+    shown = [ast.unparse(one.value) for one in last if isinstance(one, ast.Expr)]
+    return [one for one in shown if not one.startswith(("r.show(", "r.say(", "r.findings("))]
+
+
 def nothing_is_stored(notebook: NotebookNode) -> list[str]:
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     return [cell.id for cell in cells if cell.outputs or cell.execution_count is not None]
@@ -174,35 +179,13 @@ def it_ends_with_its_limits(notebook: NotebookNode) -> list[str]:
     return [] if title == "Limits" and len(text.split()) > 5 else [f"the last section is {title!r}"]
 
 
-def it_says_who_is_in_before_the_first_chart(notebook: NotebookNode) -> list[str]:
-    """A section "Who is ...?" that says or shows how many; for what draws, before it draws."""
-    section, said = "", False
-    uses_charts = False
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            heads = re.findall(r"^## (.*)", cell.source, re.MULTILINE)
-            section = heads[-1] if heads else section
-            continue
-        in_it = section.startswith("Who is ") and section.endswith("?")
-        said |= in_it and bool(calls(cell.source, *SAYINGS, "show.table"))
-        uses_charts |= bool(calls(cell.source, *DRAWINGS, "show.table"))
-        if calls(cell.source, *DRAWINGS) and not said:
-            return [f"{cell.id} draws before it is said who is in"]
-    return [] if said or not uses_charts else ["it is never said who is in"]
-
-
-ALLOWED = {"retention", *(f"retention.{name}" for name in ("tables", "quality", "definition"))}
-ALLOWED |= {f"retention.{name}" for name in ("customers", "survival", "clusters", "cohorts")}
-ALLOWED |= {"retention.risk", "retention.value"}
-
-
-def it_imports_layers_only(notebook: NotebookNode) -> list[str]:
-    """Tables, analyses and pages of the package, by module; no other library computes here."""
+def it_imports_our_package_alone(notebook: NotebookNode) -> list[str]:
+    """`retention` and folders of it by name: no other library computes here."""
     return [
         ast.unparse(node)
         for node in parsed(notebook)
-        if isinstance(node, ast.Import)
-        or (isinstance(node, ast.ImportFrom) and node.module not in ALLOWED)
+        if (isinstance(node, ast.Import) and ast.unparse(node) != "import retention")
+        or (isinstance(node, ast.ImportFrom) and node.module != "retention")
     ]
 
 
@@ -213,14 +196,14 @@ RULES = (
     lines_are_short,
     nothing_branches_or_is_defined,
     comprehensions_are_plain,
+    only_the_refresh_shows_anything,
     nothing_is_stored,
     no_result_is_typed_into_prose,
     no_place_or_date_is_typed_into_code,
     kernel_and_form_are_pinned,
     cells_have_names_and_only_tags,
     it_ends_with_its_limits,
-    it_says_who_is_in_before_the_first_chart,
-    it_imports_layers_only,
+    it_imports_our_package_alone,
 )
 
 
@@ -261,43 +244,17 @@ def test_papermill_sees_the_parameters_that_we_see(stem):
     assert [name for name, parameter in seen.items() if not parameter["help"]] == []
 
 
-def written(notebook: NotebookNode) -> list[str]:
-    """The tables that a notebook writes, in order of name; anything else it asks of write_table."""
-    found = [calls(cell.source, "workspace.write_table") for cell in code(notebook)]
-    return sorted(
-        call.args[1].value if isinstance(call.args[1], ast.Constant) else ast.unparse(call)
-        for calls_of_cell in found
-        for call in calls_of_cell
-    )
-
-
 @pytest.mark.parametrize("stem", FILES)
-def test_a_notebook_writes_the_tables_it_promised_and_no_other(stem):
-    promised = [name for name, promise in promises.PROMISES.items() if promise.writer == stem]
-    assert written(read(FILES[stem])) == sorted(promised)
-
-
-def opened(notebook: NotebookNode) -> list[str]:
-    """How a notebook opens the workspace."""
-    found = [calls(cell.source, "workspace.open") for cell in code(notebook)]
-    return [ast.unparse(call) for calls_of_cell in found for call in calls_of_cell]
-
-
-@pytest.mark.parametrize("stem", FILES)
-def test_a_notebook_opens_the_workspace_under_its_own_name_and_for_its_segment(stem):
+def test_a_notebook_opens_its_refresh_and_its_segment(stem):
     segment = ", segment" if "segment" in declarations()[stem] else ""
-    assert opened(read(FILES[stem])) == [f"workspace.open(refresh, '{stem}'{segment})"]
-
-
-def test_a_notebook_that_is_run_for_each_segment_writes_no_table_and_takes_a_text():
-    of_segments = [stem for stem, declared in declarations().items() if "segment" in declared]
-    assert of_segments == ["95_segment"]
-    assert isinstance(declarations()["95_segment"]["segment"], str)
-    assert written(read(FILES["95_segment"])) == []
+    found = [
+        call for cell in code(read(FILES[stem])) for call in calls(cell.source, "retention.open")
+    ]
+    assert list(map(ast.unparse, found)) == [f"retention.open(refresh{segment})"]
 
 
 def test_every_writer_of_a_promised_table_exists():
-    writers = {promise.writer for promise in promises.PROMISES.values()}
+    writers = {promise.writer for promise in schema.TABLES.values()}
     assert writers - {"the source", "tables"} - set(FILES) == set()
 
 
@@ -318,11 +275,11 @@ GOOD = nbformat.from_dict(
                 [
                     ("markdown", "# Who stays?"),
                     ("code", 'refresh = "cdnow/1998-06-30"  # a book or a refresh'),
-                    ("code", "from retention import charts, findings"),
+                    ("code", "import retention\nfrom retention import survival"),
                     ("markdown", "## Who is in?\n\nEverybody, see `orders_90d`."),
-                    ("code", 'findings.say(space, "n", "{value} and/or more.", value=3)'),
+                    ("code", 'r.say("This and/or more.")'),
                     ("markdown", "## How long?"),
-                    ("code", "names = [name for name in table.columns]\nshow.figure(names)"),
+                    ("code", "names = [name for name in columns]\nr.show(survival.curves(names))"),
                     ("markdown", "## Limits\n\nThis is not all that there is to say."),
                 ]
             )
@@ -334,8 +291,10 @@ PLANTED = [
     (the_title_is_one_question, 5, "# And who leaves?"),
     (the_title_is_one_question, 0, "Words first.\n\n# Who stays?"),
     (one_parameters_cell_that_begins_with_refresh, 1, "days = 3\nrefresh = 'cdnow'"),
-    (cells_are_short, 2, "x = 1\n" * 13),
+    (cells_are_short, 2, "x = 1\n" * 6),
     (lines_are_short, 1, "refresh = 'cdnow'  #" + " word" * 20),
+    (only_the_refresh_shows_anything, 2, "r.keep('value', table)"),
+    (only_the_refresh_shows_anything, 2, "r.tables.value"),
     (nothing_branches_or_is_defined, 2, "def f():\n    pass"),
     (nothing_branches_or_is_defined, 2, "class A:\n    pass"),
     (nothing_branches_or_is_defined, 2, "for x in y:\n    pass"),
@@ -356,10 +315,9 @@ PLANTED = [
     (no_place_or_date_is_typed_into_code, 2, "x = date(1998, 6, 30)"),
     (it_ends_with_its_limits, 7, "## More\n\nThis is not all that there is to say."),
     (it_ends_with_its_limits, 7, "## Limits"),
-    (it_says_who_is_in_before_the_first_chart, 2, "show.chart(charts.bars, table)"),
-    (it_says_who_is_in_before_the_first_chart, 3, "## Some words"),
-    (it_imports_layers_only, 2, "import polars as pl"),
-    (it_imports_layers_only, 2, "from retention_runner import run"),
+    (it_imports_our_package_alone, 2, "import polars as pl"),
+    (it_imports_our_package_alone, 2, "from retention.survival import curves"),
+    (it_imports_our_package_alone, 2, "from retention_runner import run"),
 ]
 
 
@@ -395,10 +353,3 @@ def test_another_kernel_is_found():
     notebook = copy.deepcopy(GOOD)
     notebook.metadata.kernelspec.name = "my-venv"
     assert kernel_and_form_are_pinned(notebook)
-
-
-def test_tables_that_are_written_are_found():
-    notebook = copy.deepcopy(GOOD)
-    notebook.cells[2].source = "x = 1\nworkspace.write_table(space, 'clusters', x)"
-    notebook.cells[4].source = "workspace.write_table(space, name, x)"
-    assert written(notebook) == ["clusters", "workspace.write_table(space, name, x)"]

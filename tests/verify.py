@@ -1,41 +1,41 @@
-"""Proof that a refresh repeats: run twice in two clean folders, compare every byte of what it
-publishes and of the customer tables."""
+"""`make verify [BOOK=cdnow]`: refresh a book twice in two clean folders and compare every byte of
+what is published and of the customer tables. Run from a workbook, it copies its code as well."""
 
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 from retention.book import load
-from retention.errors import Failed
+from retention.errors import Failed, Refused
 from retention.tables import workspace
 
 WAYS = {1: ["--jobs", "1"], 2: ["--jobs", "2", "--ordinary-kernels"]}
 NEEDED = ("src", "notebooks", "params", "requirements.lock", "pyproject.toml")
 
 
-def verify(name: str, say: Callable[[str], None]) -> None:
+def verify(name: str) -> int:
     """Refresh the book ``name`` in two clean copies of the workbook at once, under two hash seeds,
-    in one with forked kernels one by one, in the other with ordinary ones side by side.
+    in one with forked kernels one by one, in the other with ordinary ones side by side; gives the
+    number of files that are the same byte for byte.
 
     Raises:
         Failed: a refresh failed, or a published file or a customer table differs; the message
             names the files.
     """
     root = workspace.root()
-    book = load(name, root)
-    places = [*book.tables.values(), getattr(book.source, "file", "")]  # a DuckDB file
+    given = load(name, root)
+    places = [*given.tables.values(), getattr(given.source, "file", "")]  # a DuckDB file
     own = [place for place in places if place and not Path(place).is_absolute()]
     with tempfile.TemporaryDirectory() as scratch:
         folders = [Path(scratch) / "first", Path(scratch) / "the-second"]
         for folder in folders:
             _copy(root, folder, own)
-        say(f"{name}: {len(folders)} runs")
         with ThreadPoolExecutor() as pool:
             done = list(pool.map(partial(_run, name), folders, WAYS))
         for seed, run in enumerate(done, start=1):
@@ -45,7 +45,7 @@ def verify(name: str, say: Callable[[str], None]) -> None:
     different = [file for file in first | second if first.get(file) != second.get(file)]
     if different:
         raise Failed(f"{name}: not the same in both runs: {', '.join(sorted(different))}")
-    say(f"{name}: {len(first)} files, the same byte for byte in both runs")
+    return len(first)
 
 
 def _run(name: str, folder: Path, seed: int) -> subprocess.CompletedProcess:
@@ -71,3 +71,11 @@ def _copy(root: Path, folder: Path, places: Iterable[str]) -> None:
 def _contents(folder: Path) -> dict[str, bytes]:
     found = [*folder.glob("reports/**/*"), *folder.glob("work/*/*/tables/*")]
     return {str(one.relative_to(folder)): one.read_bytes() for one in found if one.is_file()}
+
+
+if __name__ == "__main__":
+    for book in sys.argv[1:]:
+        try:
+            print(f"{book}: {verify(book)} files, the same byte for byte in both runs")
+        except (Failed, Refused) as error:
+            sys.exit(str(error))

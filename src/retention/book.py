@@ -4,6 +4,7 @@ import codecs
 import glob
 import re
 import shlex
+from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,10 +14,11 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from retention.errors import Refused
-from retention_runner import notebooks
+from retention.errors import Refused, nearest
 
 NAME = re.compile(r"(?!(lab|failed)$)[a-z0-9][a-z0-9_-]*")  # work/ has folders of these names
+
+LEAST_CELL = 5  # customers; no book may show smaller counts
 
 CLUSTER = re.compile(r"s[1-9]\d*")  # ids of segments that are clusters
 
@@ -144,6 +146,7 @@ class Rule(Part):
 
 
 Day = date | Literal[WORDS]
+ParameterFaults = Callable[[Path, dict[str, dict]], Iterable[tuple[tuple[str, ...], str]]]
 
 
 class Book(Part):
@@ -224,8 +227,11 @@ def require_name(name: str) -> None:
         raise Refused(f"{name!r} is not a book's name: use small letters, digits, - and _")
 
 
-def load(name: str, root: Path) -> Book:
+def load(name: str, root: Path, parameter_faults: ParameterFaults = lambda *_: ()) -> Book:
     """Read and check ``params/<name>.yaml`` under ``root`` whole, before anything runs.
+
+    ``parameter_faults`` says what is wrong with parameters, by notebook, as (place, words): who
+    runs the notebooks knows what they declare.
 
     Raises:
         Refused: no such book; not YAML; unknown key, wrong type or missing key; a parameter that
@@ -236,7 +242,7 @@ def load(name: str, root: Path) -> Book:
     path = root / "params" / f"{name}.yaml"
     if not path.is_file():
         known = [file.stem for file in (root / "params").glob("*.yaml")]
-        raise Refused(f"no book params/{name}.yaml{notebooks.nearest(name, known)}")
+        raise Refused(f"no book params/{name}.yaml{nearest(name, known)}")
     try:
         text = path.read_text(encoding="utf-8")
         values = yaml.load(text, _Loader) or {}
@@ -254,8 +260,9 @@ def load(name: str, root: Path) -> Book:
     except ValidationError as error:
         faults = dict(map(_fault, error.errors())).items()
     else:
-        faults = [*_column_faults(book), *_parameter_faults(book, root)]
-        faults += [*_segment_faults(book), *_table_faults(book, root)]
+        wrong = parameter_faults(root, book.parameters)
+        faults = [*_column_faults(book), *((("parameters", *place), what) for place, what in wrong)]
+        faults += [*_cell_faults(book), *_segment_faults(book), *_table_faults(book, root)]
     if faults:
         raise Refused(
             "\n".join(
@@ -296,13 +303,13 @@ def _fault(fault) -> tuple[tuple[str, ...], str]:
         fields = {field.alias or name for name, field in known.model_fields.items()}
         keys = RULED if place[0] == "lifecycle" else COLUMNS
         names = fields if kind == "extra_forbidden" else keys
-        return place, f"unknown key{notebooks.nearest(place[-1], names)}"
+        return place, f"unknown key{nearest(place[-1], names)}"
     if kind in ("missing", "union_tag_not_found"):
         place = place if kind == "missing" else (*place, "kind")
         return place, "missing; this key is needed"
     if kind == "union_tag_invalid":
         tag = fault["ctx"]["tag"]
-        return (*place, "kind"), f"no such kind of source, {tag!r}{notebooks.nearest(tag, SOURCES)}"
+        return (*place, "kind"), f"no such kind of source, {tag!r}{nearest(tag, SOURCES)}"
     words = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
     if kind in ("model_type", "dict_type", "model_attributes_type"):
         words = "should hold keys and their values"
@@ -324,24 +331,20 @@ def _column_faults(book: Book):
         ours = [name for names in COLUMNS[table] for name in names]
         for name, column in theirs.items():
             if name not in ours:
-                what = f"not one of our columns{notebooks.nearest(name, ours)}"
+                what = f"not one of our columns{nearest(name, ours)}"
                 yield ("columns", table, name), what
             elif isinstance(column, list) and name != "amount":
                 what = "expected one column; only an amount may be the product of two"
                 yield ("columns", table, name), what
 
 
-def _parameter_faults(book: Book, root: Path):
-    """Parameters that no notebook declares, or of another type than declared."""
-    found = {path.stem: path for path in sorted((root / "notebooks").glob("*.ipynb"))}
+def _cell_faults(book: Book):
+    """Smaller counts than any book may show."""
     for stem, given in book.parameters.items():
-        if stem not in found:
-            yield (("parameters", stem), f"no such notebook{notebooks.nearest(stem, found)}")
-            continue
-        defaults = notebooks.declared(found[stem])
-        for name, value in given.items():
-            if what := notebooks.expect(name, value, defaults):
-                yield ("parameters", stem, name), what
+        least = given.get("min_cell", LEAST_CELL)
+        if type(least) is int and least < LEAST_CELL:
+            what = f"expected at least {LEAST_CELL}, got {least}: smaller counts are about persons"
+            yield ("parameters", stem, "min_cell"), what
 
 
 def _segment_faults(book: Book):

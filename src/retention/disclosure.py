@@ -1,26 +1,31 @@
-"""What may be published: the one place that hides small counts and all that follows from them.
+"""What may be published: the one place that hides small counts and all that rests on them.
 
 ``standard`` hides, row by row, counts of people from 1 to ``min_cell`` - 1, their complements (the
 rest of the whole that they are a part of), and every measure that rests on either. It does not stop
 anybody from subtracting one published figure from another.
 
-``strict`` besides rounds published counts to the nearest 5, computes every share and its interval
-from rounded counts, moves a curve only where ``min_cell`` events have gathered, and prints amounts
-with three figures and only where no customer holds over half of them. Its claim: no count below
-``min_cell`` follows exactly from any two published figures.
+``strict`` besides rounds published counts to the nearest 5, computes shares and their intervals
+from rounded counts and gives other measures with two figures, lets a curve step only where
+``min_cell`` events have gathered, and gives amounts with three figures, only where no customer
+holds over half.
+Its claim: no count below ``min_cell`` follows exactly from any two published figures.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import polars as pl
 
 from retention import schema
+from retention.schema import Column
+from retention.stats.intervals import wilson
+
+STEP = 5  # customers: published counts of the strict level are multiples of it
+LARGEST = "largest_share"  # a column that tells what share of an amount one customer holds at most
 
 
 @dataclass(frozen=True)
 class Level:
-    """How much is hidden: from how many customers on a count is shown, and whether strictly."""
+    """How much is hidden: counts of fewer than ``min_cell`` customers, and whether strictly."""
 
     min_cell: int = 10
     strict: bool = False
@@ -30,50 +35,109 @@ class Level:
 def hide(table: pl.DataFrame, level: Level, name: str = "") -> pl.DataFrame:
     """The ``table`` as it may be published.
 
-    Takes   any tidy table, with columns of the schema; ``name``: which table of the schema it is
-    Returns the same rows and columns, null where something is hidden; what is hidden already stays
-            so. In the strict level a curve has fewer rows.
+    Takes   any tidy table with columns of the schema; ``name``: which of its tables it is, if any
+    Returns the same rows and columns, null where something is hidden; what was hidden before stays
+            so. At the strict level a curve has fewer rows. A column ``largest_share`` is taken off.
 
-    Checked in tests/test_disclosure.py by hand and, with Hypothesis, for every column there is.
+    Checked in tests/test_disclosure.py, by hand and for every table of a refresh.
     """
-    columns = {one: schema.column(one, name) for one in table.columns}
-    whole = {one: column.of for one, column in columns.items() if column.of in columns}
-    hidden: dict[str, pl.Expr] = {}
-    for one, column in columns.items():
-        if column.kind == "people":
-            small = _small(pl.col(one), level.min_cell)
-            if one in whole:
-                rest = _small(pl.col(whole[one]) - pl.col(one), level.min_cell)
-                small = small | rest | hidden.get(whole[one], pl.lit(False))
-            hidden[one] = small
-    rests = rests_on(columns.values())
-    for one, column in columns.items():
-        if one in rests:
-            hides = hidden[rests[one]]
-            if column.kind == "share" and column.of in columns:
-                part = (pl.col(one) * pl.col(column.of)).round().cast(pl.Int64)
-                hides = hides | _small(part, level.min_cell)
-                hides = hides | _small(pl.col(column.of) - part, level.min_cell)
-            hidden[one] = hides
-    ends = schema.measures(columns)
-    hidden |= {end: hidden[one] for end, one in ends.items() if one in hidden}
-    return table.with_columns(
+    columns = [schema.column(one, name) for one in table.columns if one != LARGEST]
+    if level.strict:
+        table = _in_steps(table, columns, level.min_cell)
+    hidden = _hidden(columns, level.min_cell)
+    if level.strict:
+        alone = pl.col(LARGEST) > 0.5 if LARGEST in table.columns else pl.lit(True)
+        hidden |= {one: hidden.get(one, False) | alone for one in _of_kind(columns, *MONEY)}
+    shown = table.with_columns(
         pl.when(~cell.fill_null(False)).then(one).alias(one) for one, cell in hidden.items()
-    )
+    ).drop(LARGEST, strict=False)
+    return _rounded(shown, columns, level.confidence) if level.strict else shown
 
 
-def rests_on(columns: Iterable[schema.Column]) -> dict[str, str]:
-    """Of every measure, the count of people that it rests on: the one it names, or else the last
-    before it. Keys and what stands before any count rest on none."""
-    columns, found, last = list(columns), {}, ""
-    counts = {column.name for column in columns if column.kind == "people"}
+MONEY = ("money", "mean_money")
+
+
+def _hidden(columns: list[Column], min_cell: int) -> dict[str, pl.Expr]:
+    """Where each count and each measure is to be hidden."""
+    hidden: dict[str, pl.Expr] = {}
     for column in columns:
         if column.kind == "people":
-            last = column.name
-        elif column.kind not in schema.KEYS and (column.of in counts or last):
-            found[column.name] = column.of if column.of in counts else last
+            hidden[column.name] = _few(pl.col(column.name), min_cell)
+            if column.of in hidden:
+                rest = pl.col(column.of) - pl.col(column.name)
+                hidden[column.name] |= hidden[column.of] | _few(rest, min_cell)
+    for measure, count in _rests_on(columns).items():
+        hidden[measure] = hidden[count]
+    for share, whole in _shares(columns).items():
+        part = _part(share, whole)
+        rest = pl.col(whole) - part
+        hidden[share] = hidden[whole] | _few(part, min_cell) | _few(rest, min_cell)
+    ends = schema.measures(column.name for column in columns)
+    return hidden | {end: hidden[one] for end, one in ends.items() if one in hidden}
+
+
+def _rests_on(columns: list[Column]) -> dict[str, str]:
+    """Of every measure the count that it rests on: the one it names, or else the last before it."""
+    counts, found, last = _of_kind(columns, "people"), {}, ""
+    for column in columns:
+        last = column.name if column.name in counts else last
+        rests = column.of if column.of in counts else last
+        if rests and column.kind not in ("people", *schema.KEYS):
+            found[column.name] = rests
     return found
 
 
-def _small(count: pl.Expr, min_cell: int) -> pl.Expr:
+def _shares(columns: list[Column]) -> dict[str, str]:
+    """Of every share whose whole stands beside it, that whole."""
+    counts = _of_kind(columns, "people")
+    return {one.name: one.of for one in columns if one.kind == "share" and one.of in counts}
+
+
+def _of_kind(columns: list[Column], *kinds: str) -> list[str]:
+    return [column.name for column in columns if column.kind in kinds]
+
+
+def _few(count: pl.Expr, min_cell: int) -> pl.Expr:
     return count.is_between(1, min_cell - 1).fill_null(False)
+
+
+def _part(share: str, whole: str) -> pl.Expr:
+    return (pl.col(share) * pl.col(whole)).round().cast(pl.Int64, strict=False)
+
+
+def _in_steps(table: pl.DataFrame, columns: list[Column], min_cell: int) -> pl.DataFrame:
+    """Of a curve the rows at which ``min_cell`` events have gathered since the one before."""
+    if not {"at_risk", "events"} <= {*table.columns}:
+        return table
+    keys, kept, gathered, last = _of_kind(columns, "text"), [], 0, None
+    for number, row in enumerate(table.iter_rows(named=True)):
+        key = [row[name] for name in keys]
+        gathered = row["events"] + (gathered if key == last else 0)
+        last = key
+        if gathered >= min_cell:
+            kept.append((number, gathered))
+            gathered = 0
+    rows = pl.Series([number for number, _ in kept], dtype=pl.UInt32)
+    events = pl.Series("events", [events for _, events in kept], dtype=pl.Int64)
+    return table[rows].with_columns(events)
+
+
+def _rounded(table: pl.DataFrame, columns: list[Column], confidence: float) -> pl.DataFrame:
+    """Counts to the nearest 5; shares of these; three figures of amounts, two of all else."""
+    shares, rests = _shares(columns), _rests_on(columns)
+    parts = {f"{share} part": _part(share, whole) for share, whole in shares.items()}
+    counts = [*_of_kind(columns, "people"), *parts]
+    table = table.with_columns(**parts).with_columns(
+        ((pl.col(one) / STEP).round() * STEP).cast(pl.Int64).alias(one) for one in counts
+    )
+    ends = schema.measures(column.name for column in columns)
+    found = {}
+    for share, whole in shares.items():
+        limits = wilson(f"{share} part", whole, confidence)
+        own = [end for end, measure in ends.items() if measure == share]
+        found[share] = pl.col(f"{share} part") / pl.col(whole)
+        found |= dict(zip(own, limits, strict=False))
+    money = _of_kind(columns, *MONEY)
+    for one in {*rests, *money} - {*found, *_of_kind(columns, "", *schema.KEYS)}:
+        found[one] = pl.col(one).round_sig_figs(3 if one in money else 2)
+    return table.with_columns(**found).drop(parts)

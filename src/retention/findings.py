@@ -13,34 +13,10 @@ from retention.errors import Refused
 from retention.exhibit import Finding
 from retention.tables import workspace
 
-COLUMNS = tuple(schema.TABLES["findings"].columns)
 SCHEMA = {
     name: {"String": pl.String, "Float64": pl.Float64, "Boolean": pl.Boolean}[dtype.__name__]
     for name, dtype in schema.TABLES["findings"].columns.items()
 }
-
-
-def say(
-    space: workspace.Workspace,
-    name: str,
-    sentence: str,
-    *,
-    value: float | None = None,
-    unit: str = "",
-    ci: tuple[float, float] | None = None,
-    **further,
-) -> HTML:
-    """Record a finding and say it in one sentence.
-
-    ``sentence`` may use {value}, {ci} and any of ``further``; numbers are formatted by ``unit``:
-    "share" as per cent, everything else as a number with its unit left to the sentence. Where the
-    previous refresh recorded the same ``name``, what it was then stands behind the value, with a
-    word where the two cannot be compared.
-
-    Returns HTML with every value escaped. Recorded in the table "findings" (GLOSSARY.md).
-    """
-    finding = Finding(name, sentence, value, unit, ci, further)
-    return HTML(f'<p class="finding">{html.escape(record(space, finding))}</p>')
 
 
 def record(space: workspace.Workspace, finding: Finding) -> str:
@@ -74,17 +50,6 @@ def record(space: workspace.Workspace, finding: Finding) -> str:
     return said
 
 
-def say_each(space: workspace.Workspace, said: list[dict]) -> HTML:
-    """`say` each of several findings, given as its arguments; nothing where there are none."""
-    return HTML("".join(say(space, **one).data for one in said))
-
-
-def note(sentence: str, **further) -> HTML:
-    """Say something that is no finding: who is in, a definition, why a section is empty."""
-    said = sentence.format(**{key: number(word, "") for key, word in further.items()})
-    return HTML(f'<p class="note">{html.escape(said)}</p>')
-
-
 def recorded(space: workspace.Workspace) -> pl.DataFrame:
     """All findings recorded so far in this refresh, in order of notebook and of being said."""
     folders = [folder for folder in (space.folder, space.scratch) if folder]
@@ -96,33 +61,6 @@ def recorded(space: workspace.Workspace) -> pl.DataFrame:
     if not frames:
         raise Refused(f"{space.book}/{space.refresh} holds no findings: run the other notebooks")
     return pl.concat(frames[name] for name in sorted(frames))
-
-
-def figure(table: pl.DataFrame, column: str, **where) -> dict:
-    """The one row of ``table`` in which columns equal ``where``, as value and ci for `say`.
-
-    Unknown (a dash on the page) where there is no such row or it is hidden.
-    """
-    rows = table.filter(pl.lit(True), *(pl.col(name) == value for name, value in where.items()))
-    if rows.is_empty() or rows[column][0] is None:
-        return {"value": None, "ci": None}
-    row = rows.row(0, named=True)
-    return {"value": row[column], "ci": (row["ci_lower"], row["ci_upper"])}
-
-
-def listed(table: pl.DataFrame, label: str, value: str, of: str = "", unit: str = "") -> str:
-    """The key figures of a chart in words, for its text alternative: "Jan 0.15; Feb 0.16."
-
-    One figure per row, at most 12; ``of`` names a second label column.
-    """
-    rows = table.drop_nulls(value).head(12)
-    if rows.is_empty():
-        return "Nothing can be shown."
-    parts = [
-        f"{row[label]}{f', {of} {row[of]}' if of else ''}: {number(row[value], unit)}"
-        for row in rows.iter_rows(named=True)
-    ]
-    return "; ".join(parts) + ("." if rows.height == table.drop_nulls(value).height else "; …")
 
 
 def by_notebook(recorded: pl.DataFrame) -> HTML:
@@ -144,36 +82,6 @@ def by_notebook(recorded: pl.DataFrame) -> HTML:
     return HTML("".join(parts))
 
 
-def hide_small(
-    frame: pl.DataFrame,
-    count: str,
-    columns: list[str],
-    min_cell: int,
-    within: list[str] | None = None,
-    *,
-    across: str | list[str] | None = None,
-) -> pl.DataFrame:
-    """Null ``columns`` where ``count`` is 1 to ``min_cell`` - 1; 0 and null stay.
-
-    Inside a group of ``within`` (the whole table if None) whose hidden counts are a single one, or
-    add up to less than ``min_cell``, the next smallest is hidden too: a total would give them away.
-    So would a total of all groups; where it is known, one hidden row hides all with its ``across``.
-    """
-    by = within or [pl.lit(1).alias("_all")]
-    size = pl.col(count)
-    small = ((size > 0) & (size < min_cell)).fill_null(False)
-    next_smallest = size.filter(size >= min_cell).min().over(by)
-    alone = small.sum().over(by) == 1
-    few = small.any().over(by) & (size.filter(small).sum().over(by) < min_cell)
-    hidden = (small | ((alone | few) & (size == next_smallest))).fill_null(False)
-    hides = pl.col("_hidden").any().over(across) if across else pl.col("_hidden")
-    return (
-        frame.with_columns(_hidden=hidden)
-        .with_columns(pl.when(~hides).then(name).alias(name) for name in dict.fromkeys(columns))
-        .drop("_hidden")
-    )
-
-
 def number(value, unit: str) -> str:
     """A number as people read it; a whole one without decimals, a "share" as per cent."""
     whole = unit != "share" and isinstance(value, float) and value.is_integer()
@@ -186,11 +94,12 @@ def interval(ci: tuple[float, float], unit: str) -> str:
 
 
 def _question(task: str) -> str:
-    cells = json.loads((workspace.root() / "notebooks" / f"{task}.ipynb").read_text("utf-8"))[
-        "cells"
-    ]
-    lines = "".join(cells[0]["source"]).splitlines()
-    return lines[0].removeprefix("# ")
+    """The H1 of a notebook."""
+    file = workspace.root() / "notebooks" / f"{task}.ipynb"
+    cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
+    texts = ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    lines = "\n".join(texts).splitlines()
+    return next((line[2:].strip() for line in lines if line.startswith("# ")), task)
 
 
 def _listed(heading: str, items: list[str]) -> str:

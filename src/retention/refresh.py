@@ -72,7 +72,10 @@ class Refresh:
 
     def hide(self, table: pl.DataFrame, name: str = "") -> pl.DataFrame:
         """The ``table`` as it may be published: see `disclosure`."""
-        return disclosure.hide(table, disclosure.Level(self.min_cell), name)
+        level = disclosure.Level(
+            self.min_cell, self.book.disclosure == "strict", self.book.confidence
+        )
+        return disclosure.hide(table, level, name)
 
     def show(self, *shown: exhibit.Exhibit) -> None:
         """Show exhibits, in JupyterLab and on the page alike.
@@ -94,6 +97,11 @@ class Refresh:
                 display(HTML(exhibit.note(one)))
             else:
                 display(HTML(exhibit.said(findings.record(self.space, one))))
+
+    def findings(self) -> None:
+        """Show every finding recorded so far, under its notebook: the table "findings"."""
+        recorded = self.keep("findings", findings.recorded(self.space))
+        display(findings.by_notebook(recorded))
 
     def describe(self, table: str) -> pl.DataFrame:
         """What every column of ``table`` means: column, label, kind, means."""

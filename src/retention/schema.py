@@ -15,7 +15,7 @@ from pathlib import Path
 
 import narwhals as nw
 
-from retention.tables.rules import Rule, at_least, ordered, rate
+from retention.tables.rules import Rule, Table, at_least, ordered, rate
 
 KINDS = {  # how values are stored; the kind also says how they are printed
     "text": nw.String,
@@ -51,28 +51,6 @@ class Column:
     label: str
     means: str = ""
     of: str = ""
-
-
-@dataclass(frozen=True)
-class Table:
-    """What a table promises: its writer, level, grain and columns, and what every row keeps.
-
-    ``level``: "source" = read from a source, "customer" = stays in work/, "kept" = an aggregate that
-    stays there for the next refresh to compare itself with, "aggregate" = published.
-    What is counted or measured in an aggregate table may be null: then it is hidden.
-    ``further``: whether it may hold more columns. ``unique``: whether the grain is unique.
-    """
-
-    name: str
-    writer: str
-    level: str
-    about: str
-    grain: tuple[str, ...]
-    columns: dict[str, type]
-    optional: tuple[str, ...]
-    rules: tuple[Rule, ...]
-    further: bool = False
-    unique: bool = True
 
 
 FIRST_DAY = -25_566  # 1900-01-02: databases write the day before where they know none
@@ -174,14 +152,11 @@ RULES = {
     "intake": (at_least("n", 0),),
     "lifecycle": (at_least("trend_lower", 0), ordered("trend_lower", "trend_upper")),
     "survey_scores": (at_least("score", -100),),
-    "restricted_means": (at_least("mean_days", 0),),
     "clusters": (at_least("cluster", -1),),
     "cluster_model": (at_least("core_distance", 0), at_least("born_at", 0)),
     "known_segments": (ordered("first_seen_day", "last_seen_day"),),
     "migrations": (at_least("n", 0),),
-    "retention_trends": (at_least("dispersion", 1),),
-    "revenue_retention": (at_least("revenue_cents", 0),),
-    "revenue_moves": (at_least("cents", 0),),
+    "revenue_retention": (at_least("revenue_cents", 0), *rate("gross")),
     "value": (at_least("expected_amount_cents", 0), at_least("value_cents", 0)),
 }
 

@@ -1,13 +1,11 @@
 """Values as people read them."""
 
-import re
 import textwrap
 from datetime import date
 
 import numpy as np
 
 EPOCH = date(1970, 1, 1).toordinal()
-CENTS = re.compile(r"(?<![a-z])cents(?![a-z])")  # as a word of a column's name
 
 
 def text(value: object, percent: bool = False) -> str:
@@ -34,17 +32,6 @@ def money(cents: float | None) -> str:
     """Cents in print as an amount: 9.95, 12,346, a dash where unknown."""
     places = 0 if abs(cents or 0) >= 100_000 else 2
     return text(cents) if cents is None else f"{cents / 100:,.{places}f}".replace("-", "−")
-
-
-def heading(name: str) -> str:
-    """A column's name in words."""
-    words = name.replace("ci_lower", "interval_from").replace("ci_upper", "interval_to")
-    return words.replace("_", " ")
-
-
-def amount(name: str) -> str:
-    """What a column of cents is called where they are shown as amounts: value for value_cents."""
-    return CENTS.sub("amount", re.sub(rf"(?<=[a-z])_{CENTS.pattern}", "", name))
 
 
 def short(value: object, length: int = 20) -> str:

@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from retention.errors import Failed, Refused, Stopped
+from retention_runner import errors
+from retention_runner.errors import Stopped
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 Dates = Annotated[
@@ -35,6 +36,7 @@ Keep = Annotated[
     int | None, typer.Option(min=1, help="newest refreshes; default: as the book says")
 ]
 SOURCES = "duckdb:FILE, env:NAME of a variable with an address, sc://host:port; default: files"
+TABLES = ("events", "customers", "contracts", "surveys")
 COLUMN = "a column of ours and theirs; amount=quantity*price multiplies; may be repeated"
 Whose = Annotated[list[str] | None, typer.Argument(help="default: every book")]
 
@@ -46,18 +48,14 @@ def honest(command: Callable) -> Callable:
     def run(*args, **kwargs):
         try:
             return command(*args, **kwargs)
-        except Refused as error:
-            print(error, file=sys.stderr)
-            raise typer.Exit(2) from None
-        except Failed as error:
-            print(error, file=sys.stderr)
-            raise typer.Exit(1) from None
-        except OSError as error:
-            print(f"{error.strerror or error}: {error.filename or ''}", file=sys.stderr)
-            raise typer.Exit(1) from None
         except (Stopped, KeyboardInterrupt) as error:
             print(error if str(error) else "stopped", file=sys.stderr, flush=True)
             os._exit(130)  # a task that nothing can stop must not hold up who stopped it
+        except Exception as error:
+            if not (errors.is_known(error) or isinstance(error, OSError)):
+                raise
+            print(errors.message(error), file=sys.stderr)
+            raise typer.Exit(errors.worst([error]).exit_code) from None
 
     return run
 
@@ -66,6 +64,12 @@ def honest(command: Callable) -> Callable:
 def main() -> None:
     """The Retention Workbook: parameterised notebooks, refreshed and published."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: end what was started
+
+
+def _workbook():
+    from retention_app.workbook import workbook  # it takes a second to import
+
+    return workbook()
 
 
 @app.command()
@@ -90,10 +94,9 @@ def refresh(
 
     Where the book says `keep`, older refreshes are then pruned (see `retention prune`).
     """
-    from retention_runner import clock, dates, progress
+    from retention_runner import progress
     from retention_runner import refresh as refreshes
 
-    dates.chosen(snapshot_date or [], every, clock.today(""))  # a slip is refused before any book
     order = refreshes.Order(
         tuple(snapshot_date or ()),
         every,
@@ -104,7 +107,7 @@ def refresh(
         forks=not ordinary_kernels,
     )
     with progress.watching() as watch:
-        refreshes.refresh(list(dict.fromkeys(books)), order, watch)
+        refreshes.refresh(_workbook(), list(dict.fromkeys(books)), order, watch)
 
 
 @app.command()
@@ -114,9 +117,9 @@ def status(books: Whose = None, *, why: Why = False, reports: Reports = Path("re
 
     Runs nothing. A database is not asked whether its data changed.
     """
-    from retention_runner import status as statuses
+    from retention_runner import refresh as refreshes
 
-    statuses.status(books or [], reports.resolve(), why, print)
+    refreshes.status(_workbook(), books or [], reports.resolve(), why, print)
 
 
 @app.command()
@@ -125,31 +128,7 @@ def schedule(book: str, *, at: At, snapshot_date: Word = None) -> None:
     """Print a systemd timer and a crontab line that refresh a book, ready to install."""
     from retention_runner import schedule as schedules
 
-    schedules.schedule(book, at, snapshot_date, print)
-
-
-@app.command()
-@honest
-def verify(books: list[str]) -> None:
-    """Refresh books twice in two clean folders and compare every published byte."""
-    import verify as twice
-
-    for name in books:
-        twice.verify(name, print)
-
-
-@app.command()
-@honest
-def numbers(
-    *, data: Annotated[Path | None, typer.Option(help="folder with telco/, for its numbers")] = None
-) -> None:
-    """Compute results of papers and of other software anew, and compare them.
-
-    Takes about 10 seconds. Ends with exit code 1 where one differs in the digits that are printed.
-    """
-    from published import compare
-
-    compare.say(data)
+    schedules.schedule(_workbook(), book, at, snapshot_date, print)
 
 
 @app.command()
@@ -163,7 +142,7 @@ def prune(books: list[str], keep: Keep = None) -> None:
     from retention_runner import forget
 
     for name in books:
-        forget.prune(name, keep, print)
+        forget.prune(_workbook(), name, keep, print)
 
 
 @app.command()
@@ -175,12 +154,13 @@ def forget(customer_id: str, books: Whose = None) -> None:
     """
     from retention_runner import forget as erase
 
-    erase.forget(customer_id, books or [], print)
+    erase.forget(_workbook(), customer_id, books or [], print)
 
 
 @app.command("new-book")
 @honest
 def new_book(
+    ctx: typer.Context,
     name: str,
     *,
     events: Annotated[str, typer.Option(help="file, glob, folder, or table of the source")],
@@ -198,18 +178,22 @@ def new_book(
     encoding: Annotated[str | None, typer.Option(help="of CSV, such as windows-1252")] = None,
 ) -> None:
     """Find the columns of tables, check them, and write params/NAME.yaml for them."""
+    from retention.tables import task, workspace
+    from retention_app import workbook
     from retention_intake import new_book as new
 
-    given = {
-        "timezone": timezone,
-        "currency": currency,
-        "after_days": after_days,
-        "date_format": date_format,
-        "decimal": decimal,
-        "delimiter": delimiter,
-        "encoding": encoding,
-    }
-    tables = {"events": events, "customers": customers, "contracts": contracts, "surveys": surveys}
-    tables = {table: place for table, place in tables.items() if place}
-    stated = {key: value for key, value in given.items() if value is not None}
-    new.new_book(name, tables, print, source=source, columns=column or [], **stated)
+    said = {key: value for key, value in ctx.params.items() if value is not None}
+    del said["name"], said["source"]
+    tables = {table: said.pop(table) for table in TABLES if table in said}
+    columns = said.pop("column", [])
+    words = new.new_book(
+        name,
+        workspace.root(),
+        tables,
+        source=source,
+        columns=columns,
+        take=workbook.take,
+        derive=task.tables,
+        **said,
+    )
+    print(words)

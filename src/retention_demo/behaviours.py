@@ -56,15 +56,14 @@ GROUPS = {
 # Stragglers belong to none: evenly spread within centre +- spread, but outside of every group.
 STRAGGLERS = Group(0.08, 13, 35, 0.40, 0.45, (0.8, 2.0, 0.38, 0.40))
 LABELS = (*GROUPS, "straggler")
+HABITS = ["events_per_30d", "cents_per_order", "weekend_share", "order_share"]
 SETTINGS = {"separate": 0.0, "overlap": 0.63}  # how far groups are drawn to the stragglers' centre
 VALLEY = np.array([0.2, 0.4, 0.08, 0.08])  # no straggler comes nearer than this to a group's edge
 
 QUASI = np.array([(5**0.5 - 1) / 2, 2**0.5, 3**0.5, 7**0.5])  # multiples fill [0, 1) evenly
 
 
-def phases(
-    people: pl.DataFrame, seed: int, setting: str = "separate", *, block: int = 0
-) -> pl.DataFrame:
+def phases(people: pl.DataFrame, seed: int, setting: str, *, block: int = 0) -> pl.DataFrame:
     """Draw how they behave: one row per customer and phase, sorted.
 
     Returns customer_id, from_date, to_date (null = until LAST_DAY), group, events_per_30d,
@@ -72,9 +71,6 @@ def phases(
 
     A few change group, whatever they were, on the first day after a snapshot, so that 90 days
     later the window shows the new habits only.
-
-    Raises:
-        ValueError: ``setting`` is not one of SETTINGS.
     """
     rng = np.random.default_rng((seed, block, 3))
     group = people["group"].cast(pl.Enum(LABELS)).to_physical().to_numpy().astype(np.int64)
@@ -86,31 +82,22 @@ def phases(
         moved = people.select("customer_id", from_date=snapshot + timedelta(days=1), group=group)
         rows.append(moved.filter(moves))
     table = pl.concat(rows).sort("customer_id", "from_date")
-    following = pl.col("from_date").shift(-1).over("customer_id")
-    habits = _habits(table["group"].to_numpy(), rng, groups(setting))
-    return table.select(
-        "customer_id",
-        "from_date",
-        to_date=following - pl.duration(days=1),
-        group=texts(LABELS, table["group"].to_numpy()),
-        events_per_30d=np.exp(habits[:, 0]),
-        cents_per_order=np.exp(habits[:, 1]),
-        weekend_share=habits[:, 2],
-        order_share=habits[:, 3],
-    )
+    label = table["group"].to_numpy()
+    habits = _habits(label, rng, groups(setting))
+    habits[:, :2] = np.exp(habits[:, :2])
+    until = pl.col("from_date").shift(-1).over("customer_id") - pl.duration(days=1)
+    changed = table.select("customer_id", "from_date", to_date=until, group=texts(LABELS, label))
+    return changed.hstack(pl.DataFrame(habits, HABITS))
 
 
 def groups(setting: str) -> list[Group]:
     """The groups where they lie in this setting."""
-    if setting not in SETTINGS:
-        raise ValueError(f"setting must be one of {sorted(SETTINGS)}, got {setting!r}")
-    drawn = SETTINGS[setting]
-
-    def between(group: Group, field: str) -> float:
-        return (1 - drawn) * getattr(group, field) + drawn * getattr(STRAGGLERS, field)
-
+    drawn, middle = SETTINGS[setting], vars(STRAGGLERS)
     fields = ("events_per_30d", "euros_per_order", "weekend_share", "order_share")
-    return [replace(g, **{field: between(g, field) for field in fields}) for g in GROUPS.values()]
+    return [
+        replace(group, **{f: (1 - drawn) * vars(group)[f] + drawn * middle[f] for f in fields})
+        for group in GROUPS.values()
+    ]
 
 
 def _habits(label: np.ndarray, rng: np.random.Generator, groups: list[Group]) -> np.ndarray:
@@ -158,7 +145,7 @@ def events(
     with a contract in force, up to LAST_DAY.
 
     Source: Kuipers and Niederreiter (1974), Uniform Distribution of Sequences, chapter 2: multiples
-    of an irrational number. Checked in tests/test_simulate.py.
+    of an irrational number. Checked in tests/demo/test_simulate.py.
     """
     rng = np.random.default_rng((seed, block, 4))
     happened = _happen(_stretches(people, terms, phases), rng)
@@ -219,6 +206,7 @@ def _happen(stretches: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
     weekday = pl.when(on_weekend).then(5 + (2 * within).floor()).otherwise((5 * within).floor())
     minute = pl.Series(rng.integers(8 * 60, 22 * 60, size=len(row)))
     left = (pl.col("ended") - pl.col("day")).dt.total_days() / DECLINE["days"]
+    stays = pl.Series(quasi[:, 3]) < left
     return (
         stretches[row]
         .with_columns(
@@ -226,21 +214,16 @@ def _happen(stretches: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
             day=pl.col("monday") + pl.duration(days=7 * week + weekday),
             is_purchase=pl.Series(quasi[:, 1]) < pl.col("order_share"),
             amount=(pl.col("cents_per_order") * (0.5 + pl.Series(quasi[:, 2]))).round() / 100,
-            stays=pl.Series(quasi[:, 3]),
         )
         .with_columns(at=pl.col("day").cast(pl.Datetime("us")) + pl.duration(minutes=minute))
-        .filter(
-            pl.col("day").is_between("first", "last"),
-            ~pl.col("declines") | (pl.col("stays") < left),
-        )
+        .filter(pl.col("day").is_between("first", "last"), ~pl.col("declines") | stays)
         .sort("row", "at", maintain_order=True)
     )
 
 
 def choose(rng: np.random.Generator, shares: np.ndarray, n: int) -> np.ndarray:
     """For each of ``n`` an index, drawn with these shares: one row for all, or one each."""
-    passed = rng.random((n, 1)) > shares.cumsum(axis=-1)[..., :-1]
-    return passed.sum(axis=1)
+    return (rng.random((n, 1)) > shares.cumsum(axis=-1)[..., :-1]).sum(axis=1)
 
 
 def texts(names: Collection[str], codes: np.ndarray) -> pl.Series:

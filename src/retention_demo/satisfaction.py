@@ -42,16 +42,13 @@ def asked(people: pl.DataFrame, terms: pl.DataFrame) -> pl.DataFrame:
     """
     sent, left = pl.col("sent"), (pl.col("ended") - pl.col("sent")).dt.total_days()
     falls = pl.col("declines") & (left < DECLINE["days"])
+    group = pl.when(falls).then(pl.lit("declining")).otherwise("onboarding")
     return (
         terms.select("customer_id", "started", "ended", "declines")
         .join(pl.DataFrame({"sent": waves()}), how="cross")
-        .filter(sent >= pl.col("started"), sent <= pl.col("ended"))
+        .filter(sent.is_between("started", "ended"))
         .join(people.select("customer_id", "onboarding"), on="customer_id")
-        .select(
-            "customer_id",
-            "sent",
-            group=pl.when(falls).then(pl.lit("declining")).otherwise("onboarding"),
-        )
+        .select("customer_id", "sent", group=group)
         .sort("customer_id", "sent")
     )
 
@@ -70,8 +67,8 @@ def surveys(
     """
     rng = np.random.default_rng((seed, block, 5))
     rows = asked(people, terms)
-    kinds = [*ASKED, ""]
-    kind = choose(rng, np.array([*ASKED.values(), 1 - sum(ASKED.values())]), rows.height)
+    shares = np.array([*ASKED.values(), 1 - sum(ASKED.values())])
+    kind = choose(rng, shares, rows.height)
     group = rows["group"].to_numpy()
     level = choose(rng, np.array([CONTENT[name] for name in group]), rows.height)
     use = np.where(group == "declining", "declining", "steady")
@@ -85,17 +82,6 @@ def surveys(
         "customer_id",
         "sent",
         answered=pl.when(there).then(came),
-        kind=texts(kinds, kind),
+        kind=texts([*ASKED, ""], kind),
         score=pl.when(there).then(pl.Series(score)),
     ).filter(pl.col("kind") != "")
-
-
-def truth() -> dict:
-    """Every planted number, ready for JSON."""
-    return {
-        "waves": [str(day) for day in waves()],
-        "asked": ASKED,
-        "answers": ANSWERS,
-        "answer_days": ANSWER_DAYS,
-        "content": CONTENT,
-    }

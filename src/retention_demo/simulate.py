@@ -7,34 +7,14 @@ the truth.
 The business is one in euros, and everybody starts in it on a known day.
 """
 
-import json
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import polars as pl
 
-from retention_demo import satisfaction
-from retention_demo.behaviours import (
-    BLOCK,
-    CATEGORIES,
-    CHANNELS,
-    DECLINE,
-    FIRST_DAY,
-    GROUPS,
-    LABELS,
-    LAST_DAY,
-    MOVES,
-    SNAPSHOTS,
-    STRAGGLERS,
-    choose,
-    events,
-    groups,
-    phases,
-    texts,
-)
+from retention_demo import behaviours, satisfaction
+from retention_demo.behaviours import BLOCK, FIRST_DAY, LABELS, LAST_DAY, choose, texts
 
 FILES = {"compression": "zstd", "compression_level": 3, "row_group_size": 1 << 18}
 
@@ -64,23 +44,15 @@ NOTICE_DAYS = 30  # a voluntary end is booked 0 to 30 days before it, never befo
 RETURNS = {"share": 0.15, "after_days": 91, "mean_further_days": 60.0}  # no window sees two spells
 
 
-@dataclass(frozen=True)
-class Mix:
-    """What contracts the customers of a group have: nothing else acts on their hazards."""
-
-    plans: tuple[float, ...]  # shares of basic, plus, pro
-    guided: float  # share with guided onboarding
-    payments: tuple[float, ...]  # shares of card, direct debit, invoice
-    sessions: float  # mean of trial sessions (Poisson)
-
-
+# What contracts the customers of a group have; nothing else acts on their hazards. Shares of basic,
+# plus, pro; of guided and self onboarding; of card, direct debit, invoice; mean of trial sessions.
 MIXES = {
-    "everyday": Mix((0.3, 0.5, 0.2), 0.5, (0.5, 0.3, 0.2), 4.0),
-    "weekend": Mix((0.4, 0.4, 0.2), 0.7, (0.3, 0.6, 0.1), 4.0),
-    "browsing": Mix((0.7, 0.2, 0.1), 0.5, (0.5, 0.3, 0.2), 7.0),
-    "stocking": Mix((0.4, 0.4, 0.2), 0.3, (0.5, 0.3, 0.2), 2.0),
-    "office": Mix((0.1, 0.3, 0.6), 0.8, (0.1, 0.2, 0.7), 4.0),
-    "straggler": Mix((0.4, 0.4, 0.2), 0.5, (0.5, 0.3, 0.2), 4.0),
+    "everyday": ((0.3, 0.5, 0.2), (0.5, 0.5), (0.5, 0.3, 0.2), 4.0),
+    "weekend": ((0.4, 0.4, 0.2), (0.7, 1 - 0.7), (0.3, 0.6, 0.1), 4.0),
+    "browsing": ((0.7, 0.2, 0.1), (0.5, 0.5), (0.5, 0.3, 0.2), 7.0),
+    "stocking": ((0.4, 0.4, 0.2), (0.3, 0.7), (0.5, 0.3, 0.2), 2.0),
+    "office": ((0.1, 0.3, 0.6), (0.8, 1 - 0.8), (0.1, 0.2, 0.7), 4.0),
+    "straggler": ((0.4, 0.4, 0.2), (0.5, 0.5), (0.5, 0.3, 0.2), 4.0),
 }
 
 
@@ -93,40 +65,35 @@ def people(customers: int, seed: int, *, block: int = 0) -> pl.DataFrame:
 
     A block is the same whatever other blocks there are, but another if its size is another.
 
-    Raises:
-        ValueError: ``customers`` is not positive or ids would pass c99999999.
-
-    Checked in tests/test_simulate.py.
+    Checked in tests/demo/test_simulate.py.
     """
     first = block * BLOCK + 1
-    if not 1 <= customers < 10**8 - first:
-        raise ValueError(f"customers must lie between 1 and {10**8 - first - 1}, got {customers}")
     rng = np.random.default_rng((seed, block, 0))
-    shares = [group.weight for group in (*GROUPS.values(), STRAGGLERS)]
+    shares = [group.weight for group in (*behaviours.GROUPS.values(), behaviours.STRAGGLERS)]
     group = rng.choice(len(shares), customers, p=shares)
-    mixes = MIXES.values()
+    plans, onboardings, payments, sessions = map(np.array, zip(*MIXES.values(), strict=True))
     number = pl.int_range(first, first + customers, eager=True)
-    world_days = (LAST_DAY - FIRST_DAY).days + 1
+    start = rng.integers((LAST_DAY - FIRST_DAY).days + 1, size=customers)
 
-    def pick(names: Collection[str], shares: list | None = None) -> pl.Series:
-        shares = np.full(len(names), 1 / len(names)) if shares is None else np.array(shares)[group]
+    def pick(names: Collection[str], shares: np.ndarray | None = None) -> pl.Series:
+        shares = np.full(len(names), 1 / len(names)) if shares is None else shares[group]
         return texts(names, choose(rng, shares, customers))
 
     return pl.DataFrame(
         {
             "customer_id": "c" + number.cast(pl.String).str.zfill(8),
-            "started": np.datetime64(FIRST_DAY) + rng.integers(world_days, size=customers),
-            "onboarding": pick(("guided", "self"), [(mix.guided, 1 - mix.guided) for mix in mixes]),
-            "payment_method": pick(PAYMENT_METHODS, [mix.payments for mix in mixes]),
-            "trial_sessions": rng.poisson(np.array([mix.sessions for mix in mixes])[group]),
+            "started": np.datetime64(FIRST_DAY) + start,
+            "onboarding": pick(("guided", "self"), onboardings),
+            "payment_method": pick(PAYMENT_METHODS, payments),
+            "trial_sessions": rng.poisson(sessions[group]),
             "region": pick(REGIONS),
             "consent_email": rng.random(customers) < 0.7,
             "group": texts(LABELS, group),
-            "plan": pick(PLANS, [mix.plans for mix in mixes]),
+            "plan": pick(PLANS, plans),
             "is_annual": rng.random(customers) < ANNUAL["share"],
-            "declines": rng.random(customers) < DECLINE["share"],
-            "channel": pick(CHANNELS),
-            "category": pick(CATEGORIES),
+            "declines": rng.random(customers) < behaviours.DECLINE["share"],
+            "channel": pick(behaviours.CHANNELS),
+            "category": pick(behaviours.CATEGORIES),
         }
     ).with_columns(pl.col("started").cast(pl.Date))
 
@@ -150,7 +117,7 @@ def lives(people: pl.DataFrame, seed: int, *, block: int = 0) -> pl.DataFrame:
     RETURNS["after_days"] after their end, and live another spell under the same hazards.
 
     Source: Bender, Augustin and Blettner (2005), Statistics in Medicine 24:1713; latent causes
-    as in Prentice et al. (1978), Biometrics 34:541. Checked by Cox in tests/test_simulate.py.
+    as in Prentice et al. (1978), Biometrics 34:541. Checked by Cox in tests/demo/test_simulate.py.
     """
     rng = np.random.default_rng((seed, block, 1))
     first = _spell(people, rng).with_columns(spell=pl.lit(0))
@@ -199,12 +166,9 @@ def terms(people: pl.DataFrame, lives: pl.DataFrame, seed: int, *, block: int = 
     following = pl.col("started").shift(-1).over("customer_id", "spell")
     ends = following.is_null()
     renewed = following - pl.duration(days=pl.col("late") + 1)
+    own = people.select("customer_id", "plan", "is_annual", "declines", late=pl.Series(late))
     return (
-        lives.join(
-            people.select("customer_id", "plan", "is_annual", "declines", late=pl.Series(late)),
-            on="customer_id",
-            maintain_order="left",
-        )
+        lives.join(own, on="customer_id", maintain_order="left")
         .with_columns(offset=pl.int_ranges(0, lasted.dt.total_days() + 1, step))
         .explode("offset")
         .with_columns(started=pl.col("started") + pl.duration(days="offset"))
@@ -239,15 +203,14 @@ def world(
             true_ended and true_cause (of the first spell, as declines; may be after LAST_DAY),
             log_hazard_voluntary, log_hazard_payment_failure (over the baseline)
 
-    Raises:
-        ValueError: ``setting`` is not one of SETTINGS, or as ``people``.
+    ``setting`` is one of `behaviours.SETTINGS`.
     """
-    groups(setting)
     who = people(customers, seed, block=block)
     spells = lives(who, seed, block=block)
     periods = terms(who, spells, seed, block=block)
-    habits = phases(who, seed, setting, block=block)
-    known = pl.when(pl.col("booked") <= LAST_DAY)
+    habits = behaviours.phases(who, seed, setting, block=block)
+    phases, known = habits["customer_id", "from_date", "group"], pl.col("booked") <= LAST_DAY
+    ends = [pl.when(known).then(name).alias(name) for name in ("ended", "cause", "booked")]
     first = spells.filter(pl.col("spell") == 0)
     planted = who.join(first, on="customer_id", maintain_order="left").select(
         "customer_id",
@@ -258,58 +221,26 @@ def world(
     )
     return {
         "customers": who.drop("group", "plan", "is_annual", "declines", "channel", "category"),
-        "contracts": periods.drop("declines").with_columns(
-            known.then(name).alias(name) for name in ("ended", "cause", "booked")
-        ),
-        "events": events(who, periods, habits, seed, block=block),
+        "contracts": periods.drop("declines").with_columns(ends),
+        "events": behaviours.events(who, periods, habits, seed, block=block),
         "surveys": satisfaction.surveys(who, periods, seed, block=block),
-        "truth": habits.select("customer_id", "from_date", "group").join(
-            planted, on="customer_id", maintain_order="left"
-        ),
+        "truth": phases.join(planted, on="customer_id", maintain_order="left"),
     }
 
 
 def write(folder: Path, customers: int, seed: int, setting: str = "separate") -> None:
-    """Write a world: customers, contracts, surveys, truth, events/part-*.parquet, and truth.json.
+    """Write a world: for each table of ``world`` a folder, with a Parquet file for each block.
 
-    Tables are those of ``world``; the same arguments give the same bytes. Memory is that of one
-    block, time grows in proportion to ``customers``.
+    The same arguments give the same bytes. Memory is that of one block, time grows in proportion
+    to ``customers``.
 
     Raises:
-        FileExistsError: ``folder`` already holds events.
-        ValueError: as ``world``.
+        FileExistsError: ``folder`` already holds a world.
 
-    Checked in tests/test_simulate.py.
+    Checked in tests/demo/test_simulate.py.
     """
-    groups(setting)
-    (folder / "events").mkdir(parents=True)
-    with TemporaryDirectory(dir=folder) as parts:
-        for block, first in enumerate(range(0, customers, BLOCK)):
-            tables = world(min(BLOCK, customers - first), seed, setting, block=block)
-            tables.pop("events").write_parquet(folder / f"events/part-{block:05}.parquet", **FILES)
-            for name, table in tables.items():
-                table.write_parquet(Path(parts) / f"{name}-{block:05}.parquet")
-        for name in ("customers", "contracts", "surveys", "truth"):
-            whole = pl.scan_parquet(Path(parts) / f"{name}-*.parquet")
-            whole.sink_parquet(folder / f"{name}.parquet", **FILES)
-    (folder / "truth.json").write_text(json.dumps(truth(customers, seed, setting), indent=2) + "\n")
-
-
-def truth(customers: int, seed: int, setting: str) -> dict:
-    """Every planted number, ready for JSON."""
-    return {
-        "customers": customers,
-        "seed": seed,
-        "setting": setting,
-        "first_day": str(FIRST_DAY),
-        "snapshots": [str(day) for day in SNAPSHOTS],
-        "hazard_ratios": HAZARD_RATIOS,
-        "baselines": BASELINES,
-        "notice_days": NOTICE_DAYS,
-        "returns": RETURNS,
-        "decline": DECLINE,
-        "moves": MOVES,
-        "surveys": satisfaction.truth(),
-        "groups": dict(zip(LABELS, map(asdict, (*groups(setting), STRAGGLERS)), strict=True)),
-        "mixes": {name: asdict(mix) for name, mix in MIXES.items()},
-    }
+    for block, first in enumerate(range(0, customers, BLOCK)):
+        tables = world(min(BLOCK, customers - first), seed, setting, block=block)
+        for name, table in tables.items():
+            (folder / name).mkdir(parents=True, exist_ok=block > 0)
+            table.write_parquet(folder / name / f"part-{block:05}.parquet", **FILES)

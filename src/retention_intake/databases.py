@@ -5,6 +5,7 @@ travels. Sessions run in UTC, so that no setting of a server shows in any number
 """
 
 import os
+import re
 import socket
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ import polars as pl
 
 from retention.book import Book
 from retention.errors import Refused
-from retention_intake.files import MOST, zoneless
+from retention_intake.files import zoneless
 
 QUIET = {  # a Spark of our own: no pages, no log, one address
     "spark.ui.enabled": "false",
@@ -28,6 +29,7 @@ QUIET = {  # a Spark of our own: no pages, no log, one address
 ENGINES = ("ibis", "duckdb", "_duckdb", "psycopg", "pyspark", "py4j", "grpc", "polars", "pyarrow")
 # Of PostgreSQL, which expects few rows of a window and would join them by loops for minutes.
 SESSION = ("TimeZone=UTC", "default_transaction_read_only=on", "enable_nestloop=off")
+VALUE = re.compile(r""": "| '|\bvalue "| DETAIL""")  # before what an engine repeats of the data
 PATIENCE_SECONDS = 10  # for a server to answer
 
 
@@ -54,7 +56,7 @@ def scan(book: Book, root: Path) -> dict[str, object]:
 
 @contextmanager
 def honest(place: str, kind: str = ""):
-    """Whatever a database or its library says, as a refusal of ``place`` in one line."""
+    """Turn what a database or its library says into a refusal of ``place`` in one line."""
     try:
         yield
     except Refused:
@@ -75,7 +77,7 @@ def honest(place: str, kind: str = ""):
 
 def _without_values(said: str) -> str:
     """An engine's message up to the first value it may repeat."""
-    return said.partition(': "')[0].partition(" DETAIL")[0] or "the database says nothing more"
+    return VALUE.split(said)[0].strip() or "the database says nothing more"
 
 
 def secret(value: str, key: str) -> str:
@@ -116,7 +118,8 @@ def _postgres(book: Book, root: Path) -> tuple[object, Callable[[str], object]]:
 
 def _table(connection, place: str):
     schema, _, name = place.rpartition(".")
-    return connection.table(name, database=schema or None)
+    table = connection.table(name, database=schema or None)
+    return table.cast({name: "string" for name, kind in table.schema().items() if kind.is_uuid()})
 
 
 def _spark(book: Book, root: Path) -> tuple[object, Callable[[str], object]]:
@@ -148,7 +151,7 @@ def _spark(book: Book, root: Path) -> tuple[object, Callable[[str], object]]:
 
 
 def _answers(host: str, port: int) -> None:
-    """Somebody listens there: libraries would ask a dead server for minutes."""
+    """Check that something listens there: libraries would wait minutes for a dead server."""
     try:
         socket.create_connection((host, port), PATIENCE_SECONDS).close()
     except OSError:
@@ -180,21 +183,18 @@ def _let_go(connection) -> None:
         connection.disconnect()
 
 
-def columns(table) -> list[str]:
-    """The columns' names."""
-    return list(table.columns)
-
-
-def day(table, theirs: str, book: Book, place: str) -> tuple:
-    """Of a column of dates or times: the day in the book's zone, the second of the day (null where
-    only dates are known), and None: with a typed value nothing can be wrong.
+def day(table, theirs: str, book: Book, place: str) -> dict[str, object]:
+    """Of a column of dates or times: the day in the book's zone as "value", and the "second" of the
+    day (null where only dates are known). With typed values nothing can be wrong.
 
     Raises:
         Refused: the column is of another type, or holds times and the book states no zone.
     """
+    import ibis
+
     value, dtype = table[theirs], table.schema()[theirs]
     if dtype.is_date():
-        return value.epoch_days().cast("int64"), nothing(int), None
+        return {"value": value.epoch_days().cast("int64"), "second": ibis.null("int64")}
     if not dtype.is_timestamp():
         raise Refused(
             f"{place}: column {theirs!r} should hold dates or times, is {dtype}; "
@@ -206,7 +206,7 @@ def day(table, theirs: str, book: Book, place: str) -> tuple:
         value = _in_zone()(book.timezone, value)
     whole = value.second().cast("float64").floor().cast("int64")  # Spark's has a fraction
     second = value.hour().cast("int64") * 3600 + value.minute().cast("int64") * 60 + whole
-    return value.date().epoch_days().cast("int64"), second, None
+    return {"value": value.date().epoch_days().cast("int64"), "second": second}
 
 
 def _in_zone():
@@ -220,69 +220,14 @@ def _in_zone():
     return timezone
 
 
-def cents(table, theirs: list[str], book: Book, place: str) -> tuple:
-    """Of columns of amounts: their product in whole cents, and what was wrong with the values.
-
-    Half a cent goes up. Raises:
-        Refused: a column does not hold numbers.
-    """
-    numbers = [number(table, name, book, place, "amounts")[0] for name in theirs]
-    amount = numbers[0] if len(numbers) == 1 else numbers[0] * numbers[1]
-    fits = amount.abs() < MOST
-    whole = (amount * 100 + 0.5).floor().cast("int64")
-    return fits.ifelse(whole, nothing(int)), (~fits).ifelse("amount|", nothing(str))
-
-
-def number(table, theirs: str, book: Book, place: str, what: str = "numbers") -> tuple:
-    """A column of numbers, and None: with a typed value nothing can be wrong.
+def number(table, theirs: str, book: Book, place: str) -> dict[str, object]:
+    """A column of numbers as "value". With typed values nothing can be wrong.
 
     Raises:
         Refused: the column does not hold numbers.
     """
-    if not table.schema()[theirs].is_numeric():
+    if not (dtype := table.schema()[theirs]).is_numeric():
         raise Refused(
-            f"{place}: column {theirs!r} should hold {what}, is {table.schema()[theirs]}; "
-            "make a view that casts it"
+            f"{place}: column {theirs!r} should hold numbers, is {dtype}; make a view that casts it"
         )
-    return table[theirs].cast("float64"), None
-
-
-def text(table, theirs: str, ours: str, place: str):
-    """A column as text; ids are text or whole numbers, or they are refused."""
-    dtype = table.schema()[theirs]
-    if ours == "customer_id" and not (dtype.is_string() or dtype.is_integer() or dtype.is_uuid()):
-        raise Refused(f"{place}: column {theirs!r} should hold ids (text or integers), is {dtype}")
-    return table[theirs].cast("string")
-
-
-def attribute(table, name: str, place: str):
-    """A further column of the customers table: text, whole number, number or truth."""
-    dtype, column = table.schema()[name], table[name]
-    if dtype.is_boolean():
-        return column
-    if dtype.is_integer():
-        return column.cast("int64")
-    if dtype.is_floating() or dtype.is_decimal():
-        return column.cast("float64")
-    if dtype.is_string() or dtype.is_date() or dtype.is_uuid():
-        return column.cast("string")
-    raise Refused(f"{place}: column {name!r} is {dtype}, which no analysis can use; leave it out")
-
-
-def column(table, name: str):
-    """A column as it stands."""
-    return table[name]
-
-
-def constant(value: str):
-    """One text for every row."""
-    import ibis
-
-    return ibis.literal(value)
-
-
-def nothing(kind: type):
-    """A null, of whole numbers, numbers or text."""
-    import ibis
-
-    return ibis.null({int: "int64", float: "float64", str: "string"}[kind])
+    return {"value": table[theirs].cast("float64")}

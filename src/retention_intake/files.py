@@ -11,8 +11,9 @@ from pathlib import Path
 import polars as pl
 
 from retention import book as books
-from retention.book import Book, Files, Range
+from retention.book import Book, Files
 from retention.errors import Refused
+from retention.tables import conditions
 
 CLOCK = ("%H:%M", "%H:%M:%S%.f")
 TIMES = tuple(f"%Y-%m-%d{between}{clock}" for between in " T" for clock in CLOCK)
@@ -22,7 +23,6 @@ MORE_FIELDS = "than the header has; quote values that hold the delimiter"
 COMMA = r"^[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?$"  # a point stands before three digits alone
 DOUBLE = re.compile(r"(.*)_duplicated_\d+")  # what Polars makes of a name that occurs twice
 VALUE = re.compile(r"[\dTZ.,:/ +-]*\d[\dTZ.,:/ +-]*")  # of a row, not the name of a column
-MOST = 1e13  # an amount beyond this is a fault, and could not be added up in whole cents
 
 
 def matches(root: Path, place: str) -> list[Path]:
@@ -39,8 +39,10 @@ def _is_hidden(path: Path) -> bool:
     return any(part.startswith(("_", ".")) for part in path.parts[1:] or path.parts)
 
 
-def scan(book: Book, root: Path, spool: Path) -> dict[str, pl.LazyFrame]:
+def scan(book: Book, root: Path, spool: Path, typed: bool = True) -> dict[str, pl.LazyFrame]:
     """The book's tables as they stand in their files; ``spool`` keeps CSV files made UTF-8.
+
+    ``typed``: attributes of customers in CSV whose every value is a number become numbers.
 
     Raises:
         Refused: no file, files of another or of several kinds, or text in another encoding.
@@ -48,14 +50,14 @@ def scan(book: Book, root: Path, spool: Path) -> dict[str, pl.LazyFrame]:
     tables = {}
     for table, place in book.tables.items():
         with unreadable(place, root):
-            tables[table] = _scan(book, root, table, spool / table)
+            tables[table] = _scan(book, root, table, spool / table, typed)
             tables[table].collect_schema()
     return tables
 
 
 @contextmanager
 def unreadable(place: str, root: Path):
-    """What Polars says of the files at ``place``, as a refusal in one line without a value."""
+    """Turn what Polars says of the files at ``place`` into a refusal of one line, no values."""
     try:
         yield
     except pl.exceptions.NoDataError:
@@ -94,7 +96,7 @@ def _head(file: Path) -> set[tuple[object, object]]:
         return {(0, stream.readline().strip())}
 
 
-def _scan(book: Book, root: Path, table: str, spool: Path) -> pl.LazyFrame:
+def _scan(book: Book, root: Path, table: str, spool: Path, typed: bool) -> pl.LazyFrame:
     place = book.tables[table]
     files = matches(root, place)
     kinds = {file.suffix for file in files}
@@ -115,7 +117,11 @@ def _scan(book: Book, root: Path, table: str, spool: Path) -> pl.LazyFrame:
         raise Refused(f"{place}: the column {twice[1]!r} occurs twice; rename one of them")
     blank = pl.all_horizontal(pl.all().is_null())
     frame = frame.with_columns(pl.all().replace("", None)).filter(~blank)
-    compared = [name for name in names if name in book.only and _is_about_numbers(book.only[name])]
+    compared = [
+        name
+        for name in names
+        if name in book.only and "numbers" in conditions.kinds(book.only[name])
+    ]
     for name in compared:
         number = _number(pl.col(name), book.source.decimal, strict=False)
         text = number.is_null() & pl.col(name).is_not_null()
@@ -125,7 +131,7 @@ def _scan(book: Book, root: Path, table: str, spool: Path) -> pl.LazyFrame:
                 "the condition speaks of numbers; correct the text, or quote what it speaks of"
             )
         frame = frame.with_columns(number)
-    if table != "customers":
+    if table != "customers" or not typed:
         return frame
     further = set(names) - {"customer_id", "started", *book.columns.get(table, {}).values()}
     return _typed(frame, further - set(compared), book)
@@ -164,13 +170,6 @@ def _typed(frame: pl.LazyFrame, names: Iterable[str], book: Book) -> pl.LazyFram
     return frame
 
 
-def _is_about_numbers(condition) -> bool:
-    if isinstance(condition, Range):
-        condition = [condition.at_least, condition.below]
-    values = condition if isinstance(condition, list) else [condition]
-    return any(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-
-
 def _as_utf8(file: Path, source: Files, spool: Path) -> Path:
     """The file itself, or a copy in UTF-8 where it is in another encoding."""
     with file.open("rb") as stream:
@@ -194,7 +193,7 @@ def _as_utf8(file: Path, source: Files, spool: Path) -> Path:
 
 
 def not_utf8(files: list[Path]) -> str | None:
-    """Which of the files is no UTF-8 text, and in which line; None where all are."""
+    """Name the file and line that are not UTF-8 text; None where all are."""
     for file in files:
         if line := _undecodable(file, "utf-8"):
             return (
@@ -219,10 +218,10 @@ def _undecodable(file: Path, encoding: str) -> int:
     return 0
 
 
-def day(frame: pl.LazyFrame, theirs: str, book: Book, place: str) -> tuple:
-    """Of a column of dates or times: the day in the book's zone, the second of the day (null where
-    only dates are known), and what was wrong with the value ("reason|shape" or null; None where
-    nothing can be).
+def day(frame: pl.LazyFrame, theirs: str, book: Book, place: str) -> dict[str, pl.Expr]:
+    """Of a column of dates or times: the day in the book's zone as "value", the "second" of the day
+    (null where only dates are known) and, of text, the "fault" of the value: what was wrong with
+    it and how it is written ("reason|shape"), or null.
 
     Raises:
         Refused: the column is of another type, or holds times whose zone is not stated.
@@ -231,7 +230,7 @@ def day(frame: pl.LazyFrame, theirs: str, book: Book, place: str) -> tuple:
     if dtype == pl.String:
         return _from_text(value.str.strip_chars(), book)
     if dtype == pl.Date:
-        return _day(value), nothing(int), None
+        return {"value": _day(value), "second": pl.lit(None, pl.Int64)}
     if not isinstance(dtype, pl.Datetime):
         raise Refused(
             f"{place}: column {theirs!r} should hold dates or times, is {dtype}"
@@ -242,7 +241,7 @@ def day(frame: pl.LazyFrame, theirs: str, book: Book, place: str) -> tuple:
         value = value.dt.convert_time_zone(zone).dt.replace_time_zone(None)
     elif not book.timezone:
         raise Refused(zoneless(place, theirs))
-    return _day(value.dt.date()), _second(value), None
+    return {"value": _day(value.dt.date()), "second": _second(value)}
 
 
 def zoneless(place: str, column: str) -> str:
@@ -253,7 +252,7 @@ def zoneless(place: str, column: str) -> str:
     )
 
 
-def _from_text(text: pl.Expr, book: Book) -> tuple[pl.Expr, ...]:
+def _from_text(text: pl.Expr, book: Book) -> dict[str, pl.Expr]:
     form = getattr(book.source, "date_format", "")
     dates, times = ["%Y-%m-%d"], list(TIMES)
     if re.search("%[HIT]", form):
@@ -279,7 +278,8 @@ def _from_text(text: pl.Expr, book: Book) -> tuple[pl.Expr, ...]:
         .when(timed.is_not_null() & pl.lit(not book.timezone))
         .then(pl.lit("zoneless"))
     )
-    return _day(date), _second(timed), pl.concat_str(wrong, _shape(text), separator="|")
+    fault = pl.concat_str(wrong, _shape(text), separator="|")
+    return {"value": _day(date), "second": _second(timed), "fault": fault}
 
 
 def _day(date: pl.Expr) -> pl.Expr:
@@ -297,40 +297,20 @@ def _shape(text: pl.Expr) -> pl.Expr:
     return text.str.slice(0, 25).str.replace_all(r"\d", "9").str.replace_all(r"\p{L}", "a")
 
 
-def cents(frame: pl.LazyFrame, theirs: list[str], book: Book, place: str) -> tuple[pl.Expr, ...]:
-    """Of columns of amounts: their product in whole cents, and what was wrong with the values.
-
-    Half a cent goes up. Raises:
-        Refused: a column holds neither numbers nor text.
-    """
-    read = [number(frame, name, book, place, "amounts") for name in theirs]
-    numbers = [value for value, _ in read]
-    unread = [wrong for _, wrong in read if wrong is not None]
-    amount = numbers[0] if len(numbers) == 1 else numbers[0] * numbers[1]
-    fits = amount.abs() < MOST
-    odd = pl.when(~fits).then(pl.lit("amount|"))
-    return pl.when(fits).then((amount * 100 + 0.5).floor().cast(pl.Int64)), pl.coalesce(
-        *unread, odd
-    )
-
-
-def number(
-    frame: pl.LazyFrame, theirs: str, book: Book, place: str, what: str = "numbers"
-) -> tuple[pl.Expr, pl.Expr | None]:
-    """Of a column of numbers, or of text that is one: the numbers, and what was wrong with the
-    values (None where nothing can be).
+def number(frame: pl.LazyFrame, theirs: str, book: Book, place: str) -> dict[str, pl.Expr]:
+    """Of a column of numbers, or of text: the numbers as "value" and, of text, the "fault".
 
     Raises:
         Refused: the column holds neither numbers nor text.
     """
     dtype, value = frame.collect_schema()[theirs], pl.col(theirs)
-    if not (dtype == pl.String or dtype.is_numeric()):
-        raise Refused(f"{place}: column {theirs!r} should hold {what}, is {dtype}")
+    if dtype.is_numeric():
+        return {"value": value.cast(pl.Float64)}
     if dtype != pl.String:
-        return value.cast(pl.Float64), None
+        raise Refused(f"{place}: column {theirs!r} should hold numbers, is {dtype}")
     read = _number(value, getattr(book.source, "decimal", "."), strict=False)
     shape = pl.concat_str(pl.lit("unread"), _shape(value), separator="|")
-    return read, pl.when(value.is_not_null() & read.is_null()).then(shape)
+    return {"value": read, "fault": pl.when(value.is_not_null() & read.is_null()).then(shape)}
 
 
 def _number(text: pl.Expr, decimal: str, strict: bool = True) -> pl.Expr:
@@ -339,46 +319,3 @@ def _number(text: pl.Expr, decimal: str, strict: bool = True) -> pl.Expr:
         plain = text.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
         text = pl.when(text.str.contains(COMMA)).then(plain).otherwise("?" + text)
     return text.cast(pl.Float64, strict=strict)
-
-
-def text(frame: pl.LazyFrame, theirs: str, ours: str, place: str) -> pl.Expr:
-    """A column as text; ids are text or whole numbers, or they are refused."""
-    dtype = frame.collect_schema()[theirs]
-    words = dtype in (pl.String, pl.Categorical, pl.Enum)
-    if ours == "customer_id" and not (words or dtype.is_integer()):
-        raise Refused(f"{place}: column {theirs!r} should hold ids (text or integers), is {dtype}")
-    return pl.col(theirs).cast(pl.String)
-
-
-def attribute(frame: pl.LazyFrame, name: str, place: str) -> pl.Expr:
-    """A further column of the customers table: text, whole number, number or truth."""
-    dtype, column = frame.collect_schema()[name], pl.col(name)
-    if dtype.is_integer():
-        return column.cast(pl.Int64)
-    if dtype.is_float() or dtype.is_decimal():
-        return column.cast(pl.Float64)
-    if dtype == pl.Boolean:
-        return column
-    if dtype in (pl.String, pl.Categorical, pl.Enum, pl.Date):
-        return column.cast(pl.String)
-    raise Refused(f"{place}: column {name!r} is {dtype}, which no analysis can use; leave it out")
-
-
-def columns(frame: pl.LazyFrame) -> list[str]:
-    """The columns' names."""
-    return frame.collect_schema().names()
-
-
-def column(frame: pl.LazyFrame, name: str) -> pl.Expr:
-    """A column as it stands."""
-    return pl.col(name)
-
-
-def constant(value: str) -> pl.Expr:
-    """One text for every row."""
-    return pl.lit(value)
-
-
-def nothing(kind: type) -> pl.Expr:
-    """A null, of whole numbers, numbers or text."""
-    return pl.lit(None, {int: pl.Int64, float: pl.Float64, str: pl.String}[kind])

@@ -1,7 +1,7 @@
-"""What a stranger's tables seem to hold: how they are written, which column is which, what rests.
+"""What unknown tables seem to hold: how they are written, which column is which, what else.
 
-Every guess is held against all values, never the first rows alone. Where two readings fit, none is
-taken. What is given is a proposal with its grounds in words, for somebody to read.
+Every guess is checked against all values, never the first rows alone. Where two readings fit, none
+is taken. The result is a proposal with its reasons in words, for somebody to read.
 """
 
 import codecs
@@ -14,9 +14,10 @@ from pathlib import Path
 import narwhals as nw
 import polars as pl
 
+from retention import schema
 from retention.book import COLUMNS, Book
 from retention.errors import Refused
-from retention.tables import conditions, promises
+from retention.tables import conditions
 from retention_intake import files, sources
 
 USUAL = {  # names a column of ours often has, best first, as `plain` writes them
@@ -56,7 +57,6 @@ USUAL["customers.customer_id"] = USUAL["customer_id"] + " id"
 PERSONAL = ("name", "mail", "phone", "telefon", "mobile", "address", "adresse", "street", "strasse")
 PERSONAL += ("postcode", "zip", "plz", "iban", "birth", "geburt")
 PARTS = ("quantity", "price")  # whose product is an amount
-NUMBERS = ("amount", "score")  # columns of ours
 SURVEYS = ("nps", "promot", "recommend", "empfehl", "csat", "satisf", "zufrieden")  # meant by these
 CSV = {"delimiter": ",", "encoding": "utf-8", "decimal": ".", "date_format": ""}  # what is usual
 DAYS = "%d.%m.%Y %d/%m/%Y %m/%d/%Y %d-%m-%Y %m-%d-%Y %Y/%m/%d %Y.%m.%d %Y%m%d %d.%m.%y %d/%m/%y"
@@ -202,8 +202,9 @@ def _forms(frame: pl.LazyFrame, name: str, book: Book) -> tuple[str, ...]:
         for form in tried:
             source = book.source.model_copy(update={"date_format": form})
             read = book.model_copy(update={"source": source, "timezone": "Etc/UTC"})
-            day, _, wrong = files.day(rows, name, read, name)
-            fits[form or "ISO"] = wrong.is_null().all() & (day >= promises.FIRST_DAY).all()
+            found = files.day(rows, name, read, name)
+            real = (found["value"] >= schema.FIRST_DAY).all()
+            fits[form or "ISO"] = found["fault"].is_null().all() & real
         fit = rows.select(**fits).collect().row(0) if fits else ()
         tried = [form for form, fits in zip(tried, fit, strict=True) if fits]
         tried = [""] if "" in tried else tried
@@ -254,10 +255,10 @@ def mapping(
 def _wanted(table: str, ours: str) -> tuple[set[str], str]:
     """The sorts of which a column of ours may be one, and what its values then are."""
     if (table, ours) == ("surveys", "kind"):
-        return {"survey"}, " or ".join(promises.SCALES)
+        return {"survey"}, " or ".join(schema.SCALES)
     if ours in sources.DATES:
         return {"day"}, "dates, written in one way"
-    if ours in (*NUMBERS, *PARTS):
+    if ours in {*sources.NUMBERS, *PARTS}:
         return {"number"}, "numbers, written in one way"
     return {"text", "whole"}, "text or whole numbers"
 
@@ -364,8 +365,8 @@ def silence(activity: pl.DataFrame, kinds: list[str]) -> tuple[int, str]:
     step = next((step for step in STEPS if step >= gap), STEPS[-1])
     words = (
         f"nine in ten of the {each.len():,} customers seen on two days or more have a median gap "
-        f"of at most {gap:g} days, rounded up to {step}; gaps still open are not in it, so it is "
-        "rather too short"
+        f"of at most {gap:g} days, rounded up to {step}; gaps still open are left out, so it is "
+        "rather short"
     )
     cut = f"; cut to {fit}, at most a quarter of the {span} days of data, or too few can be judged"
     return min(step, fit), words + (cut if step > fit else "")

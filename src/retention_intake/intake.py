@@ -1,54 +1,59 @@
 """What a refresh takes from its source: customer-days and customers, checked, up to a day.
 
-The source is asked once: its promises are counted and its events brought to one row per customer
-and day where they lie. What is given is Polars, and small.
+The source is asked once: its promises are counted, and its events brought to one row per customer
+and day, where they lie. What comes back is Polars, and small.
 """
 
 import hashlib
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import narwhals as nw
 import polars as pl
 
+from retention import schema
 from retention.book import Book
 from retention.errors import Refused
-from retention.tables import activity, promises, rules, surveys
-from retention_intake import sources
+from retention.tables import rules
+from retention_intake import checks, sources
 from retention_intake.sources import KEPT
 
-LEAVE_OUT = "write them alike in the source, or list only the columns you need as `attributes:`"
+SINCE = {"events": "day", "contracts": "started_day", "surveys": "sent_day"}
+ANSWER = ("answered_day", "score", f"{rules.FAULT}score")
 
 
-@dataclass(frozen=True)
-class Intake:
-    """The tables "activity", "habits", "baskets" and "intake" (GLOSSARY.md), and the source's
-    customers (sorted; from its other tables where it has no such one), contracts and surveys."""
-
-    activity: pl.DataFrame
-    habits: pl.DataFrame
-    baskets: pl.DataFrame
-    customers: pl.DataFrame
-    contracts: pl.DataFrame | None
-    surveys: pl.DataFrame | None
-    counts: pl.DataFrame
+class Taken(dict[str, pl.DataFrame]):
+    """The tables that were taken from a source, by name."""
 
     def fingerprint(self) -> str:
         """Hash of all that was taken: equal hashes, equal tables."""
         digest = hashlib.sha256()
-        for name, frame in vars(self).items():
-            if frame is not None:
-                rows = frame.select(sorted(frame.columns))
-                rows = rows.sort(rows.columns, nulls_last=True)
-                digest.update(name.encode())
-                digest.update(rows.write_csv(quote_style="non_numeric").encode())
+        for name, frame in self.items():
+            rows = frame.select(sorted(frame.columns))
+            rows = rows.sort(rows.columns, nulls_last=True)
+            digest.update(name.encode())
+            digest.update(rows.write_csv(quote_style="non_numeric").encode())
         return digest.hexdigest()
 
 
-def take(book: Book, root: Path, snapshot_day: int, aside: Path | None = None) -> Intake:
-    """Read, check and aggregate the book's source up to ``snapshot_day``; copies of its files are
-    made, where they must be, in a folder in ``aside`` (or in work/) that is gone afterwards.
+def take(
+    book: Book,
+    root: Path,
+    snapshot_day: int,
+    summaries: Callable[[object], dict[str, object]],
+    *,
+    demo: dict[str, object] | None = None,
+    aside: Path | None = None,
+) -> Taken:
+    """Read, check and aggregate the book's source up to ``snapshot_day``.
+
+    Takes   summaries: what is made of the events where they lie, as lazy frames by name (the tables
+            "activity", "habits" and "baskets"); demo: the tables of a demo source; aside: a folder
+            for copies of files, which are gone afterwards (work/ where none is given)
+    Returns the tables of ``summaries`` and "intake" (GLOSSARY.md), and the promised customers
+            (sorted, with attributes; from the other tables where the source has none) and, where
+            the source has them, contracts and surveys
 
     Raises:
         Refused: the source cannot be read, or its tables break a promise; every broken rule of
@@ -58,61 +63,57 @@ def take(book: Book, root: Path, snapshot_day: int, aside: Path | None = None) -
     aside.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (
         tempfile.TemporaryDirectory(dir=aside, prefix=".spool-") as spool,
-        sources.read(book, root, Path(spool)) as source,
+        sources.read(book, root, Path(spool), demo) as source,
     ):
-        frames = _up_to(source, snapshot_day)
+        frames = known(source.tables, snapshot_day)
         kept = _kept(frames)
-        misfits = {
-            table: rules.misfits(frame.drop(KEPT).collect_schema(), promises.PROMISES[table])
-            for table, frame in kept.items()
-        }
-        _refuse(source, misfits)
-        events = kept["events"].drop(KEPT)
-        kept_rules = [
-            *rules.row_rules(events.collect_schema(), promises.PROMISES["events"]),
-            *promises.on_the_clocks(book.timezone),
-        ]
-        plain = events.select(*promises.PROMISES["events"].columns)
+        events = kept.pop("events").drop(KEPT)
+        promise = schema.TABLES["events"]
+        kept_rules = rules.row_rules(events.collect_schema(), promise)
+        kept_rules += checks.on_the_clocks(book.timezone)
+        plain = events.select(*promise.columns)
+        made, count = summaries(plain), nw.len().alias("n")
         queries = {
             "breaks": rules.breaks(events, kept_rules),
-            "activity": activity.activity(plain),
-            "habits": activity.habits(plain),
-            "baskets": activity.baskets(plain),
-            "distinct events": plain.unique().select(n=nw.len()),
-            **{f"all {table}": frame.select(n=nw.len()) for table, frame in frames.items()},
-            **{f"kept {table}": frame.select(n=nw.len()) for table, frame in kept.items()},
-            **{table: frame.drop(KEPT) for table, frame in kept.items() if table != "events"},
+            **made,
+            **{table: frame.drop(KEPT) for table, frame in kept.items()},
+            "distinct events": plain.unique().select(count),
+            "kept events": events.select(count),
+            **{f"all {table}": frame.select(count) for table, frame in frames.items()},
         }
         got = sources.collected(source, queries)
         faults = {table: [] for table in source.tables}
-        faults["events"] = rules.named(
-            events, promises.PROMISES["events"], kept_rules, got["breaks"].row(0)
-        )
-    for table in set(got) & {"customers", "contracts", "surveys"}:
-        faults[table] = rules.broken(got[table], promises.PROMISES[table])
+        faults["events"] = rules.named(events, promise, kept_rules, got["breaks"].row(0))
+    for table in kept:
+        faults[table] = rules.broken(got[table], schema.TABLES[table])
     _refuse(source, faults)
-    customers = _customers(got)
-    _refuse(source, _whole_faults(got, customers))
-    return Intake(
-        got["activity"],
-        got["habits"],
-        got["baskets"],
-        customers.select(pl.exclude(f"^{rules.FAULT}.*$")),
-        _plain(got, "contracts"),
-        _plain(got, "surveys"),
-        _counts(got, source.tables),
-    )
+    customers, owner = _customers(got), "customers" if "customers" in got else "events"
+    _refuse(source, checks.across(got, customers, owner))
+    others = {
+        table: got[table].select(*schema.TABLES[table].columns)
+        for table in ("contracts", "surveys")
+        if table in got
+    }
+    customers = customers.select(pl.exclude(f"^{rules.FAULT}.*$"))
+    made = {name: got[name] for name in made}
+    counts = _counts(got, sorted(frames))
+    return Taken(made | {"customers": customers, **others, "intake": counts})
 
 
-def _up_to(source: sources.Source, snapshot_day: int) -> dict[str, nw.LazyFrame]:
-    """The tables without what happened later; rows of an unknown day are kept, as faults."""
-    frames = dict(source.tables)
-    days = {"events": "day", "contracts": "started_day", "surveys": "sent_day"}
-    for table in days.keys() & frames.keys():
-        frames[table] = activity.until(frames[table], snapshot_day, days[table])
+def known(tables: Mapping[str, object], day: int) -> dict[str, nw.LazyFrame]:
+    """The source's tables as they were known on a ``day``: without later rows, and without answers
+    that came later. Rows of an unknown day stay, so that they are counted as faults.
+    """
+    frames = {name: nw.from_native(frame).lazy() for name, frame in tables.items()}
+    for table in SINCE.keys() & frames.keys():
+        since = nw.col(SINCE[table])
+        frames[table] = frames[table].filter(since.is_null() | (since <= day))
     if "surveys" in frames:
-        frames["surveys"] = surveys.known(frames["surveys"], snapshot_day)
-    return {name: nw.from_native(frame).lazy() for name, frame in frames.items()}
+        later = (nw.col("answered_day") > day).fill_null(False)
+        names = [name for name in frames["surveys"].collect_schema() if name in ANSWER]
+        answers = (nw.when(~later).then(name).alias(name) for name in names)
+        frames["surveys"] = frames["surveys"].with_columns(*answers)
+    return frames
 
 
 def _kept(frames: dict[str, nw.LazyFrame]) -> dict[str, nw.LazyFrame]:
@@ -123,11 +124,6 @@ def _kept(frames: dict[str, nw.LazyFrame]) -> dict[str, nw.LazyFrame]:
         for name in set(kept) - {"customers"}:
             kept[name] = kept[name].join(others, on="customer_id", how="anti")
     return kept
-
-
-def _plain(got: dict[str, pl.DataFrame], table: str) -> pl.DataFrame | None:
-    """The promised columns of a table that the source may have."""
-    return got[table].select(*promises.PROMISES[table].columns) if table in got else None
 
 
 def _refuse(source: sources.Source, faults: dict[str, list[rules.Broken]]) -> None:
@@ -141,53 +137,23 @@ def _refuse(source: sources.Source, faults: dict[str, list[rules.Broken]]) -> No
         raise Refused("\n".join(lines))
 
 
-def _customers(got: dict[str, pl.DataFrame]) -> pl.DataFrame:
+def _customers(got: Taken) -> pl.DataFrame:
     """The source's customers, or whoever has an event or a contract or was asked; sorted."""
     if "customers" in got:
         return got["customers"].sort("customer_id")
     others = ("activity", "contracts", "surveys")
     ids = [got[name].select("customer_id") for name in others if name in got]
-    known = pl.concat(ids).unique().sort("customer_id")
-    return known.with_columns(started_day=pl.lit(None, pl.Int64))
+    return (
+        pl.concat(ids).unique().sort("customer_id").with_columns(started_day=pl.lit(None, pl.Int64))
+    )
 
 
-def _whole_faults(
-    got: dict[str, pl.DataFrame], customers: pl.DataFrame
-) -> dict[str, list[rules.Broken]]:
-    """Faults that show only when tables are held against each other, or texts against texts."""
-    events = got["activity"].rename({"events": "n"})
-    faults = {
-        "events": [
-            *promises.against_customers(events, customers, "day"),
-            *promises.one_spelling(got["activity"], ["kind"]),
-            *promises.one_spelling(got["habits"], ["channel"]),
-            *promises.one_spelling(got["baskets"], ["category"]),
-        ]
-    }
-    people = "customers" if "customers" in got else "events"
-    texts = [c.name for c in customers.drop("customer_id") if c.dtype == pl.String]
-    faults[people] = [
-        *faults.get(people, ()),
-        *promises.one_id(customers["customer_id"]),
-        *promises.one_spelling(customers, texts, LEAVE_OUT),
-    ]
-    if "contracts" in got:
-        terms = got["contracts"].with_columns(n=pl.lit(1))
-        faults["contracts"] = [
-            *promises.against_customers(terms, customers, "started_day"),
-            *promises.one_spelling(terms, ["cause", "plan"]),
-        ]
-    if "surveys" in got:
-        sent = got["surveys"].with_columns(n=pl.lit(1))
-        faults["surveys"] = promises.against_customers(sent, customers, "sent_day")
-    return faults
-
-
-def _counts(got: dict[str, pl.DataFrame], tables) -> pl.DataFrame:
+def _counts(got: Taken, tables: list[str]) -> pl.DataFrame:
     """The table "intake": rows read, left out by `only:`, and events equal to another."""
     rows = []
-    for table in sorted(tables):
-        read, kept = got[f"all {table}"].item(), got[f"kept {table}"].item()
+    for table in tables:
+        read = got[f"all {table}"].item()
+        kept = got["kept events"].item() if table == "events" else got[table].height
         rows += [(table, "rows", read), (table, "left out by only", read - kept)]
     rows.append(("events", "duplicates", got["kept events"].item() - got["distinct events"].item()))
     return pl.DataFrame(

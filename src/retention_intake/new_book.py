@@ -1,6 +1,6 @@
-"""A book for tables nobody has described yet: columns found, read once, written with its grounds.
+"""A book for tables that nobody has described yet: columns found, read once, written with reasons.
 
-Nothing is written unless the proposed book reads its tables whole and has something to learn from.
+Nothing is written unless the proposed book reads all its tables and finds something to analyse.
 """
 
 import tempfile
@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from retention import book as books
 from retention.book import COLUMNS, Book
 from retention.errors import Refused
-from retention.tables import calendar, task, workspace
+from retention.tables import calendar
 from retention_intake import databases, files, guess, intake, sources
 
 Notes = dict[tuple[str, ...], str]  # what is to be said of a key of the book, by its place
@@ -26,23 +26,30 @@ GRACE_DAYS = 30  # in which a contract may be renewed
 
 
 def new_book(
-    name: str, tables: dict[str, str], say: Callable, *, source: str, columns: list[str], **given
-) -> None:
-    """Write ``params/<name>.yaml`` for ``tables`` (events, perhaps customers, contracts and
-    surveys).
+    name: str,
+    root: Path,
+    tables: dict[str, str],
+    *,
+    source: str,
+    columns: list[str],
+    take: Callable[[Book, Path, int], intake.Taken],
+    derive: Callable[[Book, intake.Taken], intake.Taken],
+    **given,
+) -> str:
+    """Write ``params/<name>.yaml`` below ``root`` for ``tables`` (events, perhaps customers,
+    contracts and surveys); returns what to tell the user.
 
     ``source``: files, duckdb:FILE, env:NAME, postgresql://..., sc://... or local[n]; ``columns``:
-    ours=theirs or table.ours=theirs; ``given``: what is known of the book (timezone, currency,
-    after_days, and how CSV is written).
+    ours=theirs or table.ours=theirs; ``take`` and ``derive``: how a refresh takes what a source
+    holds, and makes the customer tables of it; ``given``: what is known of the book (timezone,
+    currency, after_days, and how CSV is written).
 
     Raises:
         Refused: there is such a book, a required column is not found, values can be read in
             several ways, or a refresh of the proposed book would be refused.
     """
-    root = workspace.root()
+    books.require_name(name)
     file = root / "params" / f"{name}.yaml"
-    if not books.NAME.fullmatch(name):
-        raise Refused(f"{name!r} is not a book's name: use small letters, digits, - and _")
     if file.exists():
         raise Refused(f"params/{name}.yaml is there already; choose another name, or remove it")
     origin = _source(source, root) | {key: given.pop(key) for key in guess.CSV if key in given}
@@ -65,9 +72,16 @@ def new_book(
     work = root / "work"
     work.mkdir(exist_ok=True, mode=0o700)
     with tempfile.TemporaryDirectory(dir=work, prefix=".spool-") as spool:
-        notes, read = _filled(book, columns, given, root, Path(spool))
+        notes = _map_tables(book, columns, root, Path(spool))
+    taken = _take(_checked(book), root, take)
+    read = _settle(book, given, taken, notes)
+    derived = derive(_checked(book), taken)
+    book["parameters"] = guess.parameters(
+        _checked(book), derived["customers_at"], derived["spells"]
+    )
+    notes[("parameters",)] = "where the notebooks' own would say little about such a book"
     book = {key: value for key, value in book.items() if value not in ("", {}, None)}
-    head = f"# Proposed by `retention new-book {name}` from the data alone: read it, mend it.\n"
+    head = f"# Proposed by `retention new-book {name}` from the data alone: read and correct it.\n"
     text = head + "".join(f"{line}\n" for line in _lines(book, notes))
     with file.open("x", encoding="utf-8") as new:
         new.write(text)
@@ -77,9 +91,11 @@ def new_book(
     except Refused:
         file.unlink()
         raise
-    page = f"reports/{name}/{book['snapshot_date']}/index.html"
-    say(f"{text}\n{read}\nThis is params/{name}.yaml now. Read it through; then")
-    say(f"  make refresh BOOK={name}\n  open {page}")
+    return (
+        f"{text}\n{read}\nThis is params/{name}.yaml now. Read it through, then\n"
+        f"  make refresh BOOK={name}\n"
+        f"  open reports/{name}/{book['snapshot_date']}/index.html"
+    )
 
 
 def _source(words: str, root: Path) -> dict[str, str]:
@@ -125,26 +141,30 @@ def _checked(book: dict) -> Book:
         raise Refused("\n".join(f"{place}: {words}" for place, words in faults)) from None
 
 
-def _filled(book: dict, said: list[str], given: dict, root: Path, spool: Path) -> tuple[Notes, str]:
-    """Complete ``book`` from its tables, and check it; what is to be said of it, what was read."""
+def _map_tables(book: dict, said: list[str], root: Path, spool: Path) -> Notes:
+    """Complete how ``book`` reads its tables, from their values; what is to be said of it."""
     notes: Notes = {}
     if book["source"]["kind"] == "files":
         paths = [path for place in book["tables"].values() for path in files.matches(root, place)]
         if texts := [path for path in paths if path.suffix == ".csv"]:
             guessed = guess.dialect(texts, book["source"])
             if guessed.get("encoding", "utf-8") != book["source"].get("encoding", "utf-8"):
-                notes[("source", "encoding")] = "a guess: look at accented letters"
+                notes[("source", "encoding")] = "a guess: check accented letters"
             book["source"] |= guessed
-    with _tables(_checked(book), root, spool, raw=True) as frames:
+    with _tables(book, root, spool, typed=False) as frames:
         _map(book, said, frames, notes)
     _leave_out(book, root, spool, notes)
     if "customers" in book["tables"]:
-        with _tables(_checked(book), root, spool) as frames:
+        with _tables(book, root, spool) as frames:
             ours, names = book["columns"]["customers"].values(), guess.names(frames["customers"])
             kept, out = guess.attributes(frames["customers"], [n for n in names if n not in ours])
         book["attributes"], notes[("attributes",)] = kept, out
-    taken = _take(_checked(book), root)
-    acts, churn, at = taken.activity, book["churn"], ("churn", "after_days")
+    return notes
+
+
+def _settle(book: dict, given: dict, taken: intake.Taken, notes: Notes) -> str:
+    """Complete churn and snapshot_date from what was ``taken``; what was read, in words."""
+    acts, churn, at = taken["activity"], book["churn"], ("churn", "after_days")
     if churn["kind"] == "activity":
         kinds = ", ".join(acts["kind"].unique().sort())
         churn["activity"] = guess.bought(acts)
@@ -158,13 +178,11 @@ def _filled(book: dict, said: list[str], given: dict, root: Path, spool: Path) -
         churn["after_days"], notes[at] = given["after_days"], ""
     book["snapshot_date"] = calendar.date_of(acts["day"].max())
     notes[("snapshot_date",)] = "the last day with events; if it is not whole, take the day before"
-    notes[("currency",)] = "" if "currency" in given else "if it is another, say so here"
-    book["parameters"] = _parameters(_checked(book), taken, spool)
-    notes[("parameters",)] = "where the notebooks' own would say little about such a book"
-    asked, more = taken.surveys, ""
-    if asked is not None:
+    notes[("currency",)] = "" if "currency" in given else "change it if yours is another"
+    more = ""
+    if (asked := taken.get("surveys")) is not None:
         more = f" Surveys: {asked.height:,}, answered: {asked['answered_day'].count():,}."
-    return notes, (
+    return (
         f"Read: {acts['events'].sum():,} events of {acts['customer_id'].n_unique():,} customers, "
         f"{calendar.date_of(acts['day'].min())} to {book['snapshot_date']}, amounts of "
         f"{acts['amount_cents'].sum() / 100:,.2f} {book['currency']} in all.{more}"
@@ -172,22 +190,14 @@ def _filled(book: dict, said: list[str], given: dict, root: Path, spool: Path) -
 
 
 @contextmanager
-def _tables(book: Book, root: Path, spool: Path, *, raw: bool = False) -> Iterator[dict]:
-    """The tables as they stand, lazy; ``raw``: every column of CSV is text."""
-    if book.source.kind == "files":
-        alone = {
-            t: book.model_copy(update={"tables": {"events": p}}) for t, p in book.tables.items()
-        }
-        read = {t: files.scan(one, root, spool / t)["events"] for t, one in alone.items() if raw}
-        with files.unreadable(", ".join(book.tables.values()), root):
-            yield read or files.scan(book, root, spool)
-        return
-    frames = databases.scan(book, root)
-    try:
-        with databases.honest(", ".join(book.tables.values())):
-            yield frames
-    finally:
-        databases.close(frames.values())
+def _tables(book: dict, root: Path, spool: Path, *, typed: bool = True) -> Iterator[dict]:
+    """The tables as they stand, lazy; unless ``typed``, every column of CSV is text."""
+    checked = _checked(book)
+    with (
+        sources.honest(checked, root)(", ".join(checked.tables.values())),
+        sources.opened(checked, root, spool, typed=typed) as frames,
+    ):
+        yield frames
 
 
 def _map(book: dict, said: list[str], frames: dict[str, object], notes: Notes) -> None:
@@ -203,7 +213,7 @@ def _map(book: dict, said: list[str], frames: dict[str, object], notes: Notes) -
         for ours, name in ((o, name) for o, theirs in found.items() for name in guess.each(theirs)):
             if ours in sources.DATES:
                 ways["date_format"][name] = seen[name].forms
-            elif ours in guess.NUMBERS:
+            elif ours in sources.NUMBERS:
                 ways["decimal"][name] = seen[name].decimals
     for key, fits in ways.items():
         if key not in book["source"] and (way := guess.agreed(fits, key)) != guess.CSV[key]:
@@ -217,7 +227,7 @@ def _leave_out(book: dict, root: Path, spool: Path, notes: Notes) -> None:
     amounts, kind = guess.each(theirs["events"].get("amount", [])), theirs["events"].get("kind")
     only: dict = {name: {"known": True} for name in needed}
     only |= {name: {"at_least": 0} for name in amounts}
-    with _tables(_checked(book | {"only": only}), root, spool) as frames:
+    with _tables(book | {"only": only}, root, spool) as frames:
         gone = {}
         if amounts and kind:
             gone["events", kind], all_have = guess.refunds(frames["events"], kind, amounts)
@@ -238,10 +248,10 @@ def _leave_out(book: dict, root: Path, spool: Path, notes: Notes) -> None:
         more = " further"
 
 
-def _take(book: Book, root: Path) -> intake.Intake:
+def _take(book: Book, root: Path, take: Callable) -> intake.Taken:
     """All that the proposed book reads: the first check."""
     try:
-        taken = intake.take(book, root, calendar.day_of(book.snapshot_date))
+        taken = take(book, root, calendar.day_of(book.snapshot_date))
     except Refused as error:
         if "without a zone" in str(error) and not book.timezone:
             raise Refused(
@@ -249,17 +259,9 @@ def _take(book: Book, root: Path) -> intake.Intake:
                 "--timezone Europe/Berlin"
             ) from None
         raise Refused(f"{error}\nnothing was written") from None
-    if taken.activity.is_empty():
+    if taken["activity"].is_empty():
         raise Refused("events: no event is left; nothing was written")
     return taken
-
-
-def _parameters(book: Book, taken: intake.Intake, spool: Path) -> dict[str, dict]:
-    """Parameters for the customer tables as a refresh would make them: the second check."""
-    space = workspace.Workspace("new", book.snapshot_date.isoformat(), "tables", spool)
-    task.build(book, space, taken)
-    made = (workspace.read_table(space, name) for name in ("customers_at", "spells"))
-    return guess.parameters(book, *made)
 
 
 def _lines(values: dict, notes: Notes, place: tuple[str, ...] = ()) -> Iterator[str]:

@@ -1,13 +1,13 @@
 """Read a book's own tables where they are: columns mapped, days and minor units as integers.
 
-With `files` (Polars) and `databases` (Ibis) the only code that knows a source or an engine: what
-is handed on are lazy frames with the columns of the promises "events", "customers",
-"contracts" and "surveys", on the engine of the source.
+Only this module, `files` (Polars) and `databases` (Ibis) know a source or an engine. They give lazy
+frames with the columns of the promises "events", "customers", "contracts" and "surveys", on the
+engine of the source.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -16,25 +16,26 @@ from pathlib import Path
 import narwhals as nw
 import polars as pl
 
+from retention import schema
 from retention.book import COLUMNS, Book
-from retention.errors import Refused
-from retention.tables import conditions, promises
+from retention.errors import Refused, nearest
+from retention.tables import conditions
 from retention.tables.rules import FAULT
-from retention_demo import readers
 from retention_intake import databases, files
-from retention_runner import notebooks
 
 DATES = {"at", "started", "ended", "booked", "sent", "answered"}
+NUMBERS = {"amount", "score"}
 KEPT = "kept by only"  # whether `only:` keeps a row
 ON_DISK = ("files", "demo")  # kinds of source whose bytes can be hashed without reading a row
+MOST = 1e13  # an amount beyond this is a mistake, and could not be added up in whole cents
 
 # Columns that the package makes itself: no attribute of a customer may take their place.
 OURS = {
-    *promises.PROMISES["customers_at"].columns,
-    *promises.PROMISES["spells"].columns,
-    *promises.PROMISES["lifecycle"].columns,
-    *promises.PROMISES["clusters"].columns,
-    *promises.PROMISES["members"].columns,
+    *schema.TABLES["customers_at"].columns,
+    *schema.TABLES["spells"].columns,
+    *schema.TABLES["lifecycle"].columns,
+    *schema.TABLES["clusters"].columns,
+    *schema.TABLES["members"].columns,
     *("started_day", "started", "entry_days", "last_active_day"),
     *("spell_events_90d", "weekend_events_90d", "quiet_days", "usage"),
 } - {"plan"}  # an attribute of this name stands for the contract's
@@ -44,55 +45,71 @@ OURS = {
 class Source:
     """A book's tables on their engine, by our names; nothing has been read yet.
 
-    Each has the promised columns, a truth `KEPT` and, where
-    values may be wrong, columns named "fault ..." (see `rules`). ``names`` are what columns are
-    called there, ``places`` where the tables lie.
+    Each table has the promised columns, a truth `KEPT` and, where values may be wrong, columns
+    named "fault ..." (see `rules`). ``names`` are what the source calls our columns, ``places``
+    where the tables lie, ``honest(place)`` turns what the engine says into a refusal of a place.
     """
 
     tables: dict[str, object]
     places: dict[str, str]
     names: dict[str, dict[str, str]]
-    root: Path
+    honest: Callable
 
 
 @contextmanager
-def read(book: Book, root: Path, spool: Path) -> Iterator[Source]:
-    """The book's tables, adapted and lazy; ``spool`` is a folder for copies while they are read.
+def opened(
+    book: Book, root: Path, spool: Path, demo: dict[str, object] | None = None, typed: bool = True
+) -> Iterator[dict[str, object]]:
+    """The tables as they stand, lazy; connections to a database are closed in the end.
 
-    In the end connections to a database are closed.
+    ``spool`` is a folder for copies of files while they are read; ``demo`` are the tables of a demo
+    source; unless ``typed``, every column of CSV is text.
+    """
+    if book.source.kind == "demo":
+        yield demo
+    elif book.source.kind == "files":
+        yield files.scan(book, root, spool, typed)
+    else:
+        frames = databases.scan(book, root)
+        try:
+            yield frames
+        finally:
+            databases.close(frames.values())
+
+
+def honest(book: Book, root: Path) -> Callable:
+    """What turns the words of the book's engine about a place into a refusal of that place."""
+    on_disk = book.source.kind in ON_DISK
+    return partial(files.unreadable, root=root) if on_disk else databases.honest
+
+
+@contextmanager
+def read(
+    book: Book, root: Path, spool: Path, demo: dict[str, object] | None = None
+) -> Iterator[Source]:
+    """The book's tables, adapted and lazy; see `opened`.
 
     Raises:
         Refused: a source does not answer; a table or column is missing, or of a wrong type; times
             carry no zone and the book states none.
     """
-    places, kind = dict(book.tables), book.source.kind
-    engine = files if kind in ON_DISK else databases
-    if kind == "demo":
-        raw = readers.read(book.source, root / "work" / ".simulated")
-        places = {table: f"{book.source.data}: {table}" for table in raw}
-    elif kind == "files":
-        raw = files.scan(book, root, spool)
-    else:
-        raw = databases.scan(book, root)
-    try:
-        yield Source(*_ours(book, engine, raw, places), root)
-    finally:
-        if engine is databases:
-            databases.close(raw.values())
-
-
-def _ours(book: Book, engine, raw: dict[str, object], places: dict[str, str]) -> tuple[dict, ...]:
-    """Tables, places and names of a `Source`."""
-    given = {table: engine.columns(frame) for table, frame in raw.items()}
-    _require_known(book, {name for columns in given.values() for name in columns})
-    tables = {table: _adapted(engine, raw[table], table, book, places[table]) for table in raw}
-    names = {
-        table: {
-            inside(name): " × ".join(_theirs(book, table, name)) for name in required + optional
-        }
-        for table, (required, optional) in COLUMNS.items()
-    }
-    return tables, places, names
+    with opened(book, root, spool, demo) as raw:
+        named = {table: f"{getattr(book.source, 'data', '')}: {table}" for table in raw}
+        places = named if demo else dict(book.tables)
+        frames = map(nw.from_native, raw.values())
+        _require_known(book, {name for frame in frames for name in frame.collect_schema()})
+        engine = files if book.source.kind in ON_DISK else databases
+        yield Source(
+            {t: _adapted(engine, raw[t], t, book, places[t]) for t in raw},
+            places,
+            {
+                table: {
+                    inside(name): " × ".join(_theirs(book, table, name)) for name in sum(ours, ())
+                }
+                for table, ours in COLUMNS.items()
+            },
+            honest(book, root),
+        )
 
 
 def collected(source: Source, queries: dict[str, object]) -> dict[str, pl.DataFrame]:
@@ -102,9 +119,7 @@ def collected(source: Source, queries: dict[str, object]) -> dict[str, pl.DataFr
         Refused: the engine could not read a table; what it says never holds a value.
     """
     frames = {name: nw.to_native(query, pass_through=True) for name, query in queries.items()}
-    on_disk = all(isinstance(frame, pl.LazyFrame) for frame in frames.values())
-    honest = partial(files.unreadable, root=source.root) if on_disk else databases.honest
-    with honest(", ".join(source.places.values())), _blamed(source, honest):
+    with source.honest(", ".join(source.places.values())), _blamed(source):
         got = _rows(frames.values())
     return dict(zip(frames, got, strict=True))
 
@@ -116,10 +131,27 @@ def _rows(frames: Iterable[object]) -> list[pl.DataFrame]:
     return [databases.collected(frame) for frame in frames]
 
 
-def fingerprint(book: Book, root: Path) -> str:
-    """Hash that changes whenever what `read` would give may change; for sources `ON_DISK`."""
+@contextmanager
+def _blamed(source: Source):
+    """Name the one table that cannot be read, where several were read together."""
+    try:
+        yield
+    except (Exception, pl.exceptions.PanicException):
+        for table, frame in source.tables.items():
+            with source.honest(source.places[table]):
+                _rows([nw.from_native(frame).lazy().select(nw.all().count()).to_native()])
+        raise
+
+
+def fingerprint(book: Book, root: Path, demo: Sequence[Path] = ()) -> str:
+    """Hash that changes whenever what `read` would give may change; for sources `ON_DISK`.
+
+    ``demo`` are the files that a demo source reads.
+    """
+    places = () if book.source.kind == "demo" else book.tables.values()
+    found = sorted(file for place in places for file in files.matches(root, place))
     digest = hashlib.sha256(json.dumps(book.source.model_dump(), sort_keys=True).encode())
-    for file in _source_files(book, root):
+    for file in (*found, *demo):
         hive = (part for part in file.parts if "=" in part)  # they hold values
         digest.update("/".join([*hive, file.name]).encode())
         with files.unreadable(file.name, root), file.open("rb") as stream:
@@ -127,31 +159,19 @@ def fingerprint(book: Book, root: Path) -> str:
     return digest.hexdigest()
 
 
-def _source_files(book: Book, root: Path) -> list[Path]:
-    if book.source.kind == "files":
-        return sorted(file for place in book.tables.values() for file in files.matches(root, place))
-    return readers.files(book.source.data)
-
-
-@contextmanager
-def _blamed(source: Source, honest: Callable):
-    """What cannot be read of several tables, as a refusal of the one that is to blame."""
-    try:
-        yield
-    except (Exception, pl.exceptions.PanicException):
-        for table, frame in source.tables.items():
-            with honest(source.places[table]):
-                _rows([nw.from_native(frame).lazy().select(nw.all().count()).to_native()])
-        raise
-
-
 def _require_known(book: Book, columns: set[str]) -> None:
     """What `only:` and `attributes:` name is a column of some table."""
     for key, names in (("only", book.only), ("attributes", book.attributes or ())):
         for name in names:
             if name not in columns:
-                hint = notebooks.nearest(name, columns)
+                hint = nearest(name, columns)
                 raise Refused(f"{key}: no table has a column{hint} (the book says {name!r})")
+
+
+def inside(name: str) -> str:
+    """What a column of ours is called once its days and cents are whole numbers."""
+    day = f"{name}_day" if name in DATES else name
+    return {"at": "day", "amount": "amount_cents"}.get(name, day)
 
 
 def _theirs(book: Book, table: str, name: str) -> list[str]:
@@ -160,30 +180,34 @@ def _theirs(book: Book, table: str, name: str) -> list[str]:
     return theirs if isinstance(theirs, list) else [theirs]
 
 
-def _adapted(engine, frame, table: str, book: Book, place: str):
-    """One table with our columns, made of theirs by the functions of its ``engine``."""
-    required, optional = COLUMNS[table]
-    columns, ours, mapped = engine.columns(frame), {}, set()
-    here = {name: condition for name, condition in book.only.items() if name in columns}
-    frame = nw.from_native(frame)
+def _adapted(engine, raw, table: str, book: Book, place: str):
+    """One table with our columns, made of theirs."""
+    schema = nw.from_native(raw).collect_schema()
+    here = {name: condition for name, condition in book.only.items() if name in schema}
     for name, condition in here.items():
-        if what := conditions.misfit(condition, frame.collect_schema()[name]):
+        if what := conditions.misfit(condition, schema[name]):
             raise Refused(f"{place}: only: column {name!r} {what}; write what stands there")
-    frame = frame.with_columns(conditions.holds(here).alias(KEPT)).to_native()
+    required, optional = COLUMNS[table]
+    read, ours, mapped = {}, {KEPT: conditions.holds(here)}, set()
     for name in (*required, *optional):
         theirs = _theirs(book, table, name)
-        missing = [column for column in theirs if column not in columns]
+        missing = [column for column in theirs if column not in schema]
         if missing and (name in required or name in book.columns.get(table, {})):
-            raise Refused(_missing(missing[0], name, table, columns, place))
+            raise Refused(_missing(missing[0], name, table, list(schema), place))
+        mapped |= set(theirs) - set(missing)
         if missing:
-            ours |= _absent(engine, name)
+            ours[inside(name)] = _absent(name)
+        elif name in DATES | NUMBERS:
+            reads = engine.day if name in DATES else engine.number
+            found = {column: reads(raw, column, book, place) for column in theirs}
+            ours |= _beside(name, found, read)
         else:
-            ours |= _column(engine, frame, name, theirs, book=book, place=place)
-            mapped |= set(theirs)
+            ours[name] = _text(schema[theirs[0]], theirs[0], name, place)
     if table == "customers":
-        for name in _attributes(columns, mapped, book, place):
-            ours[name] = engine.attribute(frame, name, place)
-    return frame.select(**ours, **{KEPT: engine.column(frame, KEPT)})
+        names = _attributes(schema, mapped, book, place)
+        ours |= {name: _attribute(schema[name], name, place) for name in names}
+    frame = raw.with_columns(**read) if engine is files else raw.mutate(**read)
+    return nw.from_native(frame).select(**ours).to_native()
 
 
 def _missing(column: str, name: str, table: str, columns: list[str], place: str) -> str:
@@ -196,37 +220,54 @@ def _missing(column: str, name: str, table: str, columns: list[str], place: str)
     )
 
 
-def inside(name: str) -> str:
-    """What a column of ours is called once its days and cents are whole numbers."""
-    day = f"{name}_day" if name in DATES else name
-    return {"at": "day", "amount": "amount_cents"}.get(name, day)
-
-
-def _absent(engine, name: str) -> dict[str, object]:
+def _absent(name: str) -> nw.Expr:
     """An optional column that the source does not have: null, but every event has a kind."""
-    if name == "kind":
-        return {"kind": engine.constant("purchase")}
-    kind = int if name in DATES or name == "amount" else float if name == "score" else str
-    return {inside(name): engine.nothing(kind)}
+    kinds = dict.fromkeys(DATES | {"amount"}, nw.Int64) | {"score": nw.Float64}
+    return nw.lit("purchase") if name == "kind" else nw.lit(None, kinds.get(name, nw.String))
 
 
-def _column(engine, frame, name: str, theirs: list[str], *, book: Book, place: str) -> dict:
-    """Our columns made from theirs."""
-    if name in DATES:
-        day, second, wrong = engine.day(frame, theirs[0], book, place)
-        ours = {inside(name): day} | ({"second": second} if name == "at" else {})
-    elif name == "amount":
-        whole, wrong = engine.cents(frame, theirs, book, place)
-        ours = {inside(name): whole}
-    elif name == "score":
-        number, wrong = engine.number(frame, theirs[0], book, place)
-        ours = {name: number}
-    else:
-        return {name: engine.text(frame, theirs[0], name, place)}
-    return ours if wrong is None else ours | {FAULT + inside(name): wrong}
+def _beside(name: str, found: dict[str, dict], read: dict) -> dict[str, nw.Expr]:
+    """Our column ``name`` of what the engine reads from one column or two, and what may be wrong.
+
+    The engine's expressions become columns of ``read``. Two amounts are multiplied, and half a cent
+    goes up.
+    """
+    columns = []
+    for column, parts in found.items():
+        read |= {f"read {name} {column} {part}": value for part, value in parts.items()}
+        columns.append({part: nw.col(f"read {name} {column} {part}") for part in parts})
+    value, faults = columns[0]["value"], [one["fault"] for one in columns if "fault" in one]
+    if name == "amount":
+        amount = value * columns[1]["value"] if columns[1:] else value
+        fits = amount.abs() < MOST
+        value = nw.when(fits).then((amount * 100 + 0.5).floor().cast(nw.Int64))
+        faults.append(nw.when(~fits).then(nw.lit("amount|")))
+    ours = {inside(name): value} | ({"second": columns[0]["second"]} if name == "at" else {})
+    return ours | ({FAULT + inside(name): nw.coalesce(*faults)} if faults else {})
 
 
-def _attributes(columns: list[str], mapped: set[str], book: Book, place: str) -> list[str]:
+def _text(dtype, theirs: str, name: str, place: str) -> nw.Expr:
+    """A column as text; ids are text or whole numbers, or they are refused."""
+    words = dtype in (nw.String, nw.Categorical, nw.Enum)
+    if name == "customer_id" and not (words or dtype.is_integer()):
+        raise Refused(f"{place}: column {theirs!r} should hold ids (text or integers), is {dtype}")
+    return nw.col(theirs).cast(nw.String)
+
+
+def _attribute(dtype, name: str, place: str) -> nw.Expr:
+    """A further column of the customers table: text, whole number, number or truth."""
+    if dtype.is_integer():
+        return nw.col(name).cast(nw.Int64)
+    if dtype.is_numeric():
+        return nw.col(name).cast(nw.Float64)
+    if dtype == nw.Boolean:
+        return nw.col(name)
+    if dtype in (nw.String, nw.Categorical, nw.Enum, nw.Date):
+        return nw.col(name).cast(nw.String)
+    raise Refused(f"{place}: column {name!r} is {dtype}, which no analysis can use; leave it out")
+
+
+def _attributes(columns: Iterable[str], mapped: set[str], book: Book, place: str) -> list[str]:
     """Further columns of the customers table, or those of them that the book names."""
     wanted = book.attributes
     names = [c for c in columns if c not in mapped and (wanted is None or c in wanted)]

@@ -6,16 +6,14 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor
+from concurrent.futures import FIRST_COMPLETED, Executor, wait
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-from retention.errors import Failed, Refused, Stopped, said
-from retention.tables import promises, rules, workspace
-from retention_intake import sources
-from retention_runner import job as jobs
-from retention_runner import keys, plan, records, run, secrets, server, states
+from retention_runner import errors, plan, records, run, secrets, server
+from retention_runner.errors import Failed, Refused, Stopped
+from retention_runner.places import STAGE, TASK, refreshes, save_text
+from retention_runner.records import Record, Run
 
 # Kernels inherit these: hash order, threads and a user's own settings must not show in any page.
 STEADY = {
@@ -26,20 +24,31 @@ STEADY = {
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     "JUPYTER_PREFER_ENV_PATH": "1",
 }
-Seen = Callable[[str, dict[str, states.Run]], None]
 
 
 @dataclass(frozen=True)
-class Crew:
+class Order:
+    """What one command asks for."""
+
+    dates: tuple[str, ...] = ()  # days, words and ranges; none: those of each book
+    every: str | None = None  # a range's step
+    reports: Path = Path("reports")
+    jobs: int = 2  # notebooks at a time, all books together
+    timeout: int = 1800  # seconds for one cell
+    again: bool = False  # make what is unchanged as well, and prune nothing
+    forks: bool = True  # kernels from a warm server
+
+
+@dataclass(frozen=True)
+class Workers:
     """What all books of one command share."""
 
     pool: Executor
     warm: server.Server
     private: Path  # a folder for what kernels leave beside them
-    seen: Seen
+    seen: Callable[[str, dict[str, Run]], None]
     stop: threading.Event
-    timeout: int  # seconds for one cell
-    forks: bool
+    order: Order
 
 
 def environment(private: Path) -> dict[str, str]:
@@ -47,58 +56,88 @@ def environment(private: Path) -> dict[str, str]:
     return os.environ | STEADY | dict.fromkeys(("IPYTHONDIR", "TMPDIR"), str(private))
 
 
-def build(
-    job: jobs.Job, why: dict[str, list[str]], crew: Crew, again: bool, runs: dict[str, states.Run]
-) -> None:
+def build(job: plan.Job, why: dict[str, list[str]], workers: Workers, runs: dict[str, Run]) -> None:
     """Make every task of ``job`` in its stage, or take it over; ``runs`` learns how each went.
 
-    Taken over is what an earlier attempt at this day, or its last refresh, made from the same;
-    with ``again`` nothing is. What fails keeps only that from being made which needs it.
-    """
-    earlier = _cleared(job, again)
-    if crew.forks and (again or len(why.keys() - {"tables", jobs.PAGES}) > 1):
-        crew.warm.start()
-    needs = plan.tasks(job.parameters, jobs.by_segment(job))
-    runs |= {task: states.Run(task) for task in needs}
-    made: dict[str, records.Record] = {}
-    crew.seen(job.title, runs)
-    later = {stem: partial(_planned, job, stem, runs) for stem in jobs.by_segment(job)}
-
-    def work(task: str, needed: set[str]) -> bool:
-        told = runs[task]
-        told.state = "running"
-        crew.seen(job.title, runs)
-        begun = time.perf_counter()
-        try:
-            before = {name: made[name] for name in needed}
-            made[task], state = _made(job, task, before, earlier=earlier, crew=crew, told=told)
-        except BaseException as error:  # what Polars calls a panic is no Exception
-            state = _befell(job, told, error, stopped=crew.stop.is_set())
-        told.seconds = round(time.perf_counter() - begun, 3)
-        told.state = state
-        crew.seen(job.title, runs)
-        return task in made
-
-    for task in plan.run(needs, work, crew.pool, later, _seconds(job)):
-        runs[task].said = "it was stopped" if crew.stop.is_set() else ""
-        runs[task].state = "stopped" if crew.stop.is_set() else "skipped"
-    crew.seen(job.title, runs)
-
-
-def require_good(runs: dict[str, states.Run]) -> None:
-    """Every task was done.
+    Taken over is what an earlier attempt at this day, or its last refresh, made from the same; if
+    the order says again, nothing is. What fails keeps only that from being made which needs it.
 
     Raises:
-        Stopped, Failed, Refused: what befell those that were not, all in one message.
+        Stopped, Failed, Refused: what kept tasks from being done, all in one message.
     """
+    order = workers.order
+    earlier = _make_stage(job, order.again)
+    if order.forks and (order.again or len(why.keys() - {plan.TABLES, plan.PAGES}) > 1):
+        workers.warm.start()
+    made: dict[str, Record] = {}
+
+    def work(task: str, needed: set[str]) -> bool:
+        told, begun = runs[task], time.perf_counter()
+        told.state = "running"
+        workers.seen(job.title, runs)
+        try:
+            before = {name: made[name] for name in needed}
+            made[task], state = _made(
+                job, task, before, earlier=earlier, workers=workers, told=told
+            )
+        except BaseException as error:  # what Polars calls a panic is no Exception
+            state = _record_failure(job, told, error, stopped=workers.stop.is_set())
+        told.seconds = round(time.perf_counter() - begun, 3)
+        told.state = state
+        workers.seen(job.title, runs)
+        return task in made
+
+    def needs() -> plan.Needs:
+        found = plan.tasks(job, job.stage)
+        found.pop(plan.PAGES)
+        for task in runs.keys() - found.keys():
+            del runs[task]
+        runs.update({task: Run(task) for task in found if task not in runs})
+        workers.seen(job.title, runs)
+        return found
+
+    known = refreshes(job.places.work)
+    past = records.seconds(job.places.work / known[-1]) if known else {}
+    for task in run_all(needs, work, workers.pool, past):
+        runs[task].said = "it was stopped" if workers.stop.is_set() else ""
+        runs[task].state = "stopped" if workers.stop.is_set() else "skipped"
+    workers.seen(job.title, runs)
     bad = [run for run in runs.values() if run.bad]
-    kinds = {"stopped": Stopped, "failed": Failed, "refused": Refused}
-    for state, kind in kinds.items():
+    for state, kind in (("stopped", Stopped), ("failed", Failed), ("refused", Refused)):
         if any(run.state == state for run in bad):
-            raise kind("\n".join(run.why for run in bad))
+            raise kind("\n".join(run.why for run in bad if run.why))
 
 
-def _cleared(job: jobs.Job, again: bool) -> list[Path]:
+def run_all(
+    current: Callable[[], plan.Needs],
+    work: Callable[[str, set[str]], bool],
+    pool: Executor,
+    seconds: dict[str, float],
+) -> set[str]:
+    """Call ``work(task, needed)`` in ``pool`` for every task once all it needs are done; gives the
+    skipped.
+
+    ``work`` tells whether the task was done; what needs one that was not is skipped, all else goes
+    on. ``current`` gives every task with what it needs, as is known so far: once all that a
+    notebook needs are done, the runs that it is are known. ``seconds`` are what tasks took before:
+    the longest, and the unknown, come first.
+    """
+    ended, good, running = set(), set(), {}
+    while True:
+        needs = current()
+        ready = {name for name in needs if needs[name] <= good} - ended - set(running.values())
+        for name in sorted(ready, key=lambda name: (-seconds.get(name, float("inf")), name)):
+            running[pool.submit(work, name, needs[name])] = name
+        if not running:
+            return needs.keys() - ended
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            name = running.pop(future)
+            ended.add(name)
+            if future.result():
+                good.add(name)
+
+
+def _make_stage(job: plan.Job, again: bool) -> list[Path]:
     """Make a fresh stage; gives the folders from which tasks may be taken over."""
     before = job.stage.with_name(f".{job.day}.before")
     if job.stage.exists():
@@ -107,93 +146,61 @@ def _cleared(job: jobs.Job, again: bool) -> list[Path]:
     shutil.rmtree(job.pages, ignore_errors=True)
     job.pages.mkdir(parents=True)
     job.stage.mkdir(parents=True, mode=0o700)
-    book = job.book.model_dump_json(exclude=keys.UNSEEN, indent=1)
-    (job.stage / "book.json").write_text(book, encoding="utf-8")
-    return [] if again else [before, *([job.work(job.last)] if job.last else [])]
-
-
-def _planned(job: jobs.Job, stem: str, runs: dict[str, states.Run]) -> list[str]:
-    """The runs of ``stem``, now that the segments are known."""
-    found = jobs.runs(job, job.stage, stem)
-    del runs[stem]
-    runs |= {task: states.Run(task) for task in found}
-    return found
+    save_text(job.book.text, job.stage / "book.json")
+    return [] if again else [before, *([job.places.work / job.last] if job.last else [])]
 
 
 def _made(
-    job: jobs.Job,
+    job: plan.Job,
     task: str,
-    before: dict[str, records.Record],
+    before: dict[str, Record],
     *,
     earlier: list[Path],
-    crew: Crew,
-    told: states.Run,
-) -> tuple[records.Record, str]:
+    workers: Workers,
+    told: Run,
+) -> tuple[Record, str]:
     """Take ``task`` over or make it; its record, and which of the two was done.
 
     Raises:
         Refused, Failed: it did not do what it promised.
         Stopped: there was no more time.
     """
-    if crew.stop.is_set():
+    if workers.stop.is_set():
         raise Stopped(f"{task} was not begun")
-    key = jobs.key(job, task, before)
+    key = plan.key(job, task, before)
     for folder in earlier:
         record = records.read(folder, task)
         if record and record["key"] == key and records.intact(folder, record):
             records.take_over(folder, job.stage, task, record)
             return record, "unchanged"
     records.begin(job.stage, task, key)
-    space = workspace.Workspace(job.name, job.day, task.partition("-")[0], job.stage)
-    if task == "tables":
-        from retention.tables import task as tables
-
-        tables.build(job.book, space, job.taken)
-        if job.taken is None and sources.fingerprint(job.book, job.root) != job.data:
+    if task == plan.TABLES:
+        job.workbook.build(job.book, job.stage, job.taken)
+        if job.taken is None and job.workbook.fingerprint(job.book) != job.data:
             raise Failed("the source changed while it was read; refresh again")
         told.peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     else:
+        hidden = secrets.variables(job.book.definition)  # those of the source are not a kernel's
+        env = environment(workers.private) | {STAGE: str(job.stage), TASK: task.partition("-")[0]}
         run.run_notebook(
-            job.root / "notebooks" / f"{space.task}.ipynb",
+            job.notebook(task),
             job.stage / "notebooks" / f"{task}.ipynb",
-            jobs.given(job, task),
-            env=_without_secrets(job, crew)
-            | {workspace.STAGE: str(job.stage), "RETENTION_TASK": space.task},
-            timeout=crew.timeout,
+            job.given(task),
+            env={name: value for name, value in env.items() if name not in hidden},
+            timeout=workers.order.timeout,
             told=told,
         )
-    _require_promised(space)
-    return records.end(job.stage, task, key), "done"
+    for table in job.writes(task):
+        if not (job.stage / "tables" / f"{table}.parquet").is_file():
+            raise Failed(f"{task} did not write the table {table!r}")
+    return records.end(job.stage, task, key, job.writes(task)), "done"
 
 
-def _without_secrets(job: jobs.Job, crew: Crew) -> dict[str, str]:
-    """What kernels are started with; the secrets of a source are not theirs."""
-    hidden, env = secrets.variables(job.book.source), environment(crew.private)
-    return {name: value for name, value in env.items() if name not in hidden}
-
-
-def _require_promised(space: workspace.Workspace) -> None:
-    """Every table that the task has promised is there and keeps its promise."""
-    for table in records.written(space.task):
-        if workspace.path(space, table) is None:
-            raise Failed(f"{space.task} did not write the table {table!r}")
-        frame = workspace.read_table(space, table)
-        if broken := rules.broken(frame, promises.PROMISES[table]):
-            raise Failed(rules.report(table, broken), f"the table {table} breaks its promise")
-
-
-def _befell(job: jobs.Job, told: states.Run, error: BaseException, stopped: bool) -> str:
-    """Note what befell a task, for the analyst and as it may be published; gives its state."""
-    hidden, ours = secrets.named(job.book), isinstance(error, Refused | Failed | Stopped)
-    why = (str(error) if ours else f"{type(error).__name__}: {error}").strip()
-    told.why = secrets.redact(why, hidden)
-    told.said = secrets.redact("it was stopped" if stopped else said(error), hidden)
-    state = "refused" if isinstance(error, Refused) else "failed"
+def _record_failure(job: plan.Job, told: Run, error: BaseException, stopped: bool) -> str:
+    """Note why a task failed, for the analyst and as it may be published; gives its state."""
+    hidden = secrets.named(job.book)
+    said = "it was stopped" if stopped else errors.publishable(error)
+    told.why = secrets.redact(errors.message(error), hidden)
+    told.said = secrets.redact(said, hidden)
+    state = "refused" if errors.worst([error]) is Refused else "failed"
     return "stopped" if stopped else state
-
-
-def _seconds(job: jobs.Job) -> dict[str, float]:
-    """What each task took when this book was last refreshed, so that the longest come first."""
-    known = workspace.refreshes(job.name)
-    past = job.work(known[-1]) / "run.json" if known else None
-    return states.seconds(past) if past and past.is_file() else {}

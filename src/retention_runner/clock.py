@@ -4,7 +4,7 @@ import os
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
-from retention.errors import Refused
+from retention_runner.errors import Refused
 
 EPOCH = "SOURCE_DATE_EPOCH"  # seconds since 1970-01-01 UTC: https://reproducible-builds.org
 

@@ -3,20 +3,19 @@
 from calendar import monthrange
 from datetime import date, datetime, timedelta
 
-from retention import book as books
-from retention.errors import Refused
-from retention.tables import calendar
-from retention_runner import notebooks
+from retention_runner.errors import Refused, nearest
+from retention_runner.workbook import Book
 
+# Days that move with the calendar: the last whole one of its kind before the day of the refresh.
+WORDS = ("yesterday", "last_week_end", "last_month_end", "last_quarter_end", "last_year_end")
 DAYS = {"day": 1, "week": 7}
 MONTHS = {"month": 1, "quarter": 3, "year": 12}
 MOST = 500  # dates of one range: more are a slip of the finger
 
 
-def of_book(book: books.Book, today: date) -> list[date]:
+def of_book(book: Book, today: date) -> list[date]:
     """The snapshot dates of ``book`` itself on the day ``today``, earliest first."""
-    given = book.snapshot_date if isinstance(book.snapshot_date, list) else [book.snapshot_date]
-    return sorted({day if isinstance(day, date) else before(day, today) for day in given})
+    return sorted({day if isinstance(day, date) else before(day, today) for day in book.dates})
 
 
 def chosen(texts: list[str], every: str | None, today: date) -> list[date]:
@@ -53,19 +52,23 @@ def steps(first: date, last: date, every: str) -> list[date]:
     if every in DAYS:
         numbers = range(0, (last - first).days + 1, DAYS[every])
         return [first + timedelta(days=number) for number in numbers]
-    numbers = range(0, calendar.month_of(last) - calendar.month_of(first) + 1, MONTHS[every])
+    numbers = range(0, _month_of(last) - _month_of(first) + 1, MONTHS[every])
     return [day for number in numbers if (day := _months_later(first, number)) <= last]
 
 
 def _months_later(day: date, months: int) -> date:
-    year, month = divmod(calendar.month_of(day) + months, 12)
+    year, month = divmod(_month_of(day) + months, 12)
     length = monthrange(year, month + 1)[1]
     ends = day.day == monthrange(day.year, day.month)[1]
     return date(year, month + 1, length if ends else min(day.day, length))
 
 
+def _month_of(day: date) -> int:
+    return day.year * 12 + day.month - 1
+
+
 def before(word: str, today: date) -> date:
-    """The day that one of `book.WORDS` names: the last of its kind strictly before ``today``.
+    """The day that one of `WORDS` names: the last of its kind strictly before ``today``.
 
     A week ends on Sunday. On a Sunday, last_week_end is a week ago: this week is not over.
     """
@@ -81,12 +84,12 @@ def before(word: str, today: date) -> date:
 
 
 def _day(text: str, today: date) -> date:
-    if text in books.WORDS:
+    if text in WORDS:
         return before(text, today)
     try:
         return datetime.strptime(text, "%Y-%m-%d").date()
     except ValueError:
-        words = notebooks.nearest(text, books.WORDS)
+        hint = nearest(text, WORDS)
         raise Refused(
-            f"{text!r} is not a date; expected one such as 2025-06-30, or a word for one{words}"
+            f"{text!r} is not a date; expected one such as 2025-06-30, or a word for one{hint}"
         ) from None

@@ -6,8 +6,7 @@ from urllib.parse import quote
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from retention.tables import workspace
-from retention_runner import layout
+from retention_runner import layout, places
 
 SHOWN = 3  # reasons why a book is stale
 
@@ -26,7 +25,7 @@ class Manifest(BaseModel):
     title: str
     label: str | None = None
     headline: str | None = None
-    refresh: str = Field(pattern=f"^{workspace.REFRESH.pattern}$")
+    refresh: str = Field(pattern=f"^{places.REFRESH.pattern}$")
     snapshot_date: str
     pages: list[Page]
     changed: list[str] = []
@@ -35,7 +34,7 @@ class Manifest(BaseModel):
     @property
     def before(self) -> str:
         """The revision before this one, or nothing if it is the first."""
-        day, number = workspace.order(self.refresh)
+        day, number = places.order(self.refresh)
         return {1: "", 2: day}.get(number, f"{day}-r{number - 1}")
 
 
@@ -61,7 +60,7 @@ def index(reports: Path) -> str:
             one = manifest.model_copy(update={"address": address})
             books.setdefault(path.parent.parent, []).append(one)
     for refreshes in books.values():
-        refreshes.sort(key=lambda manifest: workspace.order(manifest.refresh), reverse=True)
+        refreshes.sort(key=lambda manifest: places.order(manifest.refresh), reverse=True)
     shown = [(refreshes, _stale(folder / "stale.json")) for folder, refreshes in books.items()]
     body = layout.template("books.html.j2").render(books=shown)
     return layout.page(title="Retention Workbook", body=body)

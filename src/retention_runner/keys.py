@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import importlib.util
 import json
 import sys
 from collections.abc import Iterable, Iterator
@@ -9,81 +10,76 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from retention.book import Book
-from retention.errors import Refused
 from retention_runner import notebooks
+from retention_runner.errors import Refused
+from retention_runner.workbook import Book, Workbook
 
-SOURCES = Path(__file__).parents[1]  # where the packages of the workbook lie
-DEFINITION = ("source", "columns", "attributes", "only", "timezone", "churn")  # keys of a book
-UNSEEN = {"parameters", "keep", "on_done"}  # keys of a book that no notebook can see
-TABLES, PAGES = "retention.tables.task", "retention_runner.render"  # modules that are tasks
-MATTER = (
-    "polars",
-    "numpy",
-    "scipy",
-    "pandas",
-    "lifelines",
-    "hdbscan",
-    "scikit-learn",
-    "matplotlib",
-)
-WORDS = {"lock": "library versions", "previous": "previous refresh", "templates": "page templates"}
+WORDS = {  # parts of a key whose names say too little
+    "files": "files beside the code",
+    "lock": "library versions",
+    "previous": "previous refresh",
+    "templates": "page templates",
+}
 Key = dict[str, object]
 
 
-def settings(book: Book) -> dict:
-    """Of the book what tasks can see."""
-    return book.model_dump(mode="json", exclude=UNSEEN)
-
-
-def of_tables(name: str, book: Book, root: Path, data: str) -> Key:
-    """What the customer tables depend on; ``data`` is a hash of the source's."""
-    return {"data": data, "code": code([TABLES]), **_common(name, book, root)}
-
-
-def of_notebook(
-    name: str,
-    book: Book,
-    root: Path,
-    *,
-    stem: str,
-    parameters: dict[str, object],
-    needs: dict[str, str],
-    previous: str,
-) -> Key:
-    """What a notebook depends on: its text, parameters, modules and templates, the tables and
-    findings it ``needs`` (hashes by file), and the previous refresh (hash of its manifest)."""
-    file = root / "notebooks" / f"{stem}.ipynb"
+def common(workbook: Workbook, book: Book) -> Key:
+    """What every task depends on: the book at its day, and the versions of libraries."""
+    settings = {"name": book.name, "snapshot_date": book.day.isoformat(), **book.settings}
     return {
-        "notebook": file_hash([file]),
-        "parameters": {key: value for key, value in parameters.items() if key != "refresh"},
-        "code": code(_imports_of_notebook(file)),
-        "templates": _templates(),
-        "needs": needs,
-        "previous": previous,
-        **_common(name, book, root),
+        "definition": dict(book.definition),
+        "book": settings,
+        "lock": file_hash([workbook.root / "requirements.lock"]),
+        "installed": _installed(workbook.libraries),
+        "files": files(workbook.packages),
     }
 
 
-def of_pages(name: str, book: Book, root: Path, keys: dict[str, Key]) -> Key:
-    """What the pages depend on beside what they show: every task's key, and how pages are made."""
-    tasks = {task: text_hash(key) for task, key in sorted(keys.items())}
-    common = _common(name, book, root)
-    return {"tasks": tasks, "code": code([PAGES]), "templates": _templates(), **common}
+def code(packages: tuple[str, ...], modules: Iterable[str]) -> dict[str, str]:
+    """Hashes of ``modules`` of ``packages`` and of all that they import of these, by name.
+
+    A module is read once: what is changed while a refresh runs is not what it runs with.
+    """
+    found, ahead = {}, list(modules)
+    while ahead:
+        name = ahead.pop()
+        file = _file(name) if name.partition(".")[0] in packages else None
+        if file and name not in found:
+            found[name], imported = _read(file)
+            ahead += imported
+    return dict(sorted(found.items()))
+
+
+@cache
+def files(packages: tuple[str, ...], *, templates: bool = False) -> str:
+    """Hash of everything in ``packages`` that is no module: of templates, or of what is none."""
+    found = (file for name in packages for file in _folder(name).rglob("*"))
+    found = (file for file in found if file.suffix not in (".py", ".pyc"))
+    return file_hash(file for file in found if ("templates" in file.parts) == templates)
+
+
+def imports_of(notebook: Path) -> list[str]:
+    """Names of modules, perhaps of things in them, that a notebook imports.
+
+    Raises:
+        Refused: its cells are not plain Python.
+    """
+    try:
+        return list(_imports("\n".join(notebooks.cells(notebook, "code"))))
+    except SyntaxError as error:
+        raise Refused(f"{notebook.name}: its cells are not plain Python: {error.text}") from None
 
 
 def changes(old: Key, new: Key) -> list[str]:
-    """Which parts differ, in words: "data", "parameters: by, days", "code: analysis.survival"."""
+    """Which parts differ, in words: "data", "parameters: by, days", "code: package.module"."""
     found = []
     for part in sorted(old.keys() | new.keys()):
         then, now = old.get(part), new.get(part)
         if then != now:
-            inside = isinstance(then, dict) and isinstance(now, dict)
-            names = (
-                [k for k in sorted({*then, *now}) if then.get(k) != now.get(k)] if inside else []
-            )
-            short = [name.removeprefix("retention.") for name in names]
-            found.append(WORDS.get(part, part) + (f": {', '.join(short)}" if short else ""))
+            names = []
+            if isinstance(then, dict) and isinstance(now, dict):
+                names = [name for name in sorted(then | now) if then.get(name) != now.get(name)]
+            found.append(WORDS.get(part, part) + (f": {', '.join(names)}" if names else ""))
     return found
 
 
@@ -112,25 +108,10 @@ def together(parts: dict[str, Key]) -> dict[str, str]:
         "data": parts["tables"]["data"],
         "definition": text_hash(first["definition"]),
         "parameters": over("parameters"),
-        "code": over("notebook", "code", "templates"),
+        "code": over("notebook", "code", "files", "templates"),
         "lock": first["lock"],
         "previous": next((key["previous"] for key in parts.values() if "previous" in key), ""),
     }
-
-
-def code(modules: Iterable[str]) -> dict[str, str]:
-    """Hashes of ``modules`` of this package and all that they import of it, by name.
-
-    A module is read once: what is changed while a refresh runs is not what it runs with.
-    """
-    found, ahead = {}, list(modules)
-    while ahead:
-        name = ahead.pop()
-        file = _file(name)
-        if file and name not in found:
-            found[name], imported = _read(file)
-            ahead += imported
-    return dict(sorted(found.items()))
 
 
 def text_hash(value: object) -> str:
@@ -146,31 +127,21 @@ def file_hash(files: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def _common(name: str, book: Book, root: Path) -> Key:
-    seen = settings(book)
-    definition = {key: seen.pop(key) for key in DEFINITION}
-    return {
-        "definition": definition,
-        "book": {"name": name, **seen},
-        "lock": file_hash([root / "requirements.lock"]),
-        "installed": _installed(),
-    }
-
-
 @cache
-def _installed() -> dict[str, str]:
-    """Versions of Python and of the libraries that compute, as they are, whatever the lock says."""
-    found = {name: metadata.version(name) for name in MATTER}
+def _installed(libraries: tuple[str, ...]) -> dict[str, str]:
+    """Versions of Python and of libraries, as they are, whatever the lock says."""
+    found = {name: metadata.version(name) for name in libraries}
     return found | {"python": ".".join(map(str, sys.version_info[:2]))}
 
 
-@cache
-def _templates() -> str:
-    return file_hash(SOURCES.glob("retention*/**/*[!.py]"))
+def _folder(package: str) -> Path:
+    """Where a package lies, found without importing it."""
+    return Path(importlib.util.find_spec(package).submodule_search_locations[0])
 
 
 def _file(module: str) -> Path | None:
-    path = SOURCES.joinpath(*module.split("."))
+    package, *parts = module.split(".")
+    path = _folder(package).joinpath(*parts)
     files = (path.with_suffix(".py"), path / "__init__.py")
     return next((file for file in files if file.is_file()), None)
 
@@ -181,18 +152,10 @@ def _read(file: Path) -> tuple[str, list[str]]:
     return file_hash([file]), list(_imports(file.read_text(encoding="utf-8")))
 
 
-def _imports_of_notebook(file: Path) -> list[str]:
-    try:
-        return list(_imports("\n".join(notebooks.cells(file, "code"))))
-    except SyntaxError as error:
-        raise Refused(f"{file.name}: its cells are not plain Python: {error.text}") from None
-
-
 def _imports(source: str) -> Iterator[str]:
-    """Names of this package's modules, perhaps of things in them, that ``source`` imports."""
     for node in ast.walk(notebooks.parsed(source)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name.startswith("retention"))
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("retention"):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)

@@ -6,13 +6,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TextIO
 
-from retention.errors import Refused
-from retention.tables import workspace
+from retention_runner.errors import Refused
 
 
 @contextmanager
-def alone(name: str) -> Iterator[None]:
+def alone(root: Path, name: str) -> Iterator[None]:
     """Hold the book: two refreshes of one book at once would build in the same place.
 
     The lock is the system's and ends with its holder, however that ends; the file may stay.
@@ -20,33 +20,30 @@ def alone(name: str) -> Iterator[None]:
     Raises:
         Refused: another command holds it.
     """
-    locks = workspace.root() / "work" / ".locks"
-    locks.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (locks / name).open("w") as file:
+    with _opened(root, name) as file:
         if not _locked(file):
             raise Refused(f"{name}: another refresh of this book is running; wait for it")
         yield
 
 
 @contextmanager
-def waiting(name: str) -> Iterator[None]:
+def waiting(root: Path, name: str) -> Iterator[None]:
     """Hold what is changed in an instant, after whoever holds it now."""
-    locks = workspace.root() / "work" / ".locks"
-    locks.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (locks / name).open("w") as file:
+    with _opened(root, name) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 @contextmanager
-def private(place: Path) -> Iterator[Path]:
-    """A new folder in ``place`` for one command, gone when it ends; those of dead ones go first.
+def private(root: Path) -> Iterator[Path]:
+    """A new folder for one command in work/.running, gone with it; those of dead ones go first.
 
     Meanwhile it is where this process puts temporary files, such as how to reach a kernel.
     """
+    place = root / "work" / ".running"
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
     with ExitStack() as held:
-        with waiting(".private"):
+        with waiting(root, ".private"):
             for left in place.glob("*/"):
                 with (left / "held").open("a") as file:
                     if _locked(file):
@@ -61,7 +58,13 @@ def private(place: Path) -> Iterator[Path]:
             tempfile.tempdir = before
 
 
-def _locked(file) -> bool:
+def _opened(root: Path, name: str) -> TextIO:
+    locks = root / "work" / ".locks"
+    locks.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return (locks / name).open("w")
+
+
+def _locked(file: TextIO) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

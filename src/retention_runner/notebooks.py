@@ -1,14 +1,13 @@
 """What the notebooks declare: their question and the parameters of their `parameters` cell."""
 
 import ast
-import difflib
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from threading import Lock
 
-from retention.errors import Refused
+from retention_runner.errors import Refused, nearest
 
-LEAST_CELL = 5  # customers; no book may show smaller counts
 _PARSING = Lock()
 
 
@@ -64,22 +63,32 @@ def declared(notebook: Path) -> dict[str, object]:
     return defaults
 
 
-def expect(name: str, given: object, defaults: dict[str, object]) -> str | None:
-    """What is wrong with setting ``name`` to ``given``, or None when nothing is."""
+def resolved(notebook: Path, given: Mapping[str, object]) -> dict[str, object]:
+    """All parameters of ``notebook``: its defaults, overridden by what is ``given``."""
+    return {name: given.get(name, default) for name, default in declared(notebook).items()}
+
+
+def faults(root: Path, parameters: Mapping[str, Mapping]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What is wrong with the ``parameters`` of a book, by notebook, as (place, words): no notebook
+    in ``root`` declares them, or it declares them of another type."""
+    found = {path.stem: path for path in sorted((root / "notebooks").glob("*.ipynb"))}
+    for stem, given in parameters.items():
+        if stem not in found:
+            yield (stem,), f"no such notebook{nearest(stem, found)}"
+            continue
+        defaults = declared(found[stem])
+        for name, value in given.items():
+            if fault := _fault(name, value, defaults):
+                yield (stem, name), fault
+
+
+def _fault(name: str, given: object, defaults: dict[str, object]) -> str | None:
     if name == "refresh":
         return "is set by the refresh itself; leave it out"
     if name not in defaults:
         return f"no such parameter{nearest(name, defaults)}"
-    if name == "min_cell" and type(given) is int and given < LEAST_CELL:
-        return f"expected at least {LEAST_CELL}, got {given}: smaller counts are about persons"
     default = defaults[name]
     fits = isinstance(given, type(default)) and isinstance(given, bool) == isinstance(default, bool)
     if fits or (isinstance(default, float) and type(given) is int):
         return None
     return f"expected {type(default).__name__} (such as {default!r}), got {given!r}"
-
-
-def nearest(word: str, known) -> str:
-    """A hint that names the nearest known word, or all of them."""
-    close = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(sorted(known))}"

@@ -21,39 +21,26 @@ def tell(command: str, event: dict, folder: Path) -> str:
     with _memory() as given, _memory() as said:
         given.write(json.dumps(event, ensure_ascii=False).encode())
         given.seek(0)
+        how = {"cwd": folder, "stdin": given, "stdout": subprocess.DEVNULL, "stderr": said}
         try:
-            process = subprocess.Popen(
-                shlex.split(command),
-                cwd=folder,
-                stdin=given,
-                stdout=subprocess.DEVNULL,
-                stderr=said,
-                start_new_session=True,
-            )
+            process = subprocess.Popen(shlex.split(command), start_new_session=True, **how)
         except (OSError, ValueError, IndexError) as error:
             return f"on_done: {command}: cannot be run: {getattr(error, 'strerror', error)}"
-        code = _end(process)
+        try:
+            code = process.wait(SECONDS)
+        except subprocess.TimeoutExpired:
+            return f"on_done: {command}: took longer than {SECONDS} seconds and was ended"
+        finally:
+            if process.returncode is None:  # whatever happens, it has ended then
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
         said.seek(0)
         last = said.read().decode(errors="replace").strip().rpartition("\n")[2]
-    if code is None:
-        return f"on_done: {command}: took longer than {SECONDS} seconds and was ended"
     return f"on_done: {command}: exit code {code}{last and f': {last}'}" if code else ""
 
 
 def _memory() -> BinaryIO:
-    """A file that needs no disk: a full one is just what is to be told."""
+    """A file that needs no disk: a full one may be just what is to be told."""
     if hasattr(os, "memfd_create"):
         return os.fdopen(os.memfd_create("on_done"), "w+b")
     return tempfile.TemporaryFile()
-
-
-def _end(process: subprocess.Popen) -> int | None:
-    """The exit code, or None for what took too long; whatever happens, it has ended then."""
-    try:
-        return process.wait(SECONDS)
-    except subprocess.TimeoutExpired:
-        return None
-    finally:
-        if process.returncode is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()

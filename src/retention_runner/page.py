@@ -8,7 +8,6 @@ import copy
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Sequence
 
 import mistune
 from bs4 import BeautifulSoup, Tag
@@ -26,6 +25,7 @@ LIMIT = 300_000  # bytes of a page
 UNSEEN = {"parameters", "injected-parameters"}  # cells whose values stand in the footer instead
 ADDRESSES = {"src", "srcset", "href", "data", "action", "poster"}
 EXTERNAL = r"\s*(?!data:image/)([a-z][a-z0-9+.-]*:|//)"
+STYLE_REQUEST = r"@import|url\(\s*['\"]?(?!#|data:)"
 MARKDOWN = mistune.create_markdown(escape=True, plugins=["table"])
 
 
@@ -51,23 +51,12 @@ def canonical(notebook: NotebookNode) -> NotebookNode:
     return notebook
 
 
-def render(
-    notebook: NotebookNode,
-    *,
-    title: str,
-    facts: dict[str, str],
-    parameters: dict[str, object],
-    links: Sequence[tuple[str, str]] = (),
-    segments: Sequence[tuple[str, str]] = (),
-) -> str:
+def render(notebook: NotebookNode, **frame) -> str:
     """Give the page of an executed notebook: findings first, code folded, facts in the footer.
 
-    ``title`` names book and refresh, above the notebook's H1 and in the browser's tab; ``facts``
-    (data up to, hashes, how to reproduce) and ``parameters`` make the footer; ``links`` are
-    (relative address, text) of the other pages of the refresh, ``segments`` of those of segments,
-    which are folded. Text and Markdown are escaped; HTML outputs are trusted, as only ``show`` and
-    ``findings`` write any, and they escape.
-    The code of cells that show nothing is folded into the next cell that does.
+    ``frame`` is what else `layout.page` takes. Text and Markdown are escaped; HTML outputs are
+    trusted: only what escapes by itself writes any. The code of cells that show nothing is folded
+    into the next cell that does.
     """
     notebook = canonical(notebook)
     notebook.cells = _folded(notebook.cells)
@@ -78,16 +67,37 @@ def render(
         filters={"prose": _prose, "markdown": MARKDOWN, "python": _python},
     )
     body, _ = exporter.from_notebook_node(notebook)
-    contents = re.findall(r'<h2 id="([^"]+)">(.*?)</h2>', body)
-    return layout.page(
-        title=title,
-        body=body,
-        contents=[(anchor, Markup(text)) for anchor, text in contents],
-        links=links,
-        segments=segments,
-        facts=facts,
-        parameters=parameters,
-    )
+    headings = re.findall(r'<h2 id="([^"]+)">(.*?)</h2>', body)
+    contents = [(anchor, Markup(text)) for anchor, text in headings]
+    return layout.page(body=body, contents=contents, **frame)
+
+
+def up_to_error(notebook: NotebookNode) -> NotebookNode:
+    """The notebook up to the cell that failed, without the words that papermill has added."""
+    cells = [
+        cell
+        for cell in notebook.cells
+        if "papermill-error-cell-tag" not in cell.metadata.get("tags", [])
+    ]
+    raised = [
+        any(part.output_type == "error" for part in cell.get("outputs", [])) for cell in cells
+    ]
+    notebook.cells = cells[: raised.index(True) + 1] if True in raised else cells
+    return notebook
+
+
+FORBIDDEN = {  # what no page may hold, by its CSS selector
+    "script, iframe, object, embed, base, form": "is not allowed on a page",
+    "img:not([alt]), img[alt='']": "has no text alternative",
+    "img[alt='No description has been provided for this image']": "has an empty description",
+    "figure:not(:has(svg, img, table))": "has neither drawing nor table",
+}
+EXACTLY_ONE = (
+    "html[lang]",
+    "head > title:not(:empty)",
+    "h1",
+    "meta[http-equiv=Content-Security-Policy]",
+)
 
 
 def problems(html: str) -> list[str]:
@@ -98,45 +108,26 @@ def problems(html: str) -> list[str]:
     """
     page = BeautifulSoup(html, "html.parser")
     found = []
-    size = len(html.encode())
-    if size > LIMIT:
+    if (size := len(html.encode())) > LIMIT:
         found.append(f"the page has {size:,} bytes, more than {LIMIT:,}")
-    if not (page.html and page.html.get("lang")):
-        found.append("html has no lang")
-    if not (page.title and page.title.get_text(strip=True)):
-        found.append("the page has no title")
-    if not page.find("meta", attrs={"http-equiv": "Content-Security-Policy"}):
-        found.append("the page has no content security policy")
-    if (headings := len(page.find_all("h1"))) != 1:
-        found.append(f"the page has {headings} h1, not one")
+    for selector in EXACTLY_ONE:
+        if (number := len(page.select(selector))) != 1:
+            found.append(f"the page has {number} {selector}, not one")
+    for selector, words in FORBIDDEN.items():
+        found += [f"{tag.name}: {words}" for tag in page.select(selector)]
     ids = Counter(tag["id"] for tag in page.find_all(id=True))
     found += [f"id {name} is given {times} times" for name, times in ids.items() if times > 1]
     for tag in page.find_all(True):
-        found += [f"{tag.name}: {problem}" for problem in _tag_problems(tag)]
-    return found
-
-
-def _tag_problems(tag: Tag) -> list[str]:
-    found = []
-    if tag.name in {"script", "iframe", "object", "embed", "base", "form"}:
-        found.append("is not allowed on a page")
-    for name, value in tag.attrs.items():
-        text = " ".join(value) if isinstance(value, list) else value
-        if name.startswith("on"):
-            found.append(f"runs a script in {name}")
-        elif name.split(":")[-1] in ADDRESSES and re.match(EXTERNAL, text, re.IGNORECASE):
-            found.append(f"external address {text[:80]!r} in {name}")
-    style = tag.get("style", "") + (tag.get_text() if tag.name == "style" else "")
-    if re.search(r"@import|url\(\s*['\"]?(?!#|data:)", style, re.IGNORECASE):
-        found.append("external address in its style")
-    if tag.name == "img" and not tag.get("alt", "").strip():
-        found.append("has no text alternative")
-    if tag.get("alt") == "No description has been provided for this image":
-        found.append("has nbconvert's empty description for a text alternative")
-    if tag.name == "svg" and tag.get("aria-hidden") != "true" and not _is_named(tag):
-        found.append("has no role img with a text alternative")
-    if tag.name == "figure" and not tag.find(["svg", "img", "table"]):
-        found.append("has neither drawing nor table")
+        style = tag.get("style", "") + (tag.get_text() if tag.name == "style" else "")
+        if re.search(STYLE_REQUEST, style, re.IGNORECASE):
+            found.append(f"{tag.name}: external address in its style")
+        for name, value in tag.attrs.items():
+            if name.startswith("on"):
+                found.append(f"{tag.name}: runs a script in {name}")
+            elif name.split(":")[-1] in ADDRESSES and re.match(EXTERNAL, value, re.IGNORECASE):
+                found.append(f"{tag.name}: external address {value[:80]!r} in {name}")
+        if tag.name == "svg" and tag.get("aria-hidden") != "true" and not _is_named(tag):
+            found.append("svg: has no role img with a text alternative")
     return found
 
 

@@ -1,18 +1,57 @@
-"""What every task of a refresh was made from and has made: `tasks/<task>.json`.
+"""What is noted of refreshes: how each task stands, what it was made from, which book is stale.
 
-A refresh whose tasks have equal keys need not be made again, nor a single task of it.
+`tasks/<task>.json` in the folder of a refresh says what a task was made from (its key) and what it
+has made (a hash by file). A refresh whose tasks have equal keys need not be made again.
 """
 
 import hashlib
 import json
 import os
 import shutil
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-from retention.tables import promises, workspace
-from retention_runner import keys
+from retention_runner.places import MANIFEST, PRUNED, refreshes, save_text
 
 Record = dict[str, dict]
+DAMAGED = (OSError, ValueError, KeyError, TypeError)  # a file that cannot be read as promised
+ENDED = ("done", "unchanged", "failed", "refused", "skipped", "stopped")
+
+
+@dataclass
+class Run:
+    """One task of one refresh, from waiting to its end.
+
+    ``state`` is one of waiting, running, done, unchanged (made before, from the same), failed,
+    refused (what the user can mend), skipped (something it needs was not done), stopped (by a
+    signal). ``why`` is for the terminal and the analyst; ``said`` holds no value of the data and
+    may be published.
+    """
+
+    task: str  # tables, 20_survival, 95_segment-s1
+    state: str = "waiting"
+    seconds: float | None = None  # from its start to its end
+    cell_seconds: float | None = None  # of these, in the notebook's cells
+    peak_kib: int | None = None  # the largest memory that its kernel held
+    kernel: str = ""  # forked or ordinary
+    why: str = ""
+    said: str = ""
+
+    @property
+    def bad(self) -> bool:
+        return self.state in ("failed", "refused", "stopped")
+
+
+def seconds(folder: Path) -> dict[str, float]:
+    """What each task took that was run, by a refresh's run.json; none where it cannot be read."""
+    try:
+        runs = json.loads((folder / "run.json").read_text(encoding="utf-8"))["tasks"]
+        return {run["task"]: run["seconds"] for run in runs if run["state"] == "done"}
+    except DAMAGED:
+        return {}
 
 
 def read(folder: Path, task: str) -> Record | None:
@@ -20,39 +59,24 @@ def read(folder: Path, task: str) -> Record | None:
     try:
         record = json.loads((folder / "tasks" / f"{task}.json").read_text(encoding="utf-8"))
         return record if record["outputs"] is not None else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except DAMAGED:
         return None
 
 
-def names(folder: Path) -> list[str]:
-    """Every task that has a record."""
-    return sorted(file.stem for file in (folder / "tasks").glob("*.json"))
-
-
-def begin(folder: Path, task: str, key: keys.Key) -> None:
+def begin(folder: Path, task: str, key: dict) -> None:
     """Note what ``task`` is made from, before it starts: its findings compare themselves by it."""
     _write(folder, task, {"key": key, "outputs": None})
 
 
-def end(folder: Path, task: str, key: keys.Key) -> Record:
-    """Note that ``task`` is made, with every file it has written."""
-    outputs = {file: sha256(folder / file) for file in files(folder, task)}
+def end(folder: Path, task: str, key: dict, tables: Iterable[str] = ()) -> Record:
+    """Note that ``task`` is made, with the files that are its own: ``tables``, its findings and
+    its executed notebook."""
+    own = [f"tables/{name}.parquet" for name in sorted(tables)]
+    own += [f"findings/{task}.json", f"notebooks/{task}.ipynb"]
+    outputs = {file: sha256(folder / file) for file in own if (folder / file).is_file()}
     record = {"key": key, "outputs": outputs}
     _write(folder, task, record)
     return record
-
-
-def files(folder: Path, task: str) -> list[str]:
-    """Every file that ``task`` has written: its tables, findings and executed notebook."""
-    stem = task.partition("-")[0]
-    own = [f"tables/{name}.parquet" for name in written(stem)]
-    own += [f"findings/{task}.json", f"notebooks/{task}.ipynb"]
-    return [file for file in own if (folder / file).is_file()]
-
-
-def written(stem: str) -> list[str]:
-    """The tables that a task has promised to write."""
-    return sorted(name for name, table in promises.PROMISES.items() if table.writer == stem)
 
 
 def needed(records: dict[str, Record]) -> dict[str, str]:
@@ -71,17 +95,17 @@ def intact(folder: Path, record: Record) -> bool:
 
 def stands(folder: Path, record: Record) -> bool:
     """Whether every file is as it was written, or as pruning or forgetting has left it."""
-    pruned, erased = (folder / workspace.PRUNED).is_file(), record.get("erased", {})
+    pruned, erased = (folder / PRUNED).is_file(), record.get("erased", {})
     return all(
         sha256(folder / file) in (sha, erased.get(file)) if (folder / file).is_file() else pruned
         for file, sha in record["outputs"].items()
     )
 
 
-def erased(folder: Path, file: Path) -> None:
+def note_erased(folder: Path, file: Path) -> None:
     """Note that customers were erased from a table of a refresh, which stands as it is now."""
     inside = file.relative_to(folder).as_posix()
-    for task in names(folder):
+    for task in sorted(path.stem for path in (folder / "tasks").glob("*.json")):
         record = read(folder, task)
         if record and inside in record["outputs"]:
             since = record.get("erased", {}) | {inside: sha256(file)}
@@ -106,6 +130,46 @@ def sha256(file: Path) -> str:
 
 
 def _write(folder: Path, task: str, record: Record) -> None:
-    place = folder / "tasks" / f"{task}.json"
-    place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    workspace.save_text(json.dumps(record, indent=1, sort_keys=True), place)
+    file = folder / "tasks" / f"{task}.json"
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    save_text(json.dumps(record, indent=1, sort_keys=True), file)
+
+
+def mark_stale(published: Path, *, snapshot_date: str, moment: datetime, why: list[str]) -> bool:
+    """Write ``published``/stale.json, if what stands there should have been made newer.
+
+    Says whether it is so. A refresh of an earlier day may fail: what stands is not older for that.
+
+    ``snapshot_date`` is that of the refresh that failed at ``moment`` (with its zone); ``why`` are
+    sentences without any value of the data, as they will be published. Since when the book is
+    stale stays, however often it fails again.
+    """
+    days = [name[:10] for name in refreshes(published, holding=MANIFEST)]
+    if not days or "" < snapshot_date < max(days):
+        return False
+    attempted = moment.astimezone(UTC).isoformat(timespec="seconds")
+    since = stale_since(published) or attempted
+    mark = {"snapshot_date": snapshot_date, "since": since, "attempted": attempted, "why": why}
+    text = json.dumps(mark, indent=1, ensure_ascii=False)
+    save_text(f"{text}\n", published / "stale.json")
+    return True
+
+
+def stale_since(published: Path) -> str | None:
+    """The moment of the first failure since the last good refresh; None where nobody knows any."""
+    try:
+        moment = json.loads((published / "stale.json").read_text(encoding="utf-8"))["since"]
+        return datetime.fromisoformat(moment).astimezone(UTC).isoformat(timespec="seconds")
+    except DAMAGED:
+        return None
+
+
+def clear_stale(published: Path, snapshot_date: str) -> str | None:
+    """A refresh was good, and the book is no longer stale if that was of the day that had failed
+    or a later one; gives since when it was."""
+    since, file = stale_since(published), published / "stale.json"
+    with suppress(*DAMAGED):
+        if snapshot_date < json.loads(file.read_text(encoding="utf-8"))["snapshot_date"]:
+            return None
+    file.unlink(missing_ok=True)
+    return since

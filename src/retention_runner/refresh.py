@@ -1,38 +1,38 @@
-"""From books to published refreshes, side by side: all of each or nothing, and whoever is told."""
+"""Refreshes of books, side by side: all of each or nothing; and how every book stands."""
 
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
-from retention import book as books
-from retention.errors import Failed, Refused, Stopped
-from retention.tables import workspace
-from retention_runner import build, clock, dates, forget, lock, outcome, progress, publish, server
-from retention_runner import job as jobs
+from retention_runner import (
+    build,
+    clock,
+    dates,
+    errors,
+    forget,
+    lock,
+    outcome,
+    plan,
+    progress,
+    publish,
+    records,
+    server,
+)
+from retention_runner.build import Order
+from retention_runner.errors import Failed, Refused
+from retention_runner.places import Places
+from retention_runner.workbook import Say, Workbook
 
 # jsonschema, where it finds this, compiles a grammar of addresses: seconds that no notebook needs.
 sys.modules.setdefault("rfc3987_syntax", None)
-DONE = f"tasks/{jobs.PAGES}.json"  # in a stage of which everything was made
+DONE = f"tasks/{plan.PAGES}.json"  # in a stage of which everything was made
 ENOUGH = 10  # seconds that tasks have to end once they were stopped
 
 
-@dataclass(frozen=True)
-class Order:
-    """What one command asks for."""
-
-    dates: tuple[str, ...] = ()  # days, words and ranges; none: those of each book
-    every: str | None = None  # a range's step
-    reports: Path = Path("reports")
-    jobs: int = 2  # notebooks at a time, all books together
-    timeout: int = 1800  # seconds for one cell
-    again: bool = False  # make what is unchanged as well, and prune nothing
-    forks: bool = True  # kernels from a warm server
-
-
-def refresh(names: list[str], order: Order, watch: progress.Watch) -> None:
+def refresh(workbook: Workbook, names: list[str], order: Order, watch: progress.Watch) -> None:
     """Build and publish the books ``names``, each at its dates; they share ``order.jobs`` workers.
 
     Raises:
@@ -41,18 +41,20 @@ def refresh(names: list[str], order: Order, watch: progress.Watch) -> None:
         Stopped: by a signal; every kernel has ended.
     The message names book and date of all that was not published; what else could be, was.
     """
-    for name in names:
-        books.require_name(name)
-    work = workspace.root() / "work"
+    dates.chosen(list(order.dates), order.every, clock.today(""))  # a slip: before any book
+    attempts = [
+        outcome.Attempt(workbook, Places(workbook.root, order.reports, name)) for name in names
+    ]
+    work = workbook.root / "work"
     work.mkdir(mode=0o700, exist_ok=True)
     work.chmod(0o700)
     stop, pools = threading.Event(), [ThreadPoolExecutor(n) for n in (order.jobs, len(names))]
     with (
-        lock.private(work / ".running") as private,
-        server.serving(build.environment(private), watch.say) as warm,
+        lock.private(workbook.root) as private,
+        server.serving(build.environment(private), workbook.warm, watch.say) as warm,
     ):
-        crew = build.Crew(pools[0], warm, private, watch.seen, stop, order.timeout, order.forks)
-        running = [pools[1].submit(_book, name, order, crew, watch) for name in names]
+        workers = build.Workers(pools[0], warm, private, watch.seen, stop, order)
+        running = [pools[1].submit(_book, attempt, workers, watch.say) for attempt in attempts]
         try:
             while wait(running, timeout=0.2).not_done:
                 pass  # once Polars is imported, Ctrl-C does not wake who waits without an end
@@ -64,54 +66,88 @@ def refresh(names: list[str], order: Order, watch: progress.Watch) -> None:
         finally:
             for pool in pools:
                 pool.shutdown(wait=not stop.is_set(), cancel_futures=True)
-        errors = [error for future in running for error in future.result()]
-    if errors:
-        raise _worst(errors)("\n".join(map(str, errors)))
+        found = [error for future in running for error in future.result()]
+    if found:
+        raise errors.worst(found)("\n".join(map(str, found)))
 
 
-def _worst(errors: list[Exception]) -> type[Exception]:
-    kinds = (Stopped, Failed, Refused)
-    return next(kind for kind in kinds if any(isinstance(error, kind) for error in errors))
-
-
-def _book(name: str, order: Order, crew: build.Crew, watch: progress.Watch) -> list[Exception]:
+def _book(attempt: outcome.Attempt, workers: build.Workers, say: Say) -> list[Exception]:
     """Refresh one book at all its dates, oldest first, up to the first that fails; gives why."""
+    workbook, places, order = attempt.workbook, attempt.places, workers.order
     with ExitStack() as held:
         try:
-            held.enter_context(lock.alone(name))
+            held.enter_context(lock.alone(places.root, places.name))
         except Refused as error:  # no failure of this book: another refresh of it is at work
             return [error]
-        errors, attempt = [], outcome.Attempt(name, order.reports)
+        found = []
         try:
-            book = attempt.book = books.load(name, workspace.root())
+            book = attempt.book = workbook.load(places.name)
             today = clock.today(book.timezone)
-            asked = ", ".join(order.dates) or str(book.snapshot_date)
             days = dates.chosen(list(order.dates), order.every, today)
             days = days or dates.of_book(book, today)
-            publish.heal(attempt.stages[0], attempt.work, order.reports / name, DONE)
+            asked = ", ".join(order.dates or map(str, book.dates))
+            publish.heal(places, DONE)
             outcome.clear(attempt, but=[day.isoformat() for day in days])
             for day in days:
-                attempt = outcome.Attempt(name, order.reports, books.at(book, day), asked)
-                if untold := _refresh(attempt, order, crew, watch):
-                    errors.append(Failed(f"{name} {day}: {untold}"))
+                attempt = outcome.Attempt(workbook, places, replace(book, day=day), asked)
+                if untold := _refresh(attempt, workers, say):
+                    found.append(Failed(f"{places.name} {day}: {untold}"))
             outcome.clear(attempt)
         except BaseException as error:  # what Polars calls a panic is no Exception
-            return [*errors, outcome.failed(attempt, error)]
+            return [*found, outcome.failed(attempt, error)]
         if book.keep and not order.again:
-            forget.prune_held(name, book.keep, watch.say)
-    return errors
+            forget.prune_held(workbook, places, book.keep, say)
+    return found
 
 
-def _refresh(
-    attempt: outcome.Attempt, order: Order, crew: build.Crew, watch: progress.Watch
-) -> str:
+def _refresh(attempt: outcome.Attempt, workers: build.Workers, say: Say) -> str:
     """Publish a book at one date, unless what is published stands; says what on_done did not."""
-    job = jobs.prepare(attempt.name, attempt.book, order.reports)
-    why = jobs.stale(job)
-    if not why and not order.again:
-        return outcome.unchanged(attempt, job, watch.say)
+    job = plan.prepare(attempt.workbook, attempt.book, workers.order.reports)
+    why = plan.stale(job)
+    if not why and not workers.order.again:
+        return outcome.unchanged(attempt, job, say)
     from retention_runner import render
 
-    build.build(job, why, crew, order.again, attempt.runs)
-    build.require_good(attempt.runs)
-    return outcome.good(attempt, job, render.pages(job), watch.say)
+    build.build(job, why, workers, attempt.runs)
+    return outcome.good(attempt, job, render.pages(job), say)
+
+
+def status(workbook: Workbook, names: list[str], reports: Path, why: bool, say: Say) -> None:
+    """Say a line for each of ``names``, or of all books, and each of its dates; with ``why`` also
+    a line for every task that would run, with what changed. Nothing is run, no database asked.
+
+    Raises:
+        Refused: there is no such book, or a book is not as promised; the others were said.
+    """
+    known = sorted(file.stem for file in (workbook.root / "params").glob("*.yaml"))
+    refused = []
+    for name in names or known:
+        try:
+            places = Places(workbook.root, reports, name)
+            if since := records.stale_since(places.published):
+                say(
+                    f"{name}: stale since {since}: the last attempt failed; see work/failed/{name}/"
+                )
+            book = workbook.load(name)
+            for day in dates.of_book(book, clock.today(book.timezone)):
+                _say(plan.prepare(workbook, replace(book, day=day), reports, ask=False), why, say)
+        except Exception as error:
+            if errors.worst([error]) is not Refused:
+                raise
+            refused.append(str(error))
+    if refused:
+        raise Refused("\n".join(refused))
+
+
+def _say(job: plan.Job, why: bool, say: Say) -> None:
+    if job.last is None:
+        say(f"{job.title}: not made yet")
+        return
+    moved = plan.stale(job)
+    n, of = len(moved.keys() - {plan.PAGES}), len(plan.tasks(job, job.places.work / job.last)) - 1
+    words = "only its pages would be made again" if moved else "stands"
+    words = f"{n} of {of} tasks would run" if n else words
+    asked = "; its database was not asked" if job.unasked else ""
+    say(f"{job.book.name} {job.last}: {words}{asked}")
+    for task, changed in moved.items() if why else ():
+        say(f"  {task}: {'; '.join(changed)}")

@@ -6,25 +6,12 @@ import time
 import warnings
 from pathlib import Path
 
-from retention.errors import Failed, Refused
-from retention_runner import notebooks, server, states
+from retention_runner import server
+from retention_runner.errors import Failed, Refused
+from retention_runner.records import Run
 
 KERNEL, PROVISIONER = "python3", "retention-fork"  # the latter: pyproject.toml
 QUIET = ["--log-level=ERROR", "--HistoryManager.enabled=False"]
-
-
-def resolve(notebook: Path, given: dict[str, object]) -> dict[str, object]:
-    """All parameters of ``notebook``: its defaults, overridden by ``given``.
-
-    Raises:
-        Refused: the notebook has not exactly one parameters cell, or ``given`` names a parameter
-            it does not declare, or gives one another type.
-    """
-    defaults = notebooks.declared(notebook)
-    for name, value in given.items():
-        if name != "refresh" and (what := notebooks.expect(name, value, defaults)):
-            raise Refused(f"{notebook.name}: {name}: {what}")
-    return {name: given.get(name, default) for name, default in defaults.items()}
 
 
 def run_notebook(
@@ -34,7 +21,7 @@ def run_notebook(
     *,
     env: dict[str, str],
     timeout: int,
-    told: states.Run,
+    told: Run,
 ) -> None:
     """Execute ``notebook`` with ``parameters`` and save the executed copy, as far as it came.
 
@@ -120,7 +107,7 @@ class Clock:
 
 
 def _in_words(error: Exception, name: str, kernel: server.Wanted, timeout: int) -> Refused | Failed:
-    """What befell a notebook: its message for the analyst, and what may be published of it."""
+    """Why a notebook failed: a message for the analyst, and what may be published of it."""
     kind = getattr(error, "ename", type(error).__name__)
     if kind == Refused.__name__:
         return Refused(f"{name}: {error.evalue}")

@@ -4,13 +4,14 @@ import html
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 import markupsafe
-from pydantic import BaseModel
+
+from retention_runner.workbook import Book
 
 SHORTEST = 6  # letters; anything shorter would be found by chance
 ESCAPES = (
@@ -26,7 +27,7 @@ ESCAPES = (
 )
 
 
-def named(book: BaseModel) -> dict[str, list[str]]:
+def named(book: Book) -> dict[str, list[str]]:
     """Give what to keep secret by the name of its variable: its value, and any password in it.
 
     A password is that of an address, or what follows ``password=`` or ``token=``; as written and
@@ -39,14 +40,14 @@ def named(book: BaseModel) -> dict[str, list[str]]:
             for part in _parts(os.environ[name].strip())
             if len(part) >= SHORTEST and part not in f"env:{name}"
         )
-        for name in sorted(variables(book) & set(os.environ))
+        for name in sorted(variables(vars(book)) & set(os.environ))
     }
     return {name: parts for name, parts in found.items() if parts}
 
 
-def variables(node: BaseModel) -> set[str]:
-    """The variables that a book, or a part of it, names as ``env:NAME``."""
-    return {text[4:] for text in _texts(node.model_dump()) if text.startswith("env:")}
+def variables(part: Mapping) -> set[str]:
+    """The variables that a part of a book names as ``env:NAME``."""
+    return {text[4:] for text in _texts(part) if text.startswith("env:")}
 
 
 def redact(text: str, hidden: dict[str, list[str]]) -> str:
@@ -86,8 +87,8 @@ def _texts(node: object) -> Iterator[str]:
     """Every text anywhere in a book."""
     if isinstance(node, str):
         yield node
-    elif isinstance(node, dict | list | tuple):
-        for part in node.values() if isinstance(node, dict) else node:
+    elif isinstance(node, Mapping | list | tuple):
+        for part in node.values() if isinstance(node, Mapping) else node:
             yield from _texts(part)
 
 

@@ -2,7 +2,8 @@
 
 It never imports Polars, whose threads do not survive a fork, and refuses to serve with more than
 one thread. It speaks over a pair of sockets that it inherits, so that nothing lies in the file
-system and both ends notice when the other is gone. Run as `python -m retention_runner.warm FD`.
+system and both ends notice when the other is gone. Run as
+`python -m retention_runner.warm FD MODULE...`.
 """
 
 import fcntl
@@ -17,29 +18,24 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-HEAVY = (
-    *("pandas", "matplotlib.pyplot", "matplotlib_inline.backend_inline", "seaborn"),
-    *("scipy.stats", "sklearn.preprocessing", "lifelines", "hdbscan"),
-    *("jinja2", "markupsafe", "PIL.Image", "pydantic", "yaml", "narwhals"),
-    *(
-        "retention.book",
-        "ipykernel.debugger",
-        "ipykernel.kernelapp",
-        "ipykernel.inprocess",
-        "IPython.core.completer",
-        "IPython.display",
-    ),
+KERNEL = (  # what every kernel imports
+    "ipykernel.debugger",
+    "ipykernel.kernelapp",
+    "ipykernel.inprocess",
+    "IPython.core.completer",
+    "IPython.display",
+    "numpy",
 )
 NEVER = "polars"
 
 
-def serve(control: socket.socket) -> None:
-    """Import everything heavy, then fork a kernel for every request until the asker is gone.
+def serve(control: socket.socket, modules: list[str]) -> None:
+    """Import ``modules``, then fork a kernel for every request until the asker is gone.
 
     A request is {"argv", "cwd", "env"} with one file descriptor: the kernel's lifeline.
     """
     sys.modules["debugpy"] = None  # nobody debugs these kernels, and every fork would import it
-    for name in HEAVY:
+    for name in (*modules, *KERNEL):
         importlib.import_module(name)
     gc.collect()
     gc.freeze()
@@ -83,4 +79,4 @@ def become_kernel(lifeline: int, argv: list[str], cwd: str, env: dict[str, str])
 
 
 if __name__ == "__main__":
-    serve(socket.socket(fileno=int(sys.argv[1])))
+    serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])

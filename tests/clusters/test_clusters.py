@@ -1,5 +1,7 @@
 """Clusters on planted groups: order of rows, ids, samples, and the model that is kept."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -34,40 +36,46 @@ def customers(
 def found_in(frame: pl.DataFrame, fit_at_most: int = 10_000, size: int = 50):
     behaviour = clusters.behaviour(frame, FEATURES, ["money"], 10)
     found = clusters.fit(behaviour, ["money"], size, 10, fit_at_most)
-    return behaviour, found, clusters.labelled(behaviour, found)
+    return found, found.table
+
+
+def refresh(min_cell: int = 10) -> SimpleNamespace:
+    return SimpleNamespace(min_cell=min_cell)
 
 
 def test_planted_groups_are_found_and_few_others_join_them():
     frame, group = customers()
     planted = frame.select("customer_id", pl.Series("group", group)).sort("customer_id")["group"]
 
-    _, found, labelled = found_in(frame)
+    found, labelled = found_in(frame)
 
     assert labelled["cluster"].max() == 2
     assert adjusted_rand_score(planted, labelled["cluster"]) >= 0.9
-    noise = clusters.noise(found, clusters.samples(found), 10)
-    assert noise["value"] == (labelled["cluster"] == -1).mean()
-    assert 0 < noise["ci"][0] <= noise["ci"][1] < 0.3
-    assert clusters.noise(found, [], 1_000)["value"] is None
-    assert clusters.headline(found).startswith("3 clusters stand out, and ")
+    shown = clusters.tree(refresh(), found)
+    assert shown.headline(shown.table) == "3 clusters stand out"
+    [noise] = shown.findings
+    assert noise.value == (labelled["cluster"] == -1).mean()
+    assert 0 < noise.ci[0] <= noise.ci[1] < 0.3
+    assert clusters.tree(refresh(min_cell=1_000), found).findings == []
+    assert "HDBSCAN on rate, money (log), each" in shown.definition
 
 
 @pytest.mark.parametrize("counts", [False, True])
 def test_labels_do_not_depend_on_the_order_of_rows(counts):
     frame, _ = customers(counts)
-    labelled = found_in(frame)[2]
+    labelled = found_in(frame)[1]
 
     for seed in range(3):
         shuffled = frame.sample(fraction=1, shuffle=True, seed=seed)
-        assert found_in(shuffled)[2].equals(labelled)
+        assert found_in(shuffled)[1].equals(labelled)
 
 
 @pytest.mark.parametrize("times", [1, 4])
 def test_under_other_ids_the_clusters_are_the_same(times):
     frame, _ = customers(times=times)
     other = frame.with_columns(customer_id=pl.col("customer_id").str.reverse() + "x")
-    _, _, labelled = found_in(frame)
-    again = found_in(other)[2].with_columns(
+    _, labelled = found_in(frame)
+    again = found_in(other)[1].with_columns(
         customer_id=pl.col("customer_id").str.strip_suffix("x").str.reverse()
     )
 
@@ -77,43 +85,40 @@ def test_under_other_ids_the_clusters_are_the_same(times):
 
 def test_of_too_many_a_sample_is_clustered_and_the_others_join_it():
     frame, _ = customers(times=5)
-    behaviour, whole, labelled = found_in(frame, size=200)
-    _, part, sampled = found_in(frame, fit_at_most=1_500, size=200)
+    whole, labelled = found_in(frame, size=200)
+    part, sampled = found_in(frame, fit_at_most=1_500, size=200)
 
     assert (len(whole.rows), len(part.rows)) == (4_200, 1_500)
-    assert part.min_cluster_size == round(200 * 1_500 / 4_200)
+    assert part.smallest == round(200 * 1_500 / 4_200)
     assert adjusted_rand_score(labelled["cluster"], sampled["cluster"]) >= 0.95
-    assert (part.labels[part.rows] == part.fit.labels).mean() >= 0.995
+    assert (sampled["cluster"].to_numpy()[part.rows] == part.fit.labels).mean() >= 0.995
     assert sampled["membership"].is_between(0, 1).all()
     assert sampled["outlier_score"].is_between(0, 1).all()
-    said = clusters.definition(FEATURES, ["money"], 200, part)
-    assert "Found among 1,500 customers drawn at random, in groups of at least 71 of them" in said
-    assert "drawn at random" not in clusters.definition(FEATURES, ["money"], 200, whole)
-    assert behaviour.height == sampled.height
+    said = [clusters.tree(refresh(), one).definition for one in (whole, part)]
+    assert ["Found among 1,500 customers drawn at random" in one for one in said] == [False, True]
 
 
 def test_who_is_in_no_segment_has_a_nearest_one():
     frame, _ = customers()
-    _, found, labelled = found_in(frame)
-    table = clusters.with_nearest(labelled, found, IDS[:2])
+    found, _ = found_in(frame)
+    table = clusters.with_nearest(found, IDS[:2])
     outside = ~table["cluster"].is_in([0, 1])
 
     assert table["nearest_segment"].is_not_null().to_list() == outside.to_list()
     assert table.filter(outside)["nearest_probability"].is_between(0.5, 1).all()
     third = table.filter(cluster=2)
     assert third["nearest_segment"].is_in(["s1", "s2"]).all()
-    assert (
-        clusters.with_nearest(labelled, found, IDS.clear())["nearest_segment"].null_count() == 840
-    )
+    nobody = clusters.with_nearest(found, IDS.clear())
+    assert nobody["nearest_segment"].null_count() == nobody.height == 840
 
 
 def test_the_model_places_its_own_customers_where_they_were():
     frame, _ = customers()
-    behaviour, found, labelled = found_in(frame)
-    model = clusters.model(behaviour, ["money"], found, IDS)
+    found, labelled = found_in(frame)
+    model = clusters.model(found, IDS)
     before = labelled.join(IDS, on="cluster", how="left", maintain_order="left")
 
-    placed = clusters.placed(model, frame, behaviour.select("customer_id"))
+    placed = clusters.placed(model, frame, labelled)
 
     assert model.columns == [*clusters.MODEL, "rate", "money (log)"]
     assert placed["customer_id"].to_list() == before["customer_id"].to_list()
@@ -122,8 +127,8 @@ def test_the_model_places_its_own_customers_where_they_were():
 
 def test_the_model_follows_customers_who_move_and_not_groups_that_do():
     frame, _ = customers()
-    behaviour, found, labelled = found_in(frame)
-    model = clusters.model(behaviour, ["money"], found, IDS)
+    found, labelled = found_in(frame)
+    model = clusters.model(found, IDS)
     some = labelled.filter(cluster=0)["customer_id"][:50]
     there = frame.with_columns(
         rate=pl.when(pl.col("customer_id").is_in(some.to_list())).then(12.0).otherwise("rate")
@@ -141,9 +146,9 @@ def test_the_model_follows_customers_who_move_and_not_groups_that_do():
 
 def test_untrusted_clusters_are_nothing_in_the_model():
     frame, _ = customers()
-    behaviour, found, labelled = found_in(frame)
-    model = clusters.model(behaviour, ["money"], found, IDS.filter(cluster=1))
-    others = labelled.filter(pl.col("cluster") != 1).select("customer_id")
+    found, labelled = found_in(frame)
+    model = clusters.model(found, IDS.filter(cluster=1))
+    others = labelled.filter(pl.col("cluster") != 1)
 
     assert model["segment"].drop_nulls().unique().to_list() == ["s2"]
     assert clusters.placed(model, frame, others)["segment"].null_count() == others.height
@@ -172,32 +177,30 @@ def test_one_event_more_is_the_unit_of_a_share():
 
 
 def test_who_did_too_little_or_is_gone_is_not_compared():
-    frame, _ = customers()
+    number, (frame, _) = pl.int_range(pl.len()), customers()
     some = frame.with_columns(
-        in_risk_set=pl.int_range(pl.len()) != 0,
-        events_90d=pl.when(pl.int_range(pl.len()) == 1).then(9).otherwise(10),
-        rate=pl.when(pl.int_range(pl.len()) != 2).then("rate"),
+        in_risk_set=number != 0,
+        events_90d=pl.when(number == 1).then(9).otherwise(10),
+        rate=pl.when(number != 2).then("rate"),
     )
-
     compared = clusters.behaviour(some, FEATURES, [], 10)
-
-    assert compared.height == frame.height - 3
-    assert compared["customer_id"].is_sorted()
+    assert compared["customer_id"].to_list() == sorted(frame["customer_id"][3:])
 
 
-def test_what_cannot_be_compared_is_refused():
-    frame, _ = customers()
-    with pytest.raises(Refused, match="no number 'colour'"):
-        clusters.behaviour(frame, ["colour"], [], 0)
-    with pytest.raises(Refused, match="at least one feature"):
-        clusters.behaviour(frame, [], [], 0)
-    with pytest.raises(Refused, match="logged: 'mony' is no feature; did you mean 'money'"):
-        clusters.behaviour(frame, FEATURES, ["mony"], 0)
-    below = frame.with_columns(money=pl.col("money") - 9)
-    with pytest.raises(Refused, match="logged: 'money' is below 0 of"):
-        clusters.behaviour(below, FEATURES, ["money"], 0)
-    with pytest.raises(Refused, match="no number 'customer_id'"):
-        clusters.behaviour(frame, ["customer_id"], [], 0)
+@pytest.mark.parametrize(
+    ("features", "logged", "words"),
+    [
+        (["colour"], [], "no number 'colour'"),
+        (["customer_id"], [], "no number 'customer_id'"),
+        ([], [], "at least one feature"),
+        (FEATURES, ["mony"], "logged: 'mony' is no feature; did you mean 'money'"),
+        (FEATURES, ["money"], "logged: 'money' is below 0 of"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(features, logged, words):
+    frame = customers()[0].with_columns(pl.col("money") - 9)
+    with pytest.raises(Refused, match=words):
+        clusters.behaviour(frame, features, logged, 0)
 
 
 @pytest.mark.parametrize("least", [0, 21])
@@ -206,10 +209,9 @@ def test_too_few_customers_are_noise_and_stop_nothing(least):
     behaviour = clusters.behaviour(frame, FEATURES, [], least)
 
     found = clusters.fit(behaviour, [], 1_000, 10, 10_000)
-    table = clusters.with_nearest(clusters.labelled(behaviour, found), found, IDS.clear())
+    table = clusters.with_nearest(found, IDS.clear())
 
     assert table.height == behaviour.height
     assert table.filter(pl.col("cluster") >= 0).is_empty()
-    assert clusters.tree(found).is_empty()
-    assert clusters.model(behaviour, [], found, IDS.clear())["segment"].null_count() == table.height
-    assert clusters.headline(found) == "No cluster stands out: everybody compared is noise"
+    assert clusters.tree(refresh(), found).table.is_empty()
+    assert clusters.model(found, IDS.clear())["segment"].null_count() == table.height

@@ -1,12 +1,17 @@
 """Moves between segments: who moved, and where the definition did."""
 
+from functools import partial
+from types import SimpleNamespace
+
 import polars as pl
 import pytest
 from drawing import drawn
 from hypothesis import given
 from hypothesis import strategies as st
 
+from retention import disclosure
 from retention.clusters import migrations
+from retention.clusters.previous_segments import Previous
 from retention.errors import Failed
 
 # One customer each: in which segment then and now, and where the groups of then would place them.
@@ -30,7 +35,7 @@ PEOPLE = drawn("""
 
 
 def tables(people: pl.DataFrame) -> tuple[pl.DataFrame, ...]:
-    """Members and compared, now and then, and where the old model places whoever is there now."""
+    """Members and compared now, what was known then, and where the old model places everybody."""
     found = []
     for column in ("now", "then"):
         compared = people.drop_nulls(column).select("customer_id", segment=column)
@@ -39,7 +44,8 @@ def tables(people: pl.DataFrame) -> tuple[pl.DataFrame, ...]:
     placed = people.drop_nulls("placed").select(
         "customer_id", segment=pl.col("placed").replace("none", None)
     )
-    return *found, placed
+    before = Previous("", *found[2:], pl.DataFrame(), pl.DataFrame())
+    return *found[:2], before, placed
 
 
 def test_every_way_to_move_is_counted_under_its_cause():
@@ -58,67 +64,48 @@ def test_at_the_first_refresh_there_are_no_moves():
 
     assert table.is_empty()
     assert table.columns == ["previous_segment", "segment", "n", "moved_by"]
-    assert (
-        migrations.headline(migrations.moved(table, 10), 10) == "Nobody was compared at both dates"
-    )
 
 
-def test_what_contradicts_itself_fails():
-    members, compared, before, compared_before, placed = tables(PEOPLE)
-
+def test_whoever_changed_segment_needs_a_place_under_the_old_model():
+    *rest, placed = tables(PEOPLE)
     with pytest.raises(Failed, match="1 customers who changed segment lack"):
-        migrations.migrations(members, compared, before, compared_before, placed.slice(3))
-    with pytest.raises(Failed, match="1 members were not compared"):
-        migrations.migrations(members, compared.tail(-1), before, compared_before, placed)
-    twice = pl.concat([compared, compared.head(1)])
-    with pytest.raises(Failed, match="compared: 2 rows of customers who stand there twice"):
-        migrations.migrations(members, twice, before, compared_before, placed)
+        migrations.migrations(*rest, placed.slice(3))
 
 
 def test_the_moved_are_counted_with_the_share_by_definition():
-    row = migrations.moved(migrations.migrations(*tables(PEOPLE)), 1).row(0, named=True)
+    row = migrations.causes(migrations.migrations(*tables(PEOPLE)), 0.95).row(0, named=True)
 
-    assert (row["n"], row["moved"], row["customer"], row["definition"]) == (10, 7, 4, 3)
-    assert row["share"] == pytest.approx(3 / 7)
+    assert (row["n"], row["n_moved"], row["n_redrawn"]) == (10, 7, 3)
+    assert row["share_redrawn"] == pytest.approx(3 / 7)
     # scipy.stats.binomtest(3, 7).proportion_ci(0.95, "wilson")
     assert (row["ci_lower"], row["ci_upper"]) == pytest.approx((0.158215, 0.749539), abs=1e-5)
 
 
 @pytest.mark.parametrize(
-    ("counts", "said"),
+    ("customer", "definition", "headline", "share"),
     [
-        (
-            (40, 9),
-            "49 of 949 customers changed group, fewer than 10 of them because the groups were",
-        ),
-        ((9, 40), "49 of 949 customers changed group, fewer than 10 of them because they behave"),
-        (
-            (40, 10),
-            "50 of 950 customers changed group: 40 because they behave otherwise, 10 because",
-        ),
-        ((40, 0), "40 of 940 customers changed group: 40 because they behave otherwise, 0 because"),
-        ((0, 0), "None of 900 customers changed group"),
+        (40, 10, "50 of 950 customers changed segment", 0.2),
+        (40, 9, "49 of 949 customers changed segment", None),  # few were drawn anew
+        (9, 40, "49 of 949 customers changed segment", None),  # all but few were
+        (4, 5, "Who is in which segment, then and now", None),
+        (0, 0, "None of 900 customers changed segment", None),
     ],
 )
-def test_small_counts_of_either_cause_are_not_said(counts, said):
+def test_small_counts_of_either_cause_are_not_said(customer, definition, headline, share):
     table = pl.DataFrame(
         {
             "previous_segment": ["s1", "s1", "s1"],
             "segment": ["s1", "s2", "s2"],
-            "n": [900, *counts],
+            "n": [900, customer, definition],
             "moved_by": ["stayed", "customer", "definition"],
         }
     )
+    hide = partial(disclosure.hide, level=disclosure.Level(10))
+    shown = migrations.moves(SimpleNamespace(hide=hide, confidence=0.95), table, ["money"])
 
-    moved = migrations.moved(table, 10)
-
-    assert migrations.headline(moved, 10).startswith(said)
-    shown = moved.select("customer", "definition", "share", "ci_lower", "ci_upper").row(0)
-    if "fewer" in said:
-        assert shown == (None,) * 5
-    else:
-        assert shown[:2] == counts
-        assert (shown[2] is None) == (sum(counts) == 0)
+    assert shown.headline == headline
+    assert [finding.value for finding in shown.findings] == ([share] if share else [])
+    assert shown.definition == "As Money is measured no more, every move counts as the customer's."
 
 
 PLACES = st.sampled_from(["s1", "s2", "none"])
@@ -134,9 +121,9 @@ def test_rows_sum_to_those_of_then_and_columns_to_those_of_now(lives, seed):
 
     table = migrations.migrations(*args)
 
-    shuffled = [frame.sample(fraction=1, shuffle=True, seed=seed) for frame in args]
-    assert migrations.migrations(*shuffled).equals(table)
-    if not args[3].is_empty():
+    other = tables(people.sample(fraction=1, shuffle=True, seed=seed))
+    assert migrations.migrations(*other).equals(table)
+    if not args[2].compared.is_empty():
         for column, source in (("previous_segment", "then"), ("segment", "now")):
             sums = table.drop_nulls(column).group_by(column).agg(pl.col("n").sum())
             sizes = people.drop_nulls(source).group_by(source).len()
@@ -144,4 +131,4 @@ def test_rows_sum_to_those_of_then_and_columns_to_those_of_now(lives, seed):
         by = dict(table.group_by("moved_by").agg(pl.col("n").sum()).iter_rows())
         today = sum(n for moved_by, n in by.items() if moved_by != "left")
         assert today == args[1].height
-        assert today - by.get("entered", 0) + by.get("left", 0) == args[3].height
+        assert today - by.get("entered", 0) + by.get("left", 0) == args[2].compared.height

@@ -1,8 +1,10 @@
 """What segments are like, and what they are called."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import polars as pl
-import pytest
+from matplotlib.figure import Figure
 
 from retention.book import Rule
 from retention.clusters import personas
@@ -39,55 +41,33 @@ def test_differences_are_of_medians_and_in_order_of_segment():
     }
 
 
+def named(profile: pl.DataFrame, taken: tuple[str, ...] = ()) -> dict[str, str]:
+    return dict(personas.named(profile, list(taken)).iter_rows())
+
+
 def test_a_name_is_the_two_strongest_traits():
-    assert personas.proposed(PROFILE, []) == {
+    assert named(PROFILE) == {
         "s1": "Large orders, long with us",
         "s2": "Much use, small orders",
         "s10": "Large orders, long with us (s10)",
     }
 
 
-@pytest.mark.parametrize(
-    ("taken", "name"),
-    [
-        (["Much use, small orders"], "Much use, small orders, long with us"),
-        (
-            ["Much use, small orders", "Much use, small orders, long with us"],
-            "Much use, small orders (s2)",
-        ),
-    ],
-)
-def test_no_name_is_given_twice(taken, name):
-    assert personas.proposed(PROFILE, taken)["s2"] == name
+def test_no_name_is_given_twice():
+    two, three = "Much use, small orders", "Much use, small orders, long with us"
+    assert named(PROFILE, (two,))["s2"] == three
+    assert named(PROFILE, (two, three))["s2"] == f"{two} (s2)"
 
 
 def test_a_trait_that_is_hardly_there_names_nobody():
     few = PROFILE.filter(segment="s2").with_columns(pl.col("difference") / 2)
-    assert personas.proposed(few, []) == {"s2": "Much use"}
-    assert personas.proposed(few.with_columns(pl.col("difference") / 9), []) == {"s2": "Much use"}
-
-
-def test_few_customers_and_their_complement_are_hidden():
-    rows = [("s1", 5, 8), ("s2", 12, 15), ("s3", 20, 20), ("s4", 20, 40)]
-    table = pl.DataFrame(rows, ["segment", "count", "n"], orient="row").with_columns(share=0.5)
-    assert personas.hide_few(table, ["share"], 10).rows() == [
-        ("s1", None, None),
-        ("s2", 15, None),
-        ("s3", 20, 0.5),
-        ("s4", 40, 0.5),
-    ]
+    assert named(few) == {"s2": "Much use"}
+    assert named(few.with_columns(pl.col("difference") / 9)) == {"s2": "Much use"}
 
 
 def test_a_feature_without_words_of_its_own_is_called_by_its_name():
     row = pl.DataFrame({"segment": ["s1"], "trait": ["shoe_size"], "difference": [-1.0]})
-    assert personas.proposed(row, []) == {"s1": "Low shoe size"}
-
-
-def test_the_headline_names_what_stands_out_most():
-    names = personas.proposed(PROFILE, [])
-    said = personas.headline(PROFILE, names)
-    assert said == f"{names['s10']} (s10) stands out most: large orders"
-    assert personas.headline(PROFILE.clear(), {}) == "No segment to describe"
+    assert named(row) == {"s1": "Low shoe size"}
 
 
 CUSTOMERS = pl.DataFrame(
@@ -96,65 +76,60 @@ CUSTOMERS = pl.DataFrame(
         "in_risk_set": [True] * 5 + [False],
         "amount_cents_365d": [10, 30, 60, 0, 100, 500],
         "tenure_days": [1, 3, 50, 8, 9, 7],
+        "shoe_size": [40, 40, 46, 41, 42, 43],
     }
 )
 MEMBERS = pl.DataFrame({"customer_id": list("abca"), "segment": ["s1", "s1", "s10", "vip"]})
 
 
-def test_segments_have_size_shares_and_medians_and_rules_are_told_from_clusters():
-    names = {"s1": "One", "s10": "Ten", "vip": "Best"}
-    table = personas.segments(MEMBERS, CUSTOMERS, ["tenure_days"], names, ["vip"])
+NAMES = pl.DataFrame(
+    [("s1", "One", "cluster"), ("s10", "Ten", "cluster"), ("vip", "Best", "rule")],
+    ["segment", "name", "kind"],
+    orient="row",
+)
+
+
+def test_segments_have_size_shares_and_medians():
+    table = personas.segment_table(MEMBERS, CUSTOMERS, ["tenure_days"], NAMES)
+    poor = CUSTOMERS.with_columns(amount_cents_365d=pl.lit(0))
 
     assert table.rows() == [
         ("s1", "One", "cluster", 2, 0.4, 0.2, 2.0),
         ("s10", "Ten", "cluster", 1, 0.2, 0.3, 50.0),
         ("vip", "Best", "rule", 1, 0.2, 0.05, 1.0),
     ]
-    assert personas.sizes_headline(table) == "3 segments; the largest: One, 40% of customers"
+    unpaid = personas.segment_table(MEMBERS, poor, [], NAMES)["share_of_amount"]
+    assert unpaid.to_list() == [None] * 3
 
 
-def test_where_nobody_paid_the_share_of_the_amount_is_unknown():
-    poor = CUSTOMERS.with_columns(amount_cents_365d=pl.lit(0))
-    names = dict.fromkeys(MEMBERS["segment"], "x")
-    table = personas.segments(MEMBERS, poor, [], names, [])
-    assert table["share_of_amount"].to_list() == [None] * 3
-
-
-def test_names_of_rules_stand_beside_those_of_clusters():
-    known = pl.DataFrame({"segment": ["s1"], "name": ["One"]})
+def test_a_segment_is_shown_by_what_sets_it_apart():
+    """Three customers much alike and two others, one of them by a rule of the book as well."""
+    found = SimpleNamespace(
+        points=np.array([[0.0, 1], [0, 1], [0, 1], [9, 1], [8, 2]]),
+        behaviour=CUSTOMERS.select("customer_id", "tenure_days", "shoe_size")[:5],
+        table=CUSTOMERS.select("customer_id")[:5],
+    )
     rules = {"vip": Rule.model_validate({"for": {"plan": "pro"}, "name": "Best"})}
-    assert personas.names(known, rules) == {"s1": "One", "vip": "Best"}
-
-
-def test_a_favourite_is_what_most_customers_chose_most_often():
-    baskets = pl.LazyFrame(
-        [("a", "tea"), ("a", "tea"), ("a", "jam"), ("b", "jam"), ("b", "tea"), ("c", None)],
-        ["customer_id", "category"],
-        orient="row",
+    tables = SimpleNamespace(
+        members=MEMBERS, customers_at=CUSTOMERS, known_segments=NAMES.filter(kind="cluster")
     )
-    habits = pl.LazyFrame(
-        {"customer_id": ["a", "b", "c"], "channel": ["web", "app", "web"], "events": [1, 9, 2]}
-    )
-    members = pl.DataFrame({"customer_id": list("abc"), "segment": ["s1", "s1", "s2"]})
+    r = SimpleNamespace(tables=tables, book=SimpleNamespace(segments=rules, names={"s2": "Two"}))
+    shown, profiles = personas.segment_map(r, found), personas.profiles(r, found)
 
-    found = personas.favourites(baskets, habits, members)
-
-    assert found.select("segment", "what", "favourite", "count", "n", "share").rows() == [
-        ("s1", "category", "jam", 1, 2, 0.5),
-        ("s1", "channel", "app", 1, 2, 0.5),
-        ("s2", "channel", "web", 1, 1, 1.0),
-    ]
-    assert found["share_of_all"].to_list() == pytest.approx([1 / 2, 1 / 3, 2 / 3])
+    assert shown.headline(shown.table) == "3 segments; the largest: One, 40% of all"
+    assert shown.definition.startswith("By rule, overlapping others: Best: plan is pro. No refresh")
+    assert isinstance(shown.draw(shown.table), Figure)
+    assert profiles.headline(profiles.table) == "Ten (s10) stands out most: high shoe size"
+    assert profiles.table["trait"].unique().sort().to_list() == ["Shoe size", "Tenure days"]
 
 
 def test_the_map_draws_a_seeded_sample_and_counts_everybody():
     points = np.random.default_rng(0).normal(size=(personas.POINTS + 50, 3)) * (5, 1, 0.1)
     segments = pl.Series(["s1", None] * (len(points) // 2))
 
-    drawn = personas.picture(points, segments, {"s1": "One"})
+    drawn = personas.picture(points, segments, NAMES)
 
     assert drawn.height == personas.POINTS
     assert drawn["n"].unique().to_list() == [len(points) // 2]
     assert drawn["x"].std() > 4 > drawn["y"].std() > 0.8
-    assert drawn.equals(personas.picture(points, segments, {"s1": "One"}))
-    assert personas.picture(points[:0], segments[:0], {}).is_empty()
+    assert drawn.equals(personas.picture(points, segments, NAMES))

@@ -26,14 +26,7 @@ def found(seed: int, setting: str) -> tuple[pl.DataFrame, list[int], clusters.Cl
     )
     sizes = asked["min_cluster_size"], asked["min_samples"], asked["fit_at_most"]
     division = clusters.fit(behaviour, asked["logged"], *sizes)
-    checks = trust.checks(
-        behaviour,
-        clusters.units(customers, behaviour),
-        asked["logged"],
-        division.fit,
-        clusters.samples(division),
-        min_cluster_size=sizes[0],
-    )
+    checks = trust.checks(division, clusters.units(customers, behaviour))
     groups = (
         world["truth"]
         .filter(pl.col("from_date") <= simulate.LAST_DAY)
@@ -41,7 +34,7 @@ def found(seed: int, setting: str) -> tuple[pl.DataFrame, list[int], clusters.Cl
         .unique("customer_id", keep="last", maintain_order=True)
         .select("customer_id", "group")
     )
-    table = clusters.labelled(behaviour, division).join(groups, on="customer_id")
+    table = division.table.join(groups, on="customer_id")
     return table, trust.trusted(trust.judged(checks)), division
 
 
@@ -107,6 +100,6 @@ def test_planted_groups_are_found_in_every_one_of_twenty_worlds():
 def test_where_groups_overlap_whatever_is_trusted_is_planted():
     worlds = [found(seed, "overlap") for seed in SEEDS]
     print(f"\ntrusted clusters: {[len(trusted) for _, trusted, _ in worlds]}")
-    print(f"of {[division.labels.max() + 1 for *_, division in worlds]} found")
+    print(f"of {[division.table['cluster'].max() + 1 for *_, division in worlds]} found")
 
     assert [inventions(table, trusted) for table, trusted, _ in worlds] == [[]] * len(SEEDS)

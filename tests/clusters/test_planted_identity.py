@@ -7,9 +7,10 @@ import polars as pl
 import pytest
 
 from retention.clusters import migrations
+from retention.clusters.previous_segments import Previous
 
-STORIES = [(1, 2, 0.06), (3, 4, 0.06), (1, 3, 0.25)]  # seed, dimensions, who moves
-MORE = [(2, 3, 0.06)]
+STORIES = [(1, 2, 0.06), (1, 3, 0.25)]  # seed, dimensions, who moves
+MORE = [(2, 3, 0.06), (3, 4, 0.06)]
 MORE += [(seed, 2 + seed % 3, moving) for seed in range(4, 9) for moving in (0.06, 0.25, 0.45)]
 EVERY = [*STORIES, *(pytest.param(story, marks=pytest.mark.slow) for story in MORE)]
 
@@ -57,7 +58,7 @@ def test_every_change_is_named_and_no_name_is_swapped(story):
         for segment, lineage in now.items():
             owner = owners.setdefault(segment, set(lineage))
             assert owner & set(lineage), f"{segment} was {owner}, is {lineage}"
-        assert set(one.ledger["segment"]) == set(owners)
+        assert set(one.known["segment"]) == set(owners)
         before = now
 
 
@@ -73,13 +74,12 @@ def test_moves_are_divided_as_the_planted_densities_would(story):
             "customer_id", segment=pl.col("group").replace_strict(of, default=None)
         )
         before, now = refreshes[time - 1 : time + 1]
-        compared = [
-            snapshot.clusters.select("customer_id") for snapshot in told[time - 1 : time + 1]
-        ]
-        true = migrations.migrations(now.members, compared[1], before.members, compared[0], truth)
-        rows = [migrations.moved(moves, 1) for moves in (now.moves, true)]
-        assert rows[0]["moved"].equals(rows[1]["moved"])
-        counts.append([rows[0]["moved"][0], *(row["definition"][0] for row in rows)])
+        then, compared = (one.clusters.select("customer_id") for one in told[time - 1 : time + 1])
+        previous = Previous("", before.members, then, before.known, pl.DataFrame())
+        true = migrations.migrations(now.members, compared, previous, truth)
+        rows = [migrations.causes(moves, 0.95) for moves in (now.moves, true)]
+        assert rows[0]["n_moved"].equals(rows[1]["n_moved"])
+        counts.append([rows[0]["n_moved"][0], *(row["n_redrawn"][0] for row in rows)])
     moved, called, truly = map(sum, zip(*counts, strict=True))
     assert abs(called - truly) / moved <= 0.03
 
@@ -92,7 +92,7 @@ def test_where_groups_are_drawn_anew_nobody_is_said_to_have_moved(seed, dimensio
     kinds = second.changes["kind"].value_counts().rows()
     assert set(kinds) == {("same", 2), ("split", 2), ("merged", 2)}
 
-    found = migrations.moved(second.moves, 10).row(0, named=True)
+    found = migrations.causes(second.moves, 0.95).row(0, named=True)
 
     places = first.members.join(second.members, on="customer_id", how="full", coalesce=True)
     both = before.customers.filter(before.customers.is_in(after.customers.implode()))
@@ -100,8 +100,8 @@ def test_where_groups_are_drawn_anew_nobody_is_said_to_have_moved(seed, dimensio
         pl.col("customer_id").is_in(both.implode()),
         pl.col("segment").ne_missing(pl.col("segment_right")),
     )
-    assert found["moved"] == changed.height
+    assert found["n_moved"] == changed.height
     truth = (~changed["customer_id"].is_in(moved.implode())).mean()
     assert truth > 0.7
-    assert abs(found["share"] - truth) <= (0.03 if jitter else 0.002)
-    assert found["ci_lower"] < found["share"] < found["ci_upper"]
+    assert abs(found["share_redrawn"] - truth) <= (0.03 if jitter else 0.002)
+    assert found["ci_lower"] < found["share_redrawn"] < found["ci_upper"]

@@ -1,4 +1,4 @@
-"""The ledger of segments: ids and names that last."""
+"""Every segment that a book ever had: ids and names that last."""
 
 import polars as pl
 import pytest
@@ -32,24 +32,6 @@ def today(**names: str | None) -> pl.DataFrame:
 
 def named(table: pl.DataFrame) -> dict:
     return dict(table.select("segment", "name").iter_rows())
-
-
-def test_at_first_all_are_new():
-    table = segment_names.carried(EMPTY, today(s1="Office", s2=None), {}, 300)
-
-    assert table.rows() == [("s1", "Office", 300, 300), ("s2", None, 300, 300)]
-    assert table.schema == EMPTY.schema
-
-
-def test_segments_of_today_are_seen_and_those_of_before_are_kept():
-    table = segment_names.carried(BEFORE, today(s10="Others", s11="New"), {}, 300)
-
-    assert table.rows() == [
-        ("s2", "Weekend", 100, 200),
-        ("s9", None, 100, 100),
-        ("s10", "Families", 150, 300),
-        ("s11", "New", 300, 300),
-    ]
 
 
 def test_a_name_lasts_until_the_book_gives_another():
@@ -101,7 +83,7 @@ def test_an_id_that_is_yet_to_come_is_said_and_waits():
         max_size=6,
     )
 )
-def test_nothing_once_in_the_ledger_is_lost_renamed_or_shared(refreshes):
+def test_nothing_once_known_is_lost_renamed_or_shared(refreshes):
     table = EMPTY
     for day, names in enumerate(refreshes):
         before, table = table, segment_names.carried(table, today(**names), {}, day)

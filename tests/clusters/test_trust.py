@@ -5,7 +5,6 @@ import polars as pl
 import pytest
 
 from retention.clusters import clusters, trust
-from retention.stats import density, scaling, stability
 
 
 def behaviour(points: np.ndarray) -> pl.DataFrame:
@@ -22,13 +21,14 @@ def judged(points, size, min_samples, logged=(), unit=0.0):
     """The verdicts on clusters of these customers, as the notebook finds them."""
     frame = behaviour(points)
     units = frame.with_columns(pl.lit(unit).alias(name) for name in frame.columns[1:])
-    scaled = scaling.points(scaling.compared(frame, list(logged)))
-    fit, samples = (
-        density.fit(scaled, size, min_samples),
-        stability.samples(scaled, size, min_samples),
-    )
-    found = trust.checks(frame, units, list(logged), fit, samples, min_cluster_size=size)
-    return trust.judged(found), fit.labels
+    found = clusters.fit(frame, list(logged), size, min_samples, 10_000)
+    return trust.judged(trust.checks(found, units)), found.fit.labels
+
+
+def shown(found):
+    """Headline and finding of the verdicts; no cluster is a segment."""
+    one = trust.trust(found, pl.DataFrame(schema={"cluster": pl.Int64, "segment": pl.String}))
+    return one.headline(one.table), *(finding.sentence for finding in one.findings(one.table))
 
 
 def poisson() -> np.ndarray:
@@ -47,8 +47,10 @@ def test_planted_groups_are_trusted():
     found, labels = judged(bells(), 60, 10)
 
     assert trust.trusted(found) == [0, 1, 2]
-    assert trust.headline(found) == "All 3 clusters can be trusted"
-    assert trust.refusals(found) == ""
+    assert shown(found) == (
+        "3 of 3 clusters can be trusted",
+        "{value} of {k} clusters can be trusted.",
+    )
     sizes = dict(found.filter(check="verdict").select("cluster", "n").rows())
     assert sizes == {cluster: (labels == cluster).sum() for cluster in range(3)}
     again = found.filter(pl.col("check").is_in(trust.AGAIN), pl.col("cluster").is_not_null())
@@ -58,20 +60,28 @@ def test_planted_groups_are_trusted():
     assert whole["value"].min() >= 0.98
 
 
-@pytest.mark.parametrize("logged", ["", "abcd"], ids=["as they are", "logged"])
-@pytest.mark.parametrize("min_samples", [15, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("logged", "min_samples"),
+    [
+        ("abcd", 15),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in (("", 15), ("", 100), ("abcd", 100))
+        ),
+    ],
+)
 def test_a_lattice_of_counts_is_refused_though_other_checks_pass(logged, min_samples):
     found, labels = judged(poisson(), 100, min_samples, logged, unit=1.0)
 
     assert labels.max() >= 1
     assert trust.trusted(found) == []
-    assert "can be trusted" in trust.headline(found)
+    assert shown(found)[0] == f"0 of {labels.max() + 1} clusters can be trusted"
     if logged:
         largest = found.filter(cluster=0)
         passed = largest.filter(pl.col("check").is_in(["other order", "other ids"]))
         assert passed["value"].min() >= 0.9
         assert largest.filter(check="counts spread")["value"].item() < trust.LEAST
-        assert "whole numbers made it" in trust.refusals(found)
+        assert "whole numbers made it" in shown(found)[1]
 
 
 def test_prices_make_a_lattice_of_amounts_too():
@@ -87,18 +97,10 @@ def test_prices_make_a_lattice_of_amounts_too():
         events_90d=pl.lit(1),
     )
     logged = customers.columns[1:]
-    found = clusters.behaviour(known, logged, logged, 0)
-    division = clusters.fit(found, logged, 100, 20, 10_000)
-    checks = trust.checks(
-        found,
-        clusters.units(known, found),
-        logged,
-        division.fit,
-        clusters.samples(division),
-        min_cluster_size=100,
-    )
+    found = clusters.fit(clusters.behaviour(known, logged, logged, 0), logged, 100, 20, 10_000)
+    checks = trust.checks(found, clusters.units(known, found.behaviour))
 
-    assert division.labels.max() >= 3
+    assert found.fit.labels.max() >= 3
     assert trust.trusted(trust.judged(checks)) == []
 
 
@@ -110,7 +112,7 @@ def test_copies_of_few_rows_are_refused_though_they_come_back():
     by_copies = found.filter(check="distinct rows", verdict="mostly copies")["cluster"].to_list()
 
     assert [cluster for cluster, verdict in verdicts if verdict == "refused"] == by_copies != []
-    assert "copies" in trust.refusals(found)
+    assert "copies" in shown(found)[1]
     for cluster in by_copies:
         again = found.filter(pl.col("check").is_in(trust.AGAIN), cluster=cluster)
         assert again["value"].min() >= trust.LEAST
@@ -130,7 +132,7 @@ def test_a_split_by_chance_is_refused_and_what_is_planted_stays(seed):
     assert planted <= set(trust.trusted(found))
     assert again["value"].max() < 0.75  # of all pieces together one or none is "doubtful"
     assert len(pieces & set(trust.trusted(found))) <= 1
-    assert "other samples of customers" in trust.refusals(found)
+    assert "other samples of customers" in shown(found)[1]
 
 
 def test_one_cluster_alone_is_no_division():
@@ -146,23 +148,15 @@ def test_one_cluster_alone_is_no_division():
     found = trust.judged(checks)
 
     assert trust.trusted(found) == []
-    assert trust.refusals(found).startswith("Refused: 0. The only one that stands")
+    assert "Refused: cluster 0 (the only one that stands" in shown(found)[1]
 
 
-@pytest.mark.parametrize(
-    ("value", "band"),
-    [
-        (0.59, "unstable"),
-        (0.6, "doubtful"),
-        (0.75, "stable"),
-        (0.85, "highly stable"),
-        (1, "highly stable"),
-    ],
-)
-def test_bands_of_stability_begin_where_they_say(value, band):
-    row = pl.DataFrame([(0, 9, "other samples", value)], trust.SCHEMA, orient="row")
-    assert trust.judged(row)["verdict"][0] == band
-    assert str(f"{value:.2f}") in trust.definition() or value in (0.59, 1)
+def test_bands_of_stability_begin_where_they_say():
+    values = {-0.1: "unstable", 0.59: "unstable", 0.6: "doubtful", 0.75: "stable"}
+    values |= {0.849: "stable", 0.85: "highly stable", 1.0: "highly stable"}
+    rows = [(0, 9, "other samples", value) for value in values]
+    bands = trust.judged(pl.DataFrame(rows, trust.SCHEMA, orient="row"))["verdict"]
+    assert bands.head(len(values)).to_list() == [*values.values()]
 
 
 def test_without_clusters_there_is_nothing_to_check():
@@ -170,17 +164,15 @@ def test_without_clusters_there_is_nothing_to_check():
 
     assert (labels == -1).all()
     assert found.is_empty()
-    assert (trust.trusted(found), trust.refusals(found)) == ([], "")
-    assert trust.headline(found) == "There is no cluster to trust"
+    assert trust.trusted(found) == []
+    assert trust.trust(found, pl.DataFrame({"cluster": [0], "segment": ["s1"]})).table.is_empty()
+    assert shown(found)[1:] == ()
 
 
 def test_the_table_calls_segments_by_id_and_refused_clusters_by_number():
-    found, _ = judged(np.vstack([bells()]), 60, 10)
+    found, _ = judged(bells(), 60, 10)
     ids = pl.DataFrame({"cluster": [0, 2], "segment": ["s4", "s1"]})
-    named = trust.named(found, ids)
+    named = trust.trust(found, ids).table
 
-    assert set(named["segment"]) == {"s4", "cluster 1", "s1", "all clusters"}
-    wide = trust.side_by_side(named)
-    assert wide["segment"].to_list() == ["all clusters", "s4", "cluster 1", "s1"]
-    assert wide.columns[:3] == ["segment", "n", "verdict"]
-    assert trust.parts(named).filter(segment="all clusters").is_empty()
+    segments = named["segment"].unique(maintain_order=True).to_list()
+    assert segments == ["all clusters", "s4", "cluster 1", "s1"]

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 from drawing import day, drawn
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from retention.cohorts import cohorts
@@ -48,7 +48,6 @@ def test_too_few_customers_make_no_cohort():
     assert cohorts.divide(starts_of([1, 2]), ["start_month"], 3)["all"].is_empty()
 
 
-@settings(deadline=None, max_examples=25)
 @given(
     st.lists(st.tuples(st.integers(0, 400), st.sampled_from("aaabbc")), min_size=1, max_size=60),
     st.integers(1, 12),

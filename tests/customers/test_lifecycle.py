@@ -9,7 +9,6 @@ from retention import schema
 from retention.book import Book
 from retention.customers import lifecycle
 from retention.errors import Refused
-from retention.risk import decline
 
 
 def book(kind: str = "activity", after_days: int = 90, **rules) -> Book:
@@ -90,22 +89,6 @@ def test_a_rule_that_fits_no_column_is_refused():
         lifecycle.staged(CUSTOMERS, book(dormant={"quiet_day": 3}))
     with pytest.raises(Refused, match="lifecycle: dormant: column 'quiet_days' holds numbers, and"):
         lifecycle.staged(CUSTOMERS, book(dormant={"quiet_days": "long"}))
-
-
-def test_the_trend_is_the_usage_ratio_with_the_limits_of_decline():
-    staged = lifecycle.staged(CUSTOMERS, book("contract")).filter(
-        pl.col("booked_end_in_days").is_null()
-    )
-    theirs = decline.changes(
-        staged.with_columns(ended_days_ago=pl.lit(None, pl.Int64)).drop("quiet_days")
-    )
-    ours = staged.filter("in_risk_set").sort("customer_id")
-
-    assert ours["trend"].to_list() == theirs["usage_ratio"].to_list()
-    for name in ("lower", "upper"):
-        assert ours[f"trend_{name}"].to_list() == theirs[f"usage_{name}"].to_list()
-    assert staged.filter(~pl.col("in_risk_set"))["trend"].null_count() == 2
-    assert ours["trend"].null_count() < ours.height
 
 
 def test_the_page_says_every_rule():

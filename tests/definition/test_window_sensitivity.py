@@ -6,7 +6,8 @@ import pytest
 from drawing import drawn
 
 from retention.book import Churn
-from retention.definition import gaps, window_sensitivity
+from retention.definition import gaps
+from retention.definition import window_sensitivity as sensitivity
 from retention.stats import kaplan_meier
 from retention.tables import spells
 
@@ -17,6 +18,11 @@ def book(activity: pl.DataFrame, started: pl.DataFrame, after_days: int) -> pl.D
     return spells.from_activity(
         activity, started, kinds=["purchase"], snapshot_day=LAST, after_days=after_days
     )
+
+
+def refresh(after_days: int, activity: pl.DataFrame, stretches: pl.DataFrame, min_cell: int = 1):
+    tables = {"activity": activity, "spells": stretches}
+    return planted.refresh(after_days, LAST, min_cell, **tables)
 
 
 def left(stretches: pl.DataFrame, day: int) -> float:
@@ -45,9 +51,7 @@ def test_each_window_gives_the_curve_that_it_would_give_as_the_books_own(activit
     kept = stretches.filter(pl.col("spell") == 1, pl.col("excluded").is_null())
     mine = later.join(kept, on="customer_id", how="semi")
 
-    lives = window_sensitivity.lives(
-        later, stretches, planted.churn(60), [40, 90], LAST, days=[30, 60]
-    )
+    lives = sensitivity.lives(refresh(60, later, stretches), [40, 90], [30, 60])
 
     assert lives.select("after_days", "by_days").rows() == [
         (window, day) for window in (40, 60, 90) for day in (30, 60)
@@ -55,9 +59,9 @@ def test_each_window_gives_the_curve_that_it_would_give_as_the_books_own(activit
     for row in lives.iter_rows(named=True):
         other = book(pl.concat([mine, planted.days(c=[0])]), known, row["after_days"])
         other = other.join(kept, on="customer_id", how="semi")
-        assert row["share"] == pytest.approx(left(other, row["by_days"]))
-        assert row["ci_lower"] < row["share"] < row["ci_upper"]
-    by_sixty = lives.filter(by_days=60)["share"].to_list()
+        assert row["share_gone"] == pytest.approx(left(other, row["by_days"]))
+        assert row["ci_lower"] < row["share_gone"] < row["ci_upper"]
+    by_sixty = lives.filter(by_days=60)["share_gone"].to_list()
     assert by_sixty == sorted(by_sixty, reverse=True)
 
 
@@ -66,9 +70,7 @@ def test_a_longer_window_leaves_more_starts_open(activity):
     stretches = book(activity, unknown, 30)
     first = activity.group_by("customer_id").agg(pl.col("day").min())["day"]
 
-    lives = window_sensitivity.lives(
-        activity, stretches, planted.churn(30), [10, 90], LAST, days=[30, 10_000]
-    )
+    lives = sensitivity.lives(refresh(30, activity, stretches), [10, 90], [30, 10_000])
 
     begin = first.min()
     judged = {
@@ -83,23 +85,20 @@ def test_a_longer_window_leaves_more_starts_open(activity):
 
 
 def test_known_starts_stay_known_under_every_window(activity, known):
-    lives = window_sensitivity.lives(
-        activity, book(activity, known, 30), planted.churn(30), [20], LAST, days=[30]
-    )
+    r = refresh(30, activity, book(activity, known, 30))
+    lives = sensitivity.lives(r, [20], [30])
     assert lives["n"].unique().to_list() == [
         known.filter(pl.col("started_day") <= LAST - 30).height
     ]
 
 
 def test_where_too_few_are_at_risk_no_share_is_claimed(activity, known):
-    stretches, churn = book(activity, known, 100), planted.churn(100)
+    r = refresh(100, activity, book(activity, known, 100), min_cell=50)
 
-    lives = window_sensitivity.lives(activity, stretches, churn, [5], LAST, days=[60], least=50)
-
-    assert lives["share"].is_null().to_list() == [True, False]
-    assert window_sensitivity.lives(activity, stretches, churn, [5], LAST, days=[9_000]).is_empty()
-    contract = Churn(kind="contract", after_days=100)
-    assert window_sensitivity.lives(activity, stretches, contract, [], LAST, days=[60]).is_empty()
+    assert sensitivity.lives(r, [5], [60])["share_gone"].is_null().to_list() == [True, False]
+    assert sensitivity.lives(r, [5], [9_000]).is_empty()
+    r.book.churn = Churn(kind="contract", after_days=100)
+    assert sensitivity.lives(r, [], [60]).is_empty()
 
 
 def test_the_riskiest_tenth_by_hand():
@@ -113,7 +112,7 @@ def test_the_riskiest_tenth_by_hand():
     found = gaps.of(activity, planted.churn(50), 100)
 
     def tenths(own: int, *others: int) -> list[tuple]:
-        return window_sensitivity.riskiest(found, planted.churn(own), others).rows()
+        return sensitivity.riskiest(found, planted.churn(own), others).rows()
 
     assert tenths(50, 2, 5, 15, 30) == [
         (2, 0, 0, 0, 0.0),
@@ -131,7 +130,7 @@ def test_a_tenth_of_many_and_what_two_of_them_share():
     churn = planted.churn(41)
     found = gaps.of(planted.days(**bought), churn, 100)
 
-    table = window_sensitivity.riskiest(found, churn, [38])
+    table = sensitivity.riskiest(found, churn, [38])
 
     # rhythms grow as silences shrink: of 40, c39 to c36 stand first; of 38, c37 to c34
     assert table.rows() == [(38, 38, 4, 2, pytest.approx(2 / 6)), (41, 40, 4, 4, 1.0)]
@@ -139,24 +138,25 @@ def test_a_tenth_of_many_and_what_two_of_them_share():
 
 def test_nobody_has_no_tenth():
     nothing = gaps.of(planted.days(), planted.churn(30), 100)
-    assert window_sensitivity.riskiest(nothing, planted.churn(30), []).is_empty()
+    assert sensitivity.riskiest(nothing, planted.churn(30), []).is_empty()
     alone = gaps.of(planted.days(a=[0]), planted.churn(30), 100)
-    assert window_sensitivity.riskiest(alone, planted.churn(30), []).rows() == [(30, 0, 0, 0, None)]
+    assert sensitivity.riskiest(alone, planted.churn(30), []).rows() == [(30, 0, 0, 0, None)]
 
 
-def test_the_headline_says_the_last_day_and_how_many_windows_are_read():
+def test_the_headline_says_the_last_day_and_how_many_windows_are_read(activity, known):
+    exhibit = sensitivity.sensitivity(refresh(60, activity, book(activity, known, 60)), [30], [90])
     lives = drawn("""
-        | after_days | by_days | share |
-        | 30         | 90      | 0.7   |
-        | 30         | 180     | 0.8   |
-        | 60         | 90      | 0.5   |
-        | 60         | 180     | 0.6   |
-        | 90         | 180     |       |
+        | after_days | by_days | share_gone |
+        | 30         | 90      | 0.7        |
+        | 30         | 180     | 0.8        |
+        | 60         | 90      | 0.5        |
+        | 60         | 180     | 0.6        |
+        | 90         | 180     |            |
     """)
 
-    assert window_sensitivity.headline(lives, planted.churn(60)) == (
-        "By day 180, 60% have left, and 60% to 80% under the 2 readable of 3 windows"
+    assert exhibit.headline(lives) == (
+        "By day 180, 60% have left, and 60% to 80% under the 2 windows that can be read"
     )
-    whole = lives.filter(pl.col("after_days") < 90)
-    assert window_sensitivity.headline(whole, planted.churn(60)).endswith("80% under all 2 windows")
-    assert "Too few" in window_sensitivity.headline(lives, planted.churn(90))
+    assert "too few" in exhibit.headline(lives.filter(pl.col("after_days") != 60))
+    assert exhibit.behind(lives).height == 4
+    assert exhibit.draw(exhibit.table).axes[0].get_xlabel() == "Days of silence"

@@ -318,9 +318,3 @@ def test_refunds_are_kinds_of_which_every_amount_is_negative():
 )
 def test_surveys_of_other_kinds_are_those_beside_ours(kinds, others):
     assert guess.other_surveys(pl.LazyFrame({"survey": kinds}), "survey") == others
-
-
-def test_values_are_those_of_a_column_that_is_there():
-    frame = pl.LazyFrame({"kind": ["b", "a", None, "b"]})
-    assert guess.values(frame, "kind") == ["a", "b"]
-    assert guess.values(frame, "kinds") == []

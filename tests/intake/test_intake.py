@@ -1,7 +1,7 @@
 """What a refresh takes: every promise checked, `only:` kept, nothing later than the snapshot."""
 
 import re
-from datetime import date, datetime
+from datetime import date
 
 import polars as pl
 import pytest
@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from inputs import (
     ALL,
-    BERLIN,
     CONTRACTS,
     CUSTOMERS,
     EVENTS,
@@ -21,13 +20,11 @@ from inputs import (
     place,
     put,
     take,
-    without_examples,
 )
 from polars.testing import assert_frame_equal
 
-from retention.tables import promises, rules
-
-SCRIPT = "<script>alert(1)</script>"
+from retention import schema
+from retention.tables import rules
 
 # What is taken
 
@@ -36,26 +33,26 @@ SCRIPT = "<script>alert(1)</script>"
 def test_days_customers_contracts_and_counts_are_taken(tmp_path, form):
     got = take(tmp_path, put(tmp_path, form, ALL))
 
-    days = got.activity.sort("customer_id", "day")
+    days = got["activity"].sort("customer_id", "day")
     assert days.rows() == [
         (SECRET_ID, day("2025-06-01"), "purchase", 1, 1, 1250),
         ("bob", day("2025-06-02"), "purchase", 1, 1, 10),
         ("bob", day("2025-06-30"), "visit", 1, 0, 0),
     ]
-    assert got.habits["events"].sum() == 3
-    assert got.baskets.is_empty()
-    assert got.customers.rows() == [
+    assert got["habits"]["events"].sum() == 3
+    assert got["baskets"].is_empty()
+    assert got["customers"].rows() == [
         (SECRET_ID, day("2025-06-01"), "north"),
         ("bob", day("2025-05-01"), "south"),
     ]
-    assert got.contracts["ended_day"].to_list() == [None, day("2025-06-10")]
-    assert dict(got.counts.filter(measure="rows").select("table", "n").rows()) == {
+    assert got["contracts"]["ended_day"].to_list() == [None, day("2025-06-10")]
+    assert dict(got["intake"].filter(measure="rows").select("table", "n").rows()) == {
         "contracts": 2,
         "customers": 2,
         "events": 3,
     }
     for name in ("activity", "habits", "baskets"):
-        assert not rules.broken(getattr(got, name), promises.PROMISES[name])
+        assert not rules.broken(got[name], schema.TABLES[name])
 
 
 @FORMS
@@ -63,12 +60,12 @@ def test_without_a_customers_table_customers_come_from_events_and_their_start_is
     tmp_path, form
 ):
     got = take(tmp_path, put(tmp_path, form, {"events": EVENTS}))
-    assert got.customers.rows() == [(SECRET_ID, None), ("bob", None)]
-    assert got.contracts is None
+    assert got["customers"].rows() == [(SECRET_ID, None), ("bob", None)]
+    assert "contracts" not in got
     more = change(CONTRACTS, customer_id=["carl", "bob"])
     root = tmp_path / "more"
     got = take(root, put(root, form, {"events": EVENTS, "contracts": more}))
-    assert got.customers["customer_id"].to_list() == [SECRET_ID, "bob", "carl"]
+    assert got["customers"]["customer_id"].to_list() == [SECRET_ID, "bob", "carl"]
 
 
 @FORMS
@@ -96,37 +93,23 @@ def test_the_order_of_rows_never_matters_and_every_value_does(tmp_path, form):
 def test_events_that_are_alike_are_all_counted_and_reported(tmp_path, form):
     twice = pl.concat([EVENTS, EVENTS.head(1), EVENTS.head(2)])
     got = take(tmp_path, put(tmp_path, form, {"events": twice}))
-    assert got.counts.filter(measure="duplicates")["n"].item() == 3
-    assert got.activity["events"].sum() == 6
+    assert got["intake"].filter(measure="duplicates")["n"].item() == 3
+    assert got["activity"]["events"].sum() == 6
 
 
 # Nothing later
 
 
-LATER = pl.DataFrame(
-    {
-        "customer_id": ["bob", "dora", "", "<script>"],
-        "at": [date(2025, 7, 1), date(2030, 1, 1), date(2025, 7, 1), date(2025, 7, 2)],
-        "kind": ["PURCHASE", "later", "purchase", "purchase"],
-        "amount": [-1.0, 1e15, None, float("nan")],
-    }
-)
-
-
-@FORMS
-def test_events_after_the_snapshot_change_nothing_whatever_they_hold(tmp_path, form):
-    """Not even a fault in them is looked at, nor are they counted."""
-    known = take(tmp_path, put(tmp_path, form, {"events": EVENTS, "customers": CUSTOMERS}))
-    later = pl.concat([EVENTS, LATER])
-    root = tmp_path / "later"
-    got = take(root, put(root, form, {"events": later, "customers": CUSTOMERS}))
-    assert got.fingerprint() == known.fingerprint()
-    assert_frame_equal(got.counts, known.counts)
-
-
-@FORMS
-def test_contracts_that_start_later_change_nothing(tmp_path, form):
-    later = pl.DataFrame(
+LATER = {
+    "events": pl.DataFrame(
+        {
+            "customer_id": ["bob", "dora", "", "<script>"],
+            "at": [date(2025, 7, 1), date(2030, 1, 1), date(2025, 7, 1), date(2025, 7, 2)],
+            "kind": ["PURCHASE", "later", "purchase", "purchase"],
+            "amount": [-1.0, 1e15, None, float("nan")],
+        }
+    ),
+    "contracts": pl.DataFrame(
         {
             "customer_id": ["bob", "nobody"],
             "started": [date(2025, 7, 1), date(2025, 8, 1)],
@@ -134,11 +117,18 @@ def test_contracts_that_start_later_change_nothing(tmp_path, form):
             "cause": [None, "VOLUNTARY"],
             "amount": [-39.0, 1.0],
         }
-    )
-    known = take(tmp_path, put(tmp_path, form, ALL))
-    root = tmp_path / "later"
-    got = take(root, put(root, form, ALL | {"contracts": pl.concat([CONTRACTS, later])}))
+    ),
+}
+
+
+@FORMS
+def test_what_is_later_than_the_snapshot_changes_nothing_whatever_it_holds(tmp_path, form):
+    """Not even a fault in it is looked at, nor is it counted."""
+    known, root = take(tmp_path, put(tmp_path, form, ALL)), tmp_path / "later"
+    later = {table: pl.concat([ALL[table], rows]) for table, rows in LATER.items()}
+    got = take(root, put(root, form, ALL | later))
     assert got.fingerprint() == known.fingerprint()
+    assert_frame_equal(got["intake"], known["intake"])
 
 
 ROWS = st.lists(
@@ -189,19 +179,21 @@ PLACES = CUSTOMERS.with_columns(country=pl.Series(["DE", "FR"]), size=pl.Series(
 def test_only_keeps_the_customers_who_meet_it_and_what_they_did(tmp_path, form, only):
     tables = {"events": EVENTS, "customers": PLACES, "contracts": CONTRACTS}
     got = take(tmp_path, put(tmp_path, form, tables, only=only))
-    assert got.customers["customer_id"].to_list() == [SECRET_ID]
-    assert set(got.activity["customer_id"]) == set(got.contracts["customer_id"]) == {SECRET_ID}
-    assert set(got.habits["customer_id"]) == {SECRET_ID}
-    left_out = got.counts.filter(measure="left out by only").select("table", "n").rows()
+    assert got["customers"]["customer_id"].to_list() == [SECRET_ID]
+    assert (
+        set(got["activity"]["customer_id"]) == set(got["contracts"]["customer_id"]) == {SECRET_ID}
+    )
+    assert set(got["habits"]["customer_id"]) == {SECRET_ID}
+    left_out = got["intake"].filter(measure="left out by only").select("table", "n").rows()
     assert left_out == [("contracts", 1), ("customers", 1), ("events", 2)]
-    assert got.counts.filter(measure="rows")["n"].to_list() == [2, 2, 3]
+    assert got["intake"].filter(measure="rows")["n"].to_list() == [2, 2, 3]
 
 
 @FORMS
 def test_only_keeps_the_rows_that_meet_it(tmp_path, form):
     got = take(tmp_path, put(tmp_path, form, {"events": EVENTS}, only={"amount": {"at_least": 1}}))
-    assert got.activity["customer_id"].to_list() == [SECRET_ID]
-    assert got.counts.filter(measure="left out by only")["n"].item() == 2
+    assert got["activity"]["customer_id"].to_list() == [SECRET_ID]
+    assert got["intake"].filter(measure="left out by only")["n"].item() == 2
 
 
 @FORMS
@@ -212,7 +204,7 @@ def test_what_only_leaves_out_may_be_broken(tmp_path, form):
     assert "promise broken" in message(tmp_path, form, events=log)
     root = tmp_path / "only"
     got = take(root, put(root, form, {"events": log}, only={"test": 0}))
-    assert got.customers["customer_id"].to_list() == ["bob"]
+    assert got["customers"]["customer_id"].to_list() == ["bob"]
 
 
 @FORMS
@@ -221,125 +213,10 @@ def test_a_missing_value_meets_no_condition(tmp_path, form):
     for number, only in enumerate(({"country": "FR"}, {"country": {"known": True}})):
         root = tmp_path / str(number)
         given_ = put(root, form, {"events": EVENTS, "customers": people}, only=only)
-        assert take(root, given_).customers["customer_id"].to_list() == ["bob"]
+        assert take(root, given_)["customers"]["customer_id"].to_list() == ["bob"]
 
 
 # Broken promises
-
-
-@FORMS
-@pytest.mark.parametrize(
-    ("table", "columns", "line"),
-    [
-        (
-            "events",
-            {"customer_id": [None, SECRET_ID, None]},
-            "customer_id is known, 2; fill the gaps",
-        ),
-        ("events", {"at": [None, None, date(2025, 6, 1)]}, "at is known, 2; fill the gaps"),
-        ("events", {"kind": [None, "purchase", "visit"]}, "kind is known, 1; fill the gaps"),
-        (
-            "events",
-            {"customer_id": [f" {SECRET_ID}", "bob", "bob "]},
-            "customer_id has no space around it and is not empty, 2; trim the ids",
-        ),
-        (
-            "events",
-            {"at": [date(1900, 1, 1), date(1969, 12, 31), date(1970, 1, 1)]},
-            "at is at least 1970-01-01, 2; a date before 1970 is a placeholder",
-        ),
-        (
-            "events",
-            {"amount": [-1.0, 5.0, None]},
-            "amount is at least 0, 1; book refunds as a kind",
-        ),
-        (
-            "events",
-            {"amount": [None, 5.0, None]},
-            "amount is known for every event of a kind that has amounts, 1; give the missing",
-        ),
-        (
-            "events",
-            {"amount": [1.0, 1e13, None]},
-            "amount is an amount (a number below 10,000,000,000,000), 1; correct it",
-        ),
-        ("customers", {"customer_id": [SECRET_ID] * 2}, "customer_id is unique, 2; remove the dup"),
-        ("customers", {"customer_id": [SECRET_ID, None]}, "customer_id is known, 1; fill the gaps"),
-        (
-            "customers",
-            {"started": [date(1900, 1, 1), date(2025, 5, 1)]},
-            "started is at least 1900-01-02, 1; a date this old is a placeholder: leave it empty",
-        ),
-        ("contracts", {"started": [date(2025, 6, 1), None]}, "started is known, 1; fill the gaps"),
-        ("contracts", {"customer_id": [None, "bob"]}, "customer_id is known, 1; fill the gaps"),
-        (
-            "contracts",
-            {"amount": [-1.0, 39.0]},
-            "amount is at least 0, 1; give amounts per 30 days",
-        ),
-        (
-            "contracts",
-            {"customer_id": ["carl", "bob"]},
-            "customer_id is in the customers table, 1; add them to the customers table",
-        ),
-        (
-            "contracts",
-            {"started": [date(2025, 5, 31), date(2025, 5, 1)]},
-            "started is not before the customer's start, 1; correct `started`",
-        ),
-        (
-            "contracts",
-            {"customer_id": ["bob", "bob"], "started": [date(2025, 6, 1)] * 2},
-            "customer_id, started are unique together, 2; remove the duplicates",
-        ),
-        (
-            "contracts",
-            {"ended": [None, date(2025, 4, 30)]},
-            "ended is not before started, 1; a contract cannot end before it starts",
-        ),
-    ],
-)
-def test_a_broken_promise_is_named_with_column_rows_and_mending(
-    tmp_path, form, table, columns, line
-):
-    said = message(tmp_path, form, **ALL | {table: change(ALL[table], **columns)})
-    rule, n, mend = re.fullmatch(r"(.*), (\d+); (.*)", line).groups()
-    column = re.split(" is | are | has ", rule)[0]
-    rows = "1 row breaks it" if n == "1" else f"{n} rows break it"
-    expected = f"{place(form, table)}: {column}: promise broken: '{rule}', {rows}; {mend}"
-    assert without_examples(said).startswith(expected)
-
-
-@FORMS
-@pytest.mark.parametrize(
-    ("columns", "words"),
-    [
-        (
-            {"customer_id": [SECRET_ID, "carl"]},
-            "customer_id: promise broken: 'customer_id is in the customers table', 2 rows break "
-            "it; add them to the customers table, or leave that table out",
-        ),
-        (
-            {"started": [date(2025, 6, 2), date(2025, 6, 3)]},
-            "at: promise broken: 'at is not before the customer's start', 2 rows break it; "
-            "correct `started`, or map another column to it",
-        ),
-    ],
-)
-def test_events_that_do_not_fit_the_customers_are_the_fault_of_the_events(
-    tmp_path, form, columns, words
-):
-    said = message(tmp_path, form, events=EVENTS, customers=change(CUSTOMERS, **columns))
-    assert without_examples(said) == f"{place(form, 'events')}: {words}"
-
-
-@FORMS
-@pytest.mark.parametrize("odd", [float("nan"), float("inf"), float("-inf"), 1e15])
-def test_what_is_no_amount_is_counted(tmp_path, form, odd):
-    said = message(tmp_path, form, events=change(EVENTS, amount=[1.0, odd, None]))
-    rule = "'amount is an amount (a number below 10,000,000,000,000)', 1 row breaks it"
-    assert f"{place(form, 'events')}: amount: promise broken: {rule}" in said
-    assert len(said.splitlines()) == 1
 
 
 @FORMS
@@ -385,77 +262,7 @@ def test_without_a_customers_table_a_missing_id_is_the_fault_of_its_table_alone(
 
 
 @FORMS
-@pytest.mark.parametrize(
-    ("table", "column", "value"),
-    [("events", name, SCRIPT) for name in ("customer_id", "kind", "order_id", "product")]
-    + [("events", "category", SCRIPT), ("events", "channel", "x <ScRiPt src=//e.x>")]
-    + [("customers", name, SCRIPT) for name in ("customer_id", "region", "a further one")]
-    + [("contracts", "cause", SCRIPT), ("contracts", "plan", SCRIPT)],
-)
-def test_a_script_in_any_text_is_refused_and_not_repeated(tmp_path, form, table, column, value):
-    rows = ALL[table].height
-    broken = change(ALL[table], **{column: ["fine"] * (rows - 1) + [value]})
-    said = message(tmp_path, form, **ALL | {table: broken})
-    words = f"{column}: promise broken: '{column} holds no <script> tag', 1 row breaks it; clean"
-    assert f"{place(form, table)}: {words}" in without_examples(said)
-    assert value not in said
-
-
-@FORMS
-@pytest.mark.parametrize(
-    ("table", "column", "values"),
-    [
-        ("events", "kind", ["purchase", "Purchase", "visit"]),
-        ("events", "channel", ["Web", "web", "shop"]),
-        ("events", "category", ["Tea", "tea", None]),
-        ("customers", "region", ["north", "North"]),
-        ("contracts", "plan", ["basic", "BASIC"]),
-        ("contracts", "cause", ["X", "x"]),
-    ],
-)
-def test_texts_that_differ_by_capitals_alone_are_counted_and_not_repeated(
-    tmp_path, form, table, column, values
-):
-    tables = ALL | {"events": change(EVENTS, amount=[1.0, 2.0, 3.0])}
-    said = message(tmp_path, form, **tables | {table: change(tables[table], **{column: values})})
-    rule = f"'{column} is written one way, capitals and all', 2 values break it"
-    assert f"{place(form, table)}: {column}: promise broken: {rule}" in said
-    assert "write them alike in the source" in said
-    assert not any(f"'{value}'" in said for value in values)
-
-
-@FORMS
-@pytest.mark.parametrize("with_customers", [True, False])
-def test_ids_that_differ_by_leading_zeros_alone_are_refused(tmp_path, form, with_customers):
-    tables = {"events": change(EVENTS, customer_id=["007", "7", "07"])}
-    if with_customers:
-        people = pl.DataFrame({"customer_id": ["007", "7", "07"]})
-        tables["customers"] = people.with_columns(started=pl.lit(None, pl.Date))
-    said = message(tmp_path, form, **tables)
-    where = place(form, "customers" if with_customers else "events")
-    rule = "'customer_id differs from every other by more than leading zeros', 3 values break it"
-    assert f"{where}: customer_id: promise broken: {rule}" in said
-    assert "write the ids one way everywhere" in said
-
-
-@FORMS
-def test_times_in_an_hour_that_the_clocks_skip_are_refused(tmp_path, form):
-    times = [datetime(2025, 3, 30, 1, 59), datetime(2025, 3, 30, 2, 30), datetime(2025, 3, 30, 3)]
-    said = message(tmp_path, form, BERLIN, events=change(EVENTS, at=times))
-    rule = "'at is a time that the clocks of Europe/Berlin show', 1 row breaks it"
-    assert f"{place(form, 'events')}: at: promise broken: {rule}" in said
-    assert "state that one as `timezone:`" in said
-    root = tmp_path / "utc"
-    assert take(root, put(root, form, {"events": change(EVENTS, at=times)}, timezone="UTC"))
-
-
-@FORMS
-def test_a_far_end_of_a_contract_is_an_open_one(tmp_path, form):
-    open_ones = change(CONTRACTS, ended=[date(9999, 12, 31), date(2025, 6, 10)])
-    got = take(tmp_path, put(tmp_path, form, ALL | {"contracts": open_ones}))
-    root = tmp_path / "open"
-    assert got.contracts["ended_day"].to_list() in (
-        [day("9999-12-31"), day("2025-06-10")],
-        [None, day("2025-06-10")],
-    )
-    assert take(root, put(root, form, ALL)).activity.height == got.activity.height
+def test_a_far_end_of_a_contract_stays_as_it_is(tmp_path, form):
+    far = change(CONTRACTS, ended=[date(9999, 12, 31), date(2025, 6, 10)])
+    got = take(tmp_path, put(tmp_path, form, ALL | {"contracts": far}))
+    assert got["contracts"]["ended_day"].to_list() == [day("9999-12-31"), day("2025-06-10")]

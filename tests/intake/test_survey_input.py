@@ -2,13 +2,15 @@
 
 from datetime import date, datetime
 
+import inputs
 import polars as pl
 import pytest
 from drawing import day, save, shop
 from inputs import BERLIN, CUSTOMERS, EVENTS, FORMS, SECRET_ID, change, message, place, put, take
 
 from retention import book as books
-from retention.tables import promises, rules, task, workspace
+from retention import schema
+from retention.tables import rules, workspace
 
 SURVEYS = pl.DataFrame(
     {
@@ -27,24 +29,24 @@ def test_surveys_are_taken_with_days_and_scores(tmp_path, form):
     got = take(tmp_path, put(tmp_path, form, ASKED))
 
     first, second = day("2025-06-01"), day("2025-06-02")
-    assert got.surveys.sort("kind", "sent_day").rows() == [
+    assert got["surveys"].sort("kind", "sent_day").rows() == [
         ("bob", second, second, "csat", 1.0),
         (SECRET_ID, first, first + 4, "nps", 9.0),
         ("bob", second, None, "nps", None),
     ]
-    assert not rules.broken(got.surveys, promises.PROMISES["surveys"])
-    assert dict(got.counts.filter(measure="rows").select("table", "n").rows())["surveys"] == 3
+    assert not rules.broken(got["surveys"], schema.TABLES["surveys"])
+    assert dict(got["intake"].filter(measure="rows").select("table", "n").rows())["surveys"] == 3
 
 
 @FORMS
 def test_a_source_without_surveys_has_none_and_answers_are_optional(tmp_path, form):
-    assert take(tmp_path, put(tmp_path, form, {"events": EVENTS})).surveys is None
+    assert "surveys" not in take(tmp_path, put(tmp_path, form, {"events": EVENTS}))
     root = tmp_path / "asked"
     got = take(root, put(root, form, ASKED | {"surveys": SURVEYS.drop("answered", "score")}))
-    assert got.surveys.select(pl.col("answered_day", "score").null_count()).row(0) == (3, 3)
+    assert got["surveys"].select(pl.col("answered_day", "score").null_count()).row(0) == (3, 3)
     root = tmp_path / "rates"
     got = take(root, put(root, form, ASKED | {"surveys": SURVEYS.drop("score")}))
-    assert got.surveys.select(pl.col("answered_day", "score").null_count()).row(0) == (1, 3)
+    assert got["surveys"].select(pl.col("answered_day", "score").null_count()).row(0) == (1, 3)
 
 
 @FORMS
@@ -71,17 +73,17 @@ def test_what_came_after_the_snapshot_changes_nothing_whatever_it_holds(tmp_path
 def test_who_was_asked_is_a_customer_where_there_is_no_table_of_them(tmp_path, form):
     asked = change(SURVEYS, customer_id=[SECRET_ID, "carl", "bob"])
     got = take(tmp_path, put(tmp_path, form, {"events": EVENTS, "surveys": asked}))
-    assert got.customers["customer_id"].to_list() == [SECRET_ID, "bob", "carl"]
+    assert got["customers"]["customer_id"].to_list() == [SECRET_ID, "bob", "carl"]
 
 
 @FORMS
 def test_only_leaves_out_other_kinds_of_survey_and_customers_who_are_left_out(tmp_path, form):
     moods = change(SURVEYS, kind=["nps", "mood", "csat"])
     given = put(tmp_path, form, ASKED | {"surveys": moods}, only={"kind": ["purchase", "nps"]})
-    assert take(tmp_path, given).surveys["customer_id"].to_list() == [SECRET_ID]
+    assert take(tmp_path, given)["surveys"]["customer_id"].to_list() == [SECRET_ID]
     root = tmp_path / "south"
     got = take(root, put(root, form, ASKED, only={"region": "south"}))
-    assert set(got.surveys["customer_id"]) == {"bob"}
+    assert set(got["surveys"]["customer_id"]) == {"bob"}
 
 
 @FORMS
@@ -125,7 +127,7 @@ def test_a_score_in_a_file_is_read_as_it_is_written(tmp_path):
     text = change(SURVEYS, score=["9", None, "1,0"])
     plain = ASKED | {"events": EVENTS.drop("amount")}
     got = take(tmp_path, put(tmp_path, "csv", plain | {"surveys": text}, **german))
-    assert got.surveys["score"].drop_nulls().sort().to_list() == [1.0, 9.0]
+    assert got["surveys"]["score"].drop_nulls().sort().to_list() == [1.0, 9.0]
     said = message(
         tmp_path / "odd",
         "csv",
@@ -141,7 +143,7 @@ def test_a_fault_in_an_answer_that_came_later_is_not_looked_at(tmp_path):
     late = change(SURVEYS, answered=["2025-06-05", "2025-07-01", "2025-06-02"])
     late = change(late, score=["9", "nine", "1"])
     got = take(tmp_path, put(tmp_path, "csv", ASKED | {"surveys": late}))
-    assert got.surveys["score"].sort().to_list() == [None, 1.0, 9.0]
+    assert got["surveys"]["score"].sort().to_list() == [None, 1.0, 9.0]
 
 
 @FORMS
@@ -152,7 +154,10 @@ def test_days_of_surveys_are_counted_in_the_zone_of_the_book(tmp_path, form):
         answered=[datetime(2025, 6, 5, 12), None, datetime(2025, 6, 2, 2)],
     )
     got = take(tmp_path, put(tmp_path, form, ASKED | {"surveys": timed}, **BERLIN))
-    assert got.surveys["sent_day"].sort().to_list() == [day("2025-06-01"), *[day("2025-06-02")] * 2]
+    assert got["surveys"]["sent_day"].sort().to_list() == [
+        day("2025-06-01"),
+        *[day("2025-06-02")] * 2,
+    ]
 
 
 def test_surveys_are_kept_as_they_were_known_on_the_snapshot(workbook):
@@ -169,7 +174,7 @@ def test_surveys_are_kept_as_they_were_known_on_the_snapshot(workbook):
     file = workbook / "params" / "shop.yaml"
     file.write_text(file.read_text().replace("tables:", "tables:\n  surveys: data/surveys.csv"))
     here = workspace.Workspace("shop", "2024-12-31", "tables", workbook / "built")
-    task.build(books.at(books.load("shop", workbook), date(2024, 12, 31)), here)
+    inputs.build(books.at(books.load("shop", workbook), date(2024, 12, 31)), here)
 
     kept = workspace.read_table(here, "surveys_at")
     assert kept["sent_day"].unique().to_list() == [day("2024-12-01")]

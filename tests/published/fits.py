@@ -1,8 +1,7 @@
 """A Cox regression under the names of published.csv: its estimates, and scores of its risks.
 
-Scores are those of scikit-survival, for which whoever is censored on a day is gone before others
-leave on that day; for `scores` they are still there. So durations are handed on half a day late,
-and censoring is learnt from them as they are: the share followed until then is scikit-survival's.
+Censoring is met by weights: who is seen stands also for those like them who were censored earlier.
+As in scikit-survival, whoever is censored on a day is gone before others leave on that day.
 """
 
 from contextlib import redirect_stdout
@@ -17,7 +16,7 @@ from lifelines.calibration import survival_probability_calibration
 from lifelines.statistics import proportional_hazard_test
 from matplotlib.figure import Figure
 
-from retention.stats import cox, scores
+from retention.stats import cox, kaplan_meier, risk_sets, scores
 
 Found = dict[str, float]
 TRANSFORMS = {"rank": "by rank", "km": "by Kaplan-Meier"}
@@ -78,36 +77,75 @@ def as_fitted(fit: Fit) -> pandas.DataFrame:
 
 def harrell_c(fit: Fit) -> float:
     """How well the regression sorts its rows."""
-    return scores.harrell_c(fit.durations, fit.events, cox.ratios(fit.fitter, fit.design))
+    return scores.harrell_c(fit.durations, fit.events, ratios(fit.fitter, fit.design))
 
 
 def uno_c(fit: Fit, tau: float) -> float:
     """The same of those who left before ``tau``, freed from censoring."""
-    ratios = cox.ratios(fit.fitter, fit.design)
-    return scores.uno_c(fit.durations + 0.5, fit.events, ratios, tau, fit[2:])
+    early = fit.events & (fit.durations < tau)
+    weights = early / _followed(fit, np.minimum(fit.durations, fit.durations[early].max())) ** 2
+    return scores.harrell_c(fit.durations, early, ratios(fit.fitter, fit.design), weights)
 
 
 def brier(fit: Fit, risk: np.ndarray, time: float) -> float:
-    """How far ``risk`` lies from what happened by ``time`` (a whole number)."""
-    return scores.brier(fit.durations + 0.5, fit.events, risk, time + 0.75, fit[2:])
+    """How far ``risk`` lies from what happened by ``time``."""
+    left, weights = _known_by(fit, time)
+    return float(np.mean(weights * (risk - left) ** 2))
 
 
 def dynamic_auc(fit: Fit, risk: np.ndarray, time: float) -> float:
-    """How well ``risk`` tells who left by ``time`` (a whole number)."""
-    return scores.dynamic_auc(fit.durations + 0.5, fit.events, risk, time + 0.75, fit[2:])
+    """How well ``risk`` tells who left by ``time``."""
+    left, weights = _known_by(fit, time)
+    return scores.auc(left, risk, weights)
 
 
 def integrated_brier(fit: Fit, times: np.ndarray) -> float:
     """The mean of `brier` over a range, of the risks that the regression itself gives."""
-    return scores.integrated(times, np.array([brier(fit, risk(fit, time), time) for time in times]))
+    each = np.array([brier(fit, risk(fit, time), time) for time in times])
+    return float(np.trapezoid(each, times) / (times[-1] - times[0]))
+
+
+def calibration_error(fit: Fit, risk: np.ndarray, time: float) -> float:
+    """The mean distance of ``risk`` from the share that left, by groups of equal risk."""
+    groups = [risk == level for level in np.unique(risk)]
+    apart = [
+        abs(risk[own][0] - left_by(fit.durations[own], fit.events[own], time)) for own in groups
+    ]
+    return float(np.average(apart, weights=[own.sum() for own in groups]))
+
+
+def left_by(durations: np.ndarray, events: np.ndarray, time: float) -> float:
+    """1 - Kaplan-Meier."""
+    curve = kaplan_meier.curve(durations, events).filter(pl.col("duration_days") <= time)
+    return 1 - curve["survival"][-1]
+
+
+def _followed(fit: Fit, until: np.ndarray) -> np.ndarray:
+    """The share that is not censored up to and on ``until``, were there no events."""
+    times = np.unique(fit.durations)
+    at_risk, ends = risk_sets.at(times, fit.durations, fit.events)
+    _, gone = risk_sets.at(times, fit.durations, ~fit.events)
+    share = np.append(1.0, np.cumprod(1 - gone / np.maximum(at_risk - ends, 1)))
+    return share[np.searchsorted(times, until, "right")]
+
+
+def _known_by(fit: Fit, time: float) -> tuple[np.ndarray, np.ndarray]:
+    """Who left by ``time``, and the weights of all: 0 where that is not known."""
+    left = fit.events & (fit.durations <= time)
+    there = left | (fit.durations > time)
+    return left, there / np.where(there, _followed(fit, np.minimum(fit.durations, time)), 1)
+
+
+def ratios(fitter: CoxPHFitter, design: pl.DataFrame) -> np.ndarray:
+    """How many times the baseline hazard each row of ``design`` has."""
+    return fitter.predict_partial_hazard(to_pandas(design)).to_numpy()
 
 
 def risk(fit: Fit, horizon: float, since: float = 0) -> np.ndarray:
     """P(T <= since + horizon | T > since) of those it was fitted on."""
-    ratios = cox.ratios(fit.fitter, fit.design)
-    return cox.conditional_risk(
-        cox.baseline(fit.fitter), ratios, np.full(len(ratios), since), horizon
-    )
+    ratio, table = ratios(fit.fitter, fit.design), fit.fitter.baseline_cumulative_hazard_
+    base = cox.Baseline(table.index.to_numpy(), table.to_numpy()[:, 0], fit.durations.max())
+    return cox.conditional_risk(base, ratio, np.full(len(ratio), since), horizon)
 
 
 def dummies(frame: pl.DataFrame) -> pl.DataFrame:

@@ -8,13 +8,14 @@ from datetime import date
 
 import numpy as np
 import polars as pl
-from scipy.special import gammaln, hyp2f1
+from lifetimes import ParetoNBDFitter
 
 from published import fits
 from retention.book import Churn
-from retention.cohorts import cohorts, retention
+from retention.cohorts import cohorts
+from retention.cohorts.retention import Scope, count, shares
 from retention.definition import gaps
-from retention.stats import bg_nbd, gamma_gamma, likelihood, sbg
+from retention.stats import bg_nbd, gamma_gamma, sbg
 from retention.tables import calendar, spells
 from retention_demo import readers
 
@@ -25,7 +26,6 @@ RENEWALS = {  # customers after 0, 1, ... 7 years
     "Regular": [1000, 631, 468, 382, 326, 289, 262, 241],
     "High-End": [1000, 869, 743, 653, 593, 551, 517, 491],
 }
-STEP = 1e-6  # of the logarithms of parameters, for slopes by differences
 
 
 def cdnow() -> fits.Found:
@@ -86,35 +86,11 @@ def _bg_nbd(lives: tuple[np.ndarray, ...]) -> fits.Found:
 
 
 def _pareto_nbd(lives: tuple[np.ndarray, ...]) -> fits.Found:
-    """Schmittlein, Morrison and Colombo (1987), in which customers may go at any time, not only
-    with a purchase: equation A1 to A3 of Fader and Hardie (2005), "A Note on Deriving the
-    Pareto/NBD Model"."""
-    (x, tx, t), n = likelihood.grouped(*lives)
-    unit = t.mean()
-
-    def values(logs: np.ndarray) -> np.ndarray:
-        r, alpha, s, beta = np.exp(logs)
-        more, power = max(alpha, beta), r + s + x
-        of = s + 1 if alpha >= beta else r + x
-
-        def part(time: np.ndarray) -> np.ndarray:
-            ratio = abs(alpha - beta) / (more + time)
-            return hyp2f1(power, of, power + 1, ratio) / (more + time) ** power
-
-        alive = 1 / ((alpha + t / unit) ** (r + x) * (beta + t / unit) ** s)
-        gone = s / power * (part(tx / unit) - part(t / unit))
-        start = gammaln(r + x) - gammaln(r) + r * np.log(alpha) + s * np.log(beta)
-        return start + np.log(alive + gone)
-
-    def model(parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        logs = np.log(parameters)
-        steps = STEP * np.eye(4)
-        slopes = [(values(logs + step) - values(logs - step)) / (2 * STEP) for step in steps]
-        return values(logs), np.array(slopes) / parameters[:, None]
-
-    (r, alpha, s, beta), value = likelihood.maximise(model, n, start=(0.5, 0.4, 0.6, 0.4))
-    found = {"r": r, "alpha": alpha * unit, "s": s, "beta": beta * unit}
-    found["log-likelihood"] = value - n @ x * np.log(unit)
+    """Schmittlein, Morrison and Colombo (1987), by lifetimes: customers may go at any time, not
+    only with a purchase."""
+    fit = ParetoNBDFitter().fit(*lives, initial_params=np.ones(4), tol=1e-8)
+    at_best = fit._conditional_log_likelihood(fit.params_.to_numpy(), *lives)
+    found = fit.params_.to_dict() | {"log-likelihood": at_best.sum()}
     return {f"Pareto/NBD: {name}": number for name, number in found.items()}
 
 
@@ -131,17 +107,20 @@ def _gamma_gamma(spent: pl.DataFrame) -> fits.Found:
 def _silences(days: pl.DataFrame) -> fits.Found:
     found = gaps.of(days, PURCHASES, SNAPSHOT)
     ended = found.filter("ended")["silent_days"] + 1
-    returns = gaps.returns(found, [30, 60, 90, 120, 180, 270], [180], SNAPSHOT)
-    shares = {50: 0.5, 75: 0.75, 80: 0.8, 90: 0.9, 95: 0.95, 99: 0.99}
+    percentiles = {50: 0.5, 75: 0.75, 80: 0.8, 90: 0.9, 95: 0.95, 99: 0.99}
+    back = {}
+    for after in (30, 60, 90, 120, 180, 270):
+        silent = found.filter(
+            pl.col("silent_days") >= after, pl.col("day") + after + 180 <= SNAPSHOT
+        )
+        returned = silent["ended"] & (silent["silent_days"] < after + 180)
+        name = f"back within 180 days after {after} silent ones"
+        back |= {f"{name}: n": silent.height, f"{name}: share": returned.mean()}
     return {
         "gaps": len(ended),
         "gaps: mean": ended.mean(),
-        **{f"gaps: {name} % end by": ended.quantile(at, "linear") for name, at in shares.items()},
-        **{
-            f"back within 180 days after {days} silent ones: {name}": number
-            for days, *numbers in returns.select("after_days", "n", "share").iter_rows()
-            for name, number in zip(("n", "share"), numbers, strict=True)
-        },
+        **{f"gaps: {n} % end by": ended.quantile(at, "linear") for n, at in percentiles.items()},
+        **back,
     }
 
 
@@ -157,10 +136,10 @@ def _cohorts(name: str, days: pl.DataFrame) -> fits.Found:
         after_days=PURCHASES.after_days,
     )
     divided = cohorts.divide(cohorts.starts(stays).sort("customer_id"), ["start_month"], 1)
-    scope = retention.Scope({"month": 17}, {})
+    scope = Scope({"month": 17}, {})
     whole = {"churn": PURCHASES, "snapshot_day": SNAPSHOT, "scope": scope}
-    tally = retention.count(days.lazy(), stays, *cohorts.cells(divided), **whole)
-    table = retention.retention(tally, scope).select("cohort", "definition", "age", "n_active")
+    tally = count(days.lazy(), stays, *cohorts.cells(divided), **whole)
+    table = shares(tally, scope).select("cohort", "definition", "age", "n_active")
     return {
         f"{name}, {cohort}, {kind}: active in month {age}": n
         for cohort, kind, age, n in table.drop_nulls("n_active").iter_rows()

@@ -4,10 +4,8 @@ Durations are months here. "Silver" are those who pay by month and have the inte
 Databricks accelerator for survival analysis, with its four covariates.
 """
 
-import csv
 import hashlib
 import math
-from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +20,6 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from published import fits
-from retention.errors import Refused
 from retention.stats import scores
 from retention.survival import comparisons, survival
 
@@ -44,15 +41,13 @@ def read(folder: Path) -> pl.DataFrame:
     blank TotalCharges is 0.
 
     Raises:
-        Refused: the file is not there, or not as it was published.
+        FileNotFoundError: the file is not there.
+        ValueError: it is not as it was published.
     """
-    file = folder / FILE
-    if not file.is_file():
-        raise Refused(f"there is no {FILE} in {folder}; it comes from {ORIGIN}")
-    content = file.read_bytes()
+    content = (folder / FILE).read_bytes()
     if hashlib.sha256(content).hexdigest() != SHA256:
-        raise Refused(f"{file} is not, byte for byte, what was published: take it from {ORIGIN}")
-    rows = pl.DataFrame(list(csv.DictReader(StringIO(content.decode("utf-8")))))
+        raise ValueError(f"{FILE} is not, byte for byte, what was published; get it from {ORIGIN}")
+    rows = pl.read_csv(content, infer_schema=False)
     charges = pl.col("TotalCharges").str.strip_chars().cast(pl.Float64, strict=False)
     return rows.select(
         pl.col("tenure").cast(pl.Int64).alias("duration_days"),
@@ -106,15 +101,12 @@ def regression(silver: pl.DataFrame) -> fits.Found:
     )
     for month in (12, 24, 36, 48):
         risk = fits.risk(fit, month)
-        calibration = scores.calibration(fit.durations, fit.events, risk, month, risk.round(4))
-        whole = scores.calibration(fit.durations, fit.events, risk, month, np.ones(len(risk)))
+        whole = np.full(len(risk), fits.left_by(fit.durations, fit.events, month))
         found |= {
             f"Cox: dynamic AUC at {month}": fits.dynamic_auc(fit, risk, month),
             f"Cox: Brier score at {month}": fits.brier(fit, risk, month),
-            f"Brier score of Kaplan-Meier alone at {month}": fits.brier(
-                fit, np.full(len(risk), whole["observed"].item()), month
-            ),
-            f"Cox: calibration error at {month}": scores.calibration_error(calibration),
+            f"Brier score of Kaplan-Meier alone at {month}": fits.brier(fit, whole, month),
+            f"Cox: calibration error at {month}": fits.calibration_error(fit, risk, month),
         }
     return found
 
@@ -144,9 +136,7 @@ def classifiers(customers: pl.DataFrame) -> fits.Found:
         "gradient boosting": HistGradientBoostingClassifier(random_state=0),
     }
     for name, model in models.items():
-        with threadpool_limits(
-            1
-        ):  # threads that wait for each other take minutes on a busy machine
+        with threadpool_limits(1):  # threads that wait for each other take minutes
             risk = cross_val_predict(model, columns, left, cv=FOLDS, method="predict_proba")[:, 1]
         found |= {
             f"{name}: AUC": scores.auc(left, risk),

@@ -1,16 +1,19 @@
-"""Soft promises: planted faults are found, and a regular book raises none."""
+"""Checks against the data's own past: planted faults are found, and a regular book raises none."""
+
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
 import pytest
 from drawing import day, drawn
-from quality.test_drift import customers, tables
 
-from retention.quality import checks, drift
-from retention.tables import promises, rules, workspace
+from retention import schema
+from retention.quality import checks
+from retention.tables import rules
 
 LAST = day("2025-06-30")  # a Monday
-NO = {"window_days": 30, "windows": 12, "min_cell": 5}
+ATTENTION, FINE = "needs attention", "as expected"
+NONE = pl.DataFrame(schema={"check": pl.String, "of": pl.String, "value": pl.Float64})
 
 
 def acts(per_day: dict[int, int], kind: str = "purchase", people: int = 20) -> pl.DataFrame:
@@ -24,258 +27,158 @@ def acts(per_day: dict[int, int], kind: str = "purchase", people: int = 20) -> p
     return found.filter(pl.col("events") > 0)
 
 
+def refresh(**tables: pl.DataFrame) -> SimpleNamespace:
+    """What checks ask of a refresh on the last day."""
+    return SimpleNamespace(day=LAST, min_cell=5, tables=SimpleNamespace(**tables))
+
+
 def steady(days: int = 390, events: int = 60, but: dict[int, int] | None = None) -> dict[int, int]:
     """So many events on each of the last days, but for others so many days before the last."""
     return {LAST - back: (but or {}).get(back, events) for back in range(days)}
 
 
-def found(rows: list[tuple], before=None) -> dict[str, tuple]:
+def found(rows) -> dict[str, tuple]:
     """value, expected and verdict by check and of."""
-    judged = checks.judged(rows, before or {})
-    assert rules.broken(judged, promises.PROMISES["data_checks"]) == []
+    judged = checks.judged(rows, NONE)
+    assert rules.broken(judged, schema.TABLES["data_checks"]) == []
     return {
         f"{row['check']} of {row['of']}": (row["value"], row["expected"], row["verdict"])
         for row in judged.iter_rows(named=True)
     }
 
 
-def of_days(per_day: dict[int, int], **options) -> dict[str, tuple]:
-    days = checks.daily(acts(per_day, **options), LAST, 390, 2.0, 5.0)
-    return found(checks.of_days(days, 1.5, 0))
+def daily(per_day: dict[int, int]) -> pl.DataFrame:
+    return checks.daily(refresh(activity=acts(per_day)), 390, 2.0, 5.0)
 
 
-def test_a_steady_book_has_neither_odd_days_nor_gaps():
-    assert of_days(steady()) == {
-        "gaps of events": (0, 0, "as expected"),
-        "odd days of events": (0, 0, "as expected"),
-    }
+def of_days(per_day: dict[int, int]) -> dict[str, tuple]:
+    return found(checks.of_days(daily(per_day), 1.5, 0))
+
+
+def of_kinds(activity: pl.DataFrame, check: str) -> dict[str, tuple]:
+    rows = found(checks.of_kinds(refresh(activity=activity), 1.5, 1.5, 30, 12))
+    return {name.removeprefix(f"{check} of "): row for name, row in rows.items() if check in name}
 
 
 @pytest.mark.parametrize("back", [0, 1, 200, 389])
 def test_a_day_that_was_loaded_twice_is_odd_wherever_it_lies(back):
-    activity = acts(steady(events=200, but={back: 401}))
-    days = checks.daily(activity, LAST, 390, 2.0, 5.0)
-    odd = days.filter("odd")
-    assert odd["date"].to_list() == [days["date"][389 - back]]
-    assert odd.select("events", "customers", "usual").rows() == [(401, 20, 200.0)]
+    days = daily(steady(events=200, but={back: 401}))
+    odd = days.filter("odd").select("day", "events_of_day", "customers", "usual")
+    assert odd.rows() == [(LAST - back, 401, 20, 200.0)]
     [(_, _, count, *_, said), _] = checks.of_days(days, 1.5, 0)
     assert count == 1
-    assert str(odd["date"][0]) in said
+    assert str(days.select(pl.col("day").filter("odd").cast(pl.Date)).item()) in said
 
 
-def test_a_missing_week_is_a_gap_and_its_days_are_odd():
-    assert of_days(steady(but=dict.fromkeys(range(100, 107), 0))) == {
-        "odd days of events": (7, 0, "look"),
-        "gaps of events": (7, 0, "look"),
-    }
+NOTHING = (0, 0, FINE)
+SUNDAYS, WEEK = dict.fromkeys(range(1, 390, 7), 0), dict.fromkeys(range(100, 107), 0)
+OTHER_WEEK, WEEKEND = dict.fromkeys(range(200, 207), 0), {44: 0, 42: 0}  # around a Sunday
 
 
-def test_two_missing_weeks_do_not_excuse_each_other():
-    missing = [*range(100, 107), *range(200, 207)]
-    assert of_days(steady(but=dict.fromkeys(missing, 0)))["odd days of events"][0] == 14
-
-
-def test_a_shop_that_is_shut_on_sundays_has_regular_gaps():
-    sundays = dict.fromkeys(range(1, 390, 7), 0)
-    assert of_days(steady(but=sundays)) == {
-        "gaps of events": (1, 1, "as expected"),
-        "odd days of events": (0, 0, "as expected"),
-    }
-    weekend = of_days(steady(but=sundays | {44: 0, 42: 0}))  # around a Sunday, 43 days before
-    assert weekend["gaps of events"] == (3, 1, "look")
+@pytest.mark.parametrize(
+    ("but", "odd", "gaps"),
+    [
+        ({}, NOTHING, NOTHING),
+        (WEEK, (7, 0, ATTENTION), (7, 0, ATTENTION)),
+        (WEEK | OTHER_WEEK, (14, 0, ATTENTION), (7, 7, FINE)),  # do not excuse each other
+        (SUNDAYS, NOTHING, (1, 1, FINE)),  # a shop that is shut on them
+        (SUNDAYS | WEEKEND, (2, 0, ATTENTION), (3, 1, ATTENTION)),
+    ],
+)
+def test_missing_days_are_found_and_regular_ones_are_not(but, odd, gaps):
+    assert of_days(steady(but=but)) == {"odd days of events": odd, "gaps of events": gaps}
 
 
 def test_the_scatter_of_a_small_book_is_not_odd():
     rng = np.random.default_rng(1)
     for mean in (0.5, 3, 20):
         drawn_ = steady(but=dict(enumerate(rng.poisson(mean, 390).tolist())))
-        assert of_days(drawn_)["odd days of events"][2] == "as expected"
+        assert of_days(drawn_)["odd days of events"][2] == FINE
 
 
 def test_days_after_the_last_event_and_before_the_first_are_told_apart():
-    days = checks.daily(acts({LAST - 3: 40, LAST - 9: 40}), LAST, 390, 2.0, 5.0)
-    assert days["events"].to_list() == [40, 0, 0, 0, 0, 0, 40, 0, 0, 0]
+    days = daily({LAST - 3: 40, LAST - 9: 40})
+    assert days["events_of_day"].to_list() == [40, 0, 0, 0, 0, 0, 40, 0, 0, 0]
+
+
+def test_the_days_are_shown_with_the_odd_ones_behind():
+    days = daily(steady(but={10: 400}))
+    exhibit = checks.every_day(refresh(), days)
+    assert exhibit.headline(days) == "1 of 390 days are unusual"
+    assert exhibit.behind(days).rows() == [(LAST - 10, 400, 60.0)]
+    assert exhibit.draw(days).axes[0].lines
 
 
 def test_a_kind_that_fell_silent_is_found_by_its_own_rhythm():
-    weekly = acts({LAST - back: 40 for back in range(2, 300, 7)}, "weekly")
-    silent = acts({LAST - back: 40 for back in range(30, 300, 7)}, "silent")
-    daily = acts(steady(but={0: 0, 1: 0}), "daily")
-    once = acts({LAST - 200: 40}, "once")
-    uneven = acts({LAST - back: 40 for back in (9, 10, 11, 21, 22)}, "uneven")
-    assert found(checks.freshness(pl.concat([weekly, silent, daily, once, uneven]), LAST, 1.5)) == {
-        "freshness of silent": (30, 6, "look"),
-        "freshness of daily": (2, 0, "look"),
-        "freshness of weekly": (2, 6, "as expected"),
-        "freshness of uneven": (9, 9, "as expected"),
-        "freshness of once": (None, None, "not testable"),
+    silent = {
+        "weekly": range(2, 300, 7),
+        "silent": range(30, 300, 7),
+        "daily": range(2, 390),
+        "once": [200],
+        "uneven": [9, 10, 11, 21, 22],
+    }
+    kinds = [acts({LAST - back: 40 for back in days}, kind) for kind, days in silent.items()]
+    assert of_kinds(pl.concat(kinds), "freshness") == {
+        "silent": (30, 6, ATTENTION),
+        "daily": (2, 0, ATTENTION),
+        "weekly": (2, 6, FINE),
+        "uneven": (9, 9, FINE),
+        "once": (None, None, "not testable"),
     }
 
 
 @pytest.mark.parametrize(
-    ("events", "verdict"),
-    [(60, "as expected"), (89, "as expected"), (91, "look"), (41, "as expected"), (39, "look")],
+    ("events", "verdict"), [(60, FINE), (89, FINE), (91, ATTENTION), (41, FINE), (39, ATTENTION)]
 )
 def test_volume_is_held_against_the_median_and_the_range(events, verdict):
     activity = acts(steady(420, but=dict.fromkeys(range(30), events)))
-    assert found(checks.volume(activity, LAST, 1.5, **NO)) == {
-        "volume of purchase": (30 * events, 1800, verdict)
-    }
+    assert of_kinds(activity, "volume") == {"purchase": (30 * events, 1800, verdict)}
 
 
 def test_a_window_as_busy_as_an_earlier_one_is_as_expected():
-    busy = dict.fromkeys([*range(30), *range(300, 330)], 100)
-    assert found(checks.volume(acts(steady(420, but=busy)), LAST, 1.5, **NO)) == {
-        "volume of purchase": (3000, 1800, "as expected")
-    }
+    activity = acts(steady(420, but=dict.fromkeys([*range(30), *range(300, 330)], 100)))
+    assert of_kinds(activity, "volume") == {"purchase": (3000, 1800, FINE)}
 
 
 def test_only_whole_windows_of_enough_customers_count():
-    activity = acts(steady(119))
-    assert found(checks.volume(activity, LAST, 1.5, **NO))["volume of purchase"][0] is None
-    [row] = checks.volume(acts(steady(120)), LAST, 1.5, **NO)
-    assert row[-1] == "1,800 events in 30 days; 1,800 to 1,800 in the 3 such before."
-    few = acts(steady(120), people=4)
-    assert checks.volume(few, LAST, 1.5, **NO)[0][2] == 0
-    assert checks.widespread(few, 5).is_empty()
+    assert of_kinds(acts(steady(119)), "volume") == {"purchase": (None, None, "not testable")}
+    activity = acts(steady(120))
+    [_, row] = checks.of_kinds(refresh(activity=activity), 1.5, 1.5, 30, 12)
+    assert row[-1] == "1,800 events in 30 days; 1,800 to 1,800 in the 3 such windows before."
+    few = activity.filter((pl.col("day") < LAST - 29) | pl.col("customer_id").is_in(["c0", "c1"]))
+    assert of_kinds(few, "volume")["purchase"][0] == 0
+    rare = activity.with_columns(kind=pl.lit("rare")).filter(customer_id="c1")
+    assert of_kinds(pl.concat([activity, rare]), "rare") == {}
+
+
+WHOLE = {"hour": pl.Int64, "events": pl.Int64}
+
+
+def of_events(hours: dict[int | None, int], duplicates: int = 0) -> dict[str, tuple]:
+    habits = pl.DataFrame({"hour": hours.keys(), "events": hours.values()}, WHOLE)
+    intake = drawn(f"""
+        | table     | measure          | n                  |
+        | customers | rows             | 9                  |
+        | events    | duplicates       | {duplicates or ""} |
+        | events    | left out by only | 500                |
+        | events    | rows             | 2500               |
+    """)
+    return found(checks.of_events(refresh(habits=habits, intake=intake), 3.0, 0.01))
 
 
 def test_an_hour_that_carries_a_batch_is_found_and_a_busy_evening_is_not():
     even = {hour: 100 + 40 * (hour > 17) for hour in range(8, 22)}
-    batch = even | {0: 600}
-    for counts, value, verdict in ((even, None, "as expected"), (batch, 600, "look")):
-        habits = pl.DataFrame({"hour": counts.keys(), "events": counts.values()})
-        [(share, _, said)] = found(checks.hours(habits, 3.0)).values()
-        assert said == verdict
-        assert value is None or share == pytest.approx(value / sum(counts.values()))
-    unknown = habits.with_columns(hour=pl.lit(None, pl.Int64))
-    assert found(checks.hours(unknown, 3.0))["hours of events"][2] == "not testable"
+    assert of_events(even)["hours of events"][2] == FINE
+    batch = pytest.approx(600 / 2160)
+    assert of_events(even | {0: 600})["hours of events"] == (batch, 1 / 24, ATTENTION)
+    assert of_events({None: 7})["hours of events"] == (None, None, "not testable")
 
 
 @pytest.mark.parametrize(
-    ("n", "share", "verdict"),
-    [("", 0, "as expected"), (20, 0.01, "as expected"), (40, 0.02, "look")],
+    ("n", "share", "verdict"), [(0, 0, FINE), (20, 0.01, FINE), (40, 0.02, ATTENTION)]
 )
 def test_duplicates_are_a_share_of_what_is_kept(n, share, verdict):
-    intake = drawn(f"""
-        | table     | measure          | n    |
-        | customers | rows             | 9    |
-        | events    | duplicates       | {n}  |
-        | events    | left out by only | 500  |
-        | events    | rows             | 2500 |
-    """).with_columns(pl.col("n").cast(pl.Int64))
-    rows = checks.duplicates(intake, 0.01)
-    assert found(rows) == {"duplicates of events": (share, 0, verdict)}
-
-
-def kept(held: dict[str, pl.DataFrame], at_day: int = LAST) -> checks.Before:
-    """What a refresh with these tables keeps for the next."""
-    shares = {name: frame for name, frame in held.items() if name == "customers_at"}
-    measures = drift.gist(held, at_day)
-    nulls = [
-        (name, column.name, "share of nulls", column.null_count() / frame.height)
-        for name, frame in shares.items()
-        for column in frame
-    ]
-    measures = measures.extend(pl.DataFrame(nulls, drift.MEASURE, orient="row"))
-    return {
-        "data_quality": measures,
-        "data_profile": drift.profile(held, 5),
-        "data_checks": checks.judged([], {}),
-    }
-
-
-def held(per_day: dict[int, int] | None = None, **columns) -> dict[str, pl.DataFrame]:
-    own = tables(customers(**columns))
-    return own | {"activity": acts(per_day or {LAST: 40})}
-
-
-def test_without_an_earlier_refresh_nothing_is_compared_and_it_is_said():
-    now = held(value=[1.0] * 30)
-    own = kept(now)
-    assert checks.history({}, now["activity"], 0.01) == []
-    assert checks.nulls({}, own["data_quality"], 0.05) == []
-    assert checks.levels({}, own["data_profile"], 0) == []
-    assert checks.drifts({}, now["customers_at"], own["data_quality"], 0.25) == []
-    assert checks.compared({}).startswith("No earlier refresh to compare with")
-    assert checks.compared(own) == "The previous refresh is that of 2025-06-30."
-
-
-def test_a_past_that_is_read_otherwise_today_is_found():
-    then = steady(100)
-    before = kept(held(then, value=[1.0] * 30))
-    later = {LAST + 1: 999}
-    same = checks.history(before, acts(then | later), 0.01)
-    assert found(same) == {"history of events": (6000, 6000, "as expected")}
-    other = checks.history(before, acts(then | later | {LAST - 50: 0, LAST - 51: 0}), 0.01)
-    assert found(other) == {"history of events": (5880, 6000, "look")}
-
-
-def test_nulls_that_grow_and_a_column_that_vanishes_are_found():
-    before = kept(held(value=[1.0] * 100, other=[1.0] * 100))
-    for nulls, verdict in ((5, "as expected"), (6, "look")):
-        now = kept(held(value=[None] * nulls + [1.0] * (100 - nulls), other=[1.0] * 100))
-        assert found(checks.nulls(before, now["data_quality"], 0.05)) == {
-            "nulls of customers_at.value": (nulls / 100, 0, verdict)
-        }
-    gone = kept(held(value=[1.0] * 100))
-    assert found(checks.nulls(before, gone["data_quality"], 0.05)) == {
-        "nulls of customers_at.other": (1, 0, "look")
-    }
-
-
-def test_levels_that_come_and_go_are_found_and_small_ones_never_named():
-    before = kept(held(plan=["basic"] * 20 + ["gold"] * 20 + ["rare"] * 3))
-    rows = checks.levels(before, before["data_profile"], 0)
-    assert {verdict for *_, verdict in found(rows).values()} == {"as expected"}
-    now = kept(held(plan=["basic"] * 20 + ["silver"] * 20 + ["new"] * 4))
-    rows = checks.levels(before, now["data_profile"], 0)
-    assert found(rows)["levels of customers_at.plan"] == (2, 0, "look")
-    said = next(row[-1] for row in rows if row[1] == "customers_at.plan")
-    assert said == "1 levels have come (silver), 1 have gone (gold)."
-
-
-def test_a_feature_that_shifts_by_a_known_amount_is_found():
-    before = kept(held(value=[*range(1, 1001)], plan=["a", "b"] * 500))
-    shifted = [*range(1, 101)] * 2 + [*range(201, 1001)]  # the second tenth fell into the first
-    now = held(value=shifted, plan=["a", "b"] * 500)
-    own = kept(now)
-    by_hand = 0.1 * np.log(2) + (0.0005 - 0.1) * np.log(0.0005 / 0.1)  # an empty tenth: 1/2 of 1000
-    rows = checks.drifts(before, now["customers_at"], own["data_quality"], 0.25)
-    value, _, verdict = found(rows)["drift of value"]
-    assert (value, verdict) == (pytest.approx(by_hand), "look")
-    assert found(rows)["drift of plan"] == (0, 0, "as expected")
-    assert "1,000 customers then, 1,000 now; median 500.5, now 500.5." in next(
-        row[-1] for row in rows if row[1] == "value"
-    )
-
-
-def test_levels_too_small_to_name_are_compared_together():
-    before = kept(held(plan=["a"] * 80 + ["b"] * 10 + ["x"] * 4 + ["y"] * 3 + ["z"] * 3))
-    now = held(plan=["a"] * 80 + ["b"] * 10 + ["u"] * 4 + ["v"] * 3 + ["w"] * 3)
-    rows = checks.drifts(before, now["customers_at"], kept(now)["data_quality"], 0.25)
-    assert found(rows)["drift of plan"] == (0, 0, "as expected")
-    fewer = held(plan=["a"] * 80 + ["b"] * 15 + ["u"] * 5)
-    rows = checks.drifts(before, fewer["customers_at"], kept(fewer)["data_quality"], 0.25)
-    by_hand = 0.05 * np.log(1.5) - 0.05 * np.log(0.5)
-    assert found(rows)["drift of plan"][0] == pytest.approx(by_hand)
-
-
-def test_a_small_books_chance_is_no_drift():
-    before = kept(held(plan=["a"] * 12 + ["b"] * 8))
-    now = held(plan=["a"] * 8 + ["b"] * 12)
-    rows = checks.drifts(before, now["customers_at"], kept(now)["data_quality"], 0.05)
-    [(value, _, verdict)] = found(rows).values()
-    assert value == pytest.approx(2 * 0.2 * np.log(1.5))
-    assert verdict == "as expected"
-
-
-def test_attributes_that_vanished_or_changed_their_type_do_not_stop_the_page():
-    before = kept(held(value=[1.0] * 30, gone=["a"] * 30))
-    now = held(value=["1.0"] * 30)
-    rows = checks.drifts(before, now["customers_at"], kept(now)["data_quality"], 0.25)
-    assert found(rows)["drift of value"][2] == "look"
-    assert len(rows) == 1
+    assert of_events({12: 1}, n)["duplicates of events"] == (share, 0, verdict)
 
 
 ROWS = [
@@ -290,43 +193,28 @@ ROWS = [
 ]
 
 
-def test_the_worst_stands_first_and_the_headline_names_it():
-    judged = checks.judged(ROWS, {})
-    assert judged["check"].to_list() == ["g", "d", "c", "b", "a", "f", "h", "e"]
-    assert judged["verdict"].to_list() == ["look"] * 3 + ["as expected"] * 4 + ["not testable"]
-    said = checks.headline(judged)
-    assert said["sentence"].format(**said) == (
-        "3 of 7 checks want a look (g of any, d of low, c of off)."
-    )
-    fine = checks.headline(checks.judged(ROWS[:2], {}))
-    assert fine["sentence"].format(**fine) == "All 2 checks are as expected."
-    one = checks.headline(checks.judged(ROWS[2:3], {}))
-    assert one["sentence"].format(**one) == "1 of 1 checks wants a look (c of off)."
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (ROWS, "3 of 7 checks need attention (g of any, d of low, c of off)."),
+        (ROWS[:2], "All 2 checks are as expected."),
+        (ROWS[2:3], "1 of 1 checks needs attention (c of off)."),
+    ],
+)
+def test_the_worst_stands_first_and_the_finding_names_it(opened, rows, said):
+    exhibit = checks.attention(opened({}, LAST), rows)
+    if rows == ROWS:
+        assert exhibit.table["check"].to_list() == ["g", "d", "c", "b", "a", "f", "h", "e"]
+        verdicts = [ATTENTION] * 3 + ["as expected"] * 4 + ["not testable"]
+        assert exhibit.table["verdict"].to_list() == verdicts
+    [finding] = exhibit.findings(exhibit.table)
+    assert finding.sentence.format(value=finding.value, **finding.further) == said
+    assert exhibit.behind(exhibit.table).columns == ["check", "of", "verdict", "found"]
+    assert exhibit.definition.startswith("No earlier refresh to compare with")
 
 
-def test_a_check_stands_beside_its_value_at_the_previous_refresh():
-    earlier = {"data_checks": checks.judged(ROWS[:1], {})}
-    judged = checks.judged([("a", "fine", 2, 0, None, 10, "x"), ROWS[1]], earlier)
-    assert judged.sort("check")["previous"].to_list() == [1, None]
-
-
-def test_columns_with_unknown_values_stand_beside_what_they_were():
-    before = kept(held(value=[None] * 10 + [1.0] * 10, other=[None] * 20))
-    now = kept(held(value=[None] * 5 + [1.0] * 15, plan=["a"] * 20))
-    shown = checks.unknowns(now["data_quality"], before).drop("table")
-    assert shown.rows() == [("other", None, 1.0), ("value", 0.25, 0.5)]
-    assert checks.unknowns(now["data_quality"], {}).drop("table").rows() == [("value", 0.25, None)]
-
-
-def test_earlier_tables_are_those_of_the_previous_refresh_pruned_or_not(tmp_path, monkeypatch):
-    for folder in ("params", "notebooks", "work/shop/2025-03-31/tables"):
-        (tmp_path / folder).mkdir(parents=True)
-    monkeypatch.chdir(tmp_path)
-    space = workspace.Workspace("shop", "2025-06-30", "00_data", tmp_path)
-    assert checks.earlier(space) == {}
-    for name, frame in kept(held(value=[1.0] * 20)).items():
-        workspace.save(frame, tmp_path / f"work/shop/2025-03-31/tables/{name}.parquet")
-    (tmp_path / "work/shop/2025-03-31" / workspace.PRUNED).touch()
-    assert set(checks.earlier(space)) == {"data_quality", "data_profile", "data_checks"}
-    first = workspace.Workspace("shop", "2025-03-31", "00_data", tmp_path)
-    assert checks.earlier(first) == {}
+def test_a_check_stands_beside_its_value_at_the_previous_refresh(opened):
+    opened({"data_checks": checks.judged(ROWS[:1], NONE)}, LAST - 91)
+    exhibit = checks.attention(opened({}, LAST), [("a", "fine", 2, 0, None, 10, "x"), ROWS[1]])
+    assert exhibit.table.sort("check")["previous"].to_list() == [1, None]
+    assert exhibit.definition == "Compared with the refresh of 2025-03-31."

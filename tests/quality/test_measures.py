@@ -1,65 +1,75 @@
 """What the data hold: measures and coverage, on drawn tables."""
 
-from datetime import date
-
 import polars as pl
-import pytest
 from drawing import drawn
-from polars.testing import assert_frame_equal
+from quality.test_drift import customers, tables
 
 from retention.quality import measures
-from retention.tables import promises, rules
-
-EXCLUSIONS = drawn("| rule | n |\n| too_new | 3 |\n| too_new | -1 |\n| | 2 |\n| other | 0 |")
-FINE = drawn("| customer_id | segment |\n| ann | s1 |")
 
 
-def test_tables_are_measured_by_rows_broken_rules_and_nulls():
-    found = measures.measure({"members": FINE, "exclusions": EXCLUSIONS})
-    expected = drawn("""
-        | table      | column      | measure        | value |
-        | exclusions |             | rows           | 4.0   |
-        | exclusions |             | broken rules   | 3.0   |
-        | exclusions | rule        | share of nulls | 0.25  |
-        | exclusions | n           | share of nulls | 0.0   |
-        | members    |             | rows           | 1.0   |
-        | members    |             | broken rules   | 0.0   |
-        | members    | customer_id | share of nulls | 0.0   |
-        | members    | segment     | share of nulls | 0.0   |
-    """)
-    assert_frame_equal(found, expected)
+def test_a_refresh_is_measured_by_its_risk_set_and_its_nulls(opened):
+    at = customers(value=[1.0, 2.0, 9.0, None], other=pl.Series([None] * 4, dtype=pl.Int64))
+    at = at.with_columns(in_risk_set=pl.Series([True, True, False, True]))
+    r = opened(tables(at), 42)
 
+    found = measures.measure(r)
 
-def test_what_is_measured_keeps_its_own_promise():
-    for tables in ({"members": FINE, "exclusions": EXCLUSIONS}, {"members": FINE.clear()}):
-        assert rules.broken(measures.measure(tables), promises.PROMISES["data_quality"]) == []
-
-
-def test_an_empty_table_has_no_nulls():
-    found = measures.measure({"members": FINE.clear()})
-    assert found.filter(pl.col("column").is_not_null())["value"].to_list() == [0.0, 0.0]
-
-
-def test_coverage_is_counted_by_kind():
-    activity = drawn("""
-        | customer_id | day | kind     | events | orders | amount_cents |
-        | ann         | 0   | purchase | 2      | 1      | 150          |
-        | ann         | 31  | purchase | 1      | 1      | 50           |
-        | bob         | 30  | purchase | 1      | 1      | 1            |
-        | bob         | 30  | visit    | 7      | 0      | 0            |
-    """)
-    found = measures.coverage(activity.sample(fraction=1, shuffle=True, seed=1))
-    assert found.columns[-2:] == ["first_date", "last_date"]
-    assert found.drop("amount").rows() == [
-        ("purchase", 2, 4, 3, date(1970, 1, 1), date(1970, 2, 1)),
-        ("visit", 1, 7, 0, date(1970, 1, 31), date(1970, 1, 31)),
+    assert found.filter(pl.col("measure") != measures.UNKNOWN).rows() == [
+        ("activity", None, "snapshot day", 42.0),
+        ("activity", None, "events", 4.0),
+        ("customers_at", None, "in the risk set", 3.0),
+        ("customers_at", "value", "median", 1.5),
     ]
-    assert found["amount"].to_list() == pytest.approx([2.01, 0])
+    nulls = found.filter(table="customers_at", measure=measures.UNKNOWN)
+    shares = {"value": 0.25, "other": 1.0}
+    assert {name: nulls.filter(column=name)["value"].item() for name in shares} == shares
+    assert r.tables.data_quality.height == found.height
+    assert "value" in r.tables.data_profile["column"]
 
 
-def test_coverage_is_in_order_of_kind():
-    kinds = list("gfedcba")
-    activity = pl.DataFrame({"customer_id": kinds, "day": range(7), "kind": kinds}).with_columns(
-        events=pl.lit(1), orders=pl.lit(1), amount_cents=pl.lit(1)
-    )
-    assert measures.coverage(activity)["kind"].to_list() == sorted(kinds)
+def test_an_empty_table_has_no_nulls(opened):
+    none = {name: frame.clear() for name, frame in tables(customers(value=[1.0] * 9)).items()}
+    found = measures.measure(opened(none, 42))
+    assert found.filter(measure=measures.UNKNOWN)["value"].unique().to_list() == [0.0]
+
+
+def test_columns_with_unknown_values_stand_beside_what_they_were(opened):
+    measures.measure(opened(tables(customers(value=[None, 1.0] * 10, other=[None] * 20)), 42))
+    later = opened(tables(customers(value=[None, 1.0, 1.0, 1.0] * 5, plan=["a"] * 20)), 43)
+    measures.measure(later)
+    assert measures.unknown(later).table.rows() == [
+        ("customers_at", "other", None, 1.0),
+        ("customers_at", "value", 0.25, 0.5),
+    ]
+
+
+ACTIVITY = drawn("""
+    | customer_id | day | kind     | events | orders | amount_cents |
+    | ann         | 0   | purchase | 2      | 1      | 150          |
+    | ann         | 31  | purchase | 1      | 1      | 50           |
+    | bob         | 30  | purchase | 1      | 1      | 1            |
+    | bob         | 30  | visit    | 7      | 0      | 0            |
+    | ann         | 29  | visit    | 7      | 0      | 0            |
+    | cid         | 12  | rare     | 1      | 0      | 0            |
+""")
+
+
+def test_coverage_is_counted_by_kind_and_small_kinds_are_not_named(opened):
+    seven = pl.concat([ACTIVITY.with_columns(pl.col("customer_id") + f"{n}") for n in "1234567"])
+    one = pl.col("kind") != "rare"
+    activity = pl.concat([seven.filter(one), ACTIVITY.filter(~one)])
+    at = pl.DataFrame({"customer_id": range(15)})
+    r = opened({"activity": activity.sample(fraction=1, shuffle=True), "customers_at": at}, 33)
+
+    exhibit = measures.coverage(r)
+
+    assert exhibit.table.rows() == [
+        ("purchase", 14, 28, 21, 1407, 0, 31),
+        ("visit", 14, 98, 0, 0, 29, 30),
+    ]
+    said = [one.sentence.format(value=one.value, **one.further) for one in exhibit.findings]
+    assert said == [
+        "The data hold 15 customers and 127 events, from 1970-01-01 to 1970-02-01.",
+        "The last event was 2 days before the snapshot date.",
+    ]
+    assert exhibit.headline == "Events by kind, up to 1970-02-03"

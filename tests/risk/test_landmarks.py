@@ -53,7 +53,6 @@ def test_days_go_back_from_the_last_whose_outcome_is_known():
 
     assert landmarks.days(stretches, 400, 150, 60) == [250, 190, 130]
     assert landmarks.days(stretches, 200, 150, 60) == []
-    assert landmarks.ripe(stretches, PURCHASES) == 160
 
 
 def test_who_is_at_risk_and_who_left_is_told_as_drawn():

@@ -76,7 +76,7 @@ def landmark_rows(seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
 def learnt_and_planted(seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The risks that the workbook learns in one world, and the planted ones of these customers."""
     rows, current = landmark_rows(seed)
-    model = risk.fit(rows, risk.known(rows, [], COVARIATES))
+    model = risk.fit(rows, risk.signals(rows, [], COVARIATES))
     told = current.select("customer_id", risk=risk.risk(model, current))
     truth = planted_truth.planted_risk(CUSTOMERS, seed).join(told, on="customer_id", how="semi")
     named = pl.format("{} of world {}", "customer_id", pl.lit(seed)).alias("customer_id")

@@ -71,8 +71,9 @@ def test_what_signals_add_makes_up_the_risk_and_the_planted_ones_add_most():
     plan = effects[:, 2]
     assert plan[pro.to_numpy()].mean() - plan[~pro.to_numpy()].mean() == pytest.approx(-1, abs=0.1)
     strengths = risk.strengths(effects, PLANTED)
-    assert strengths["signal"][0] == "days_since_last_activity"
-    assert risk.strongest(strengths).startswith("Risks differ most by days since last activity")
+    assert strengths["signal"][0] == "Days since last activity"
+    shown = risk.signal_strengths(risk.Scores(rows, strengths))
+    assert shown.headline(strengths).startswith("Risks differ most by Days since last activity")
 
 
 def test_rare_and_new_levels_count_together_and_say_nothing_of_single_customers():
@@ -130,22 +131,19 @@ def test_the_order_of_rows_does_not_matter():
 def test_unknown_signals_and_too_few_to_learn_from_are_refused_in_words():
     rows, _ = planted(500, 5)
     with pytest.raises(Refused, match="signals: 'wind' is no feature"):
-        risk.known(rows, ["wind"], [])
+        risk.signals(rows, ["wind"], [])
     with pytest.raises(Refused, match="attributes are named under `covariates`"):
-        risk.known(rows, ["left"], [])
+        risk.signals(rows, ["left"], [])
     with pytest.raises(Refused, match="too few to learn from"):
         risk.fit(rows.filter(~pl.col("left")), PLANTED)
-    assert risk.learnt(rows.filter(~pl.col("left")), PLANTED) is None
 
 
 def test_signals_that_never_vary_are_left_out():
     rows, _ = planted(500, 5)
 
-    assert risk.known(rows, ["days_since_last_activity", "ended_days_ago"], ["plan", "ratio"]) == [
-        "days_since_last_activity",
-        "plan",
-        "ratio",
-    ]
+    assert risk.signals(
+        rows, ["days_since_last_activity", "ended_days_ago"], ["plan", "ratio"]
+    ) == ["days_since_last_activity", "plan", "ratio"]
 
 
 def test_beyond_the_data_there_is_no_risk_instead_of_none():
@@ -165,10 +163,20 @@ def test_beyond_the_data_there_is_no_risk_instead_of_none():
     assert judged.filter(~pl.col("beyond_data"))["risk"].min() > 0
     assert judged.filter(band="high").height == pytest.approx(195, abs=10)
     assert judged.filter(band="high")["risk"].min() > judged.filter(band="middle")["risk"].max()
-    table = risk.bands(judged)
-    assert table["band"].to_list() == ["high", "middle", "low", "not known"]
-    assert table["n"].sum() == 2_000
-    assert table["expected_to_leave"].sum() == pytest.approx(judged["risk"].sum())
+    tenths = pl.DataFrame({"n": [100], "predicted": [0.2], "observed": [0.3]})
+    shown = risk.bands(landmarks.History(rows, customers, 90), risk.Scores(judged, rows), tenths)
+    assert shown.table["band"].to_list() == ["high", "middle", "low", "not known"]
+    assert shown.table["n"].sum() == 2_000
+    assert shown.table["expected_to_leave"].sum() == pytest.approx(judged["risk"].sum())
+    assert shown.definition.startswith("50 customers have no risk score")
+    assert shown.headline(shown.table).startswith(f"{shown.table['n'][0]} customers in the band hi")
+    [finding] = shown.findings
+    assert finding.value == pytest.approx(judged["risk"].sum())
+    assert "20.0% were predicted to leave, and 30.0% left" in finding.sentence
+    untested = risk.bands(
+        landmarks.History(rows, customers, 90), risk.Scores(judged, rows), rows[:0]
+    )
+    assert untested.findings == []
 
 
 def test_without_a_model_everybody_is_judged_unknown():
@@ -178,6 +186,9 @@ def test_without_a_model_everybody_is_judged_unknown():
     judged = risk.judged(None, customers, CONTRACT, {"high": 0.1})
 
     assert set(judged["band"]) == {"not known"}
+    shown = risk.bands(landmarks.History(rows, customers, 90), risk.Scores(judged, rows), rows[:0])
+    assert shown.headline(shown.table) == "The risk of customers is not known"
+    assert shown.table["expected_to_leave"].to_list() == [None]
     assert risk.strengths(risk.effects(None, customers), PLANTED).is_empty()
 
 
@@ -228,7 +239,7 @@ RECENCY = "days_since_last_activity"
 @pytest.mark.filterwarnings("ignore:.*:RuntimeWarning")
 def test_cdnow_buying_again_is_ranked_no_worse_than_by_bg_nbd(cdnow):
     rows, at = cdnow
-    signals = risk.known(rows, [], [])
+    signals = risk.signals(rows, [], [])
     learners = risk.learners(signals)
     plain = make_pipeline(StandardScaler(), LogisticRegression())
     numbers = ["active_days_total", RECENCY, "tenure_days", "amount_cents_total"]
@@ -254,4 +265,4 @@ def test_cdnow_buying_again_is_ranked_no_worse_than_by_bg_nbd(cdnow):
     assert said.height == 2_357
     assert of["bg_nbd"]["auc"] == pytest.approx(0.7725, abs=5e-5)
     assert of["bg_nbd"]["ci_lower"] > -0.005
-    assert of["bg_nbd"]["difference"] > 0
+    assert of["bg_nbd"]["auc_ahead"] > 0

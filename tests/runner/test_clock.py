@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from retention.errors import Refused
 from retention_runner import clock
+from retention_runner.errors import Refused
 
 
 def test_now_is_this_moment_in_utc_and_whole_seconds(monkeypatch):

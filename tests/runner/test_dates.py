@@ -2,15 +2,15 @@
 
 from calendar import monthrange
 from datetime import date, timedelta
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from workbooks import retention
 
-from retention import book as books
-from retention.errors import Refused
 from retention_runner import dates
+from retention_runner.errors import Refused
 
 TODAY = date(2025, 3, 5)  # a Wednesday
 DAYS = st.dates(date(1999, 1, 1), date(2032, 12, 31))
@@ -47,20 +47,13 @@ def texts(days: list[date]) -> str:
     return " ".join(day.isoformat() for day in days)
 
 
-@pytest.mark.parametrize("word", books.WORDS)
+@pytest.mark.parametrize("word", dates.WORDS)
 @given(today=DAYS)
 def test_a_word_names_the_last_of_its_days_before_today(word, today):
     walked = (today - timedelta(days=number) for number in range(1, 400))
     expected = next(day for day in walked if ENDS[word](day))
     assert dates.before(word, today) == expected
     assert dates.chosen([word], None, today) == [expected]
-
-
-@pytest.mark.parametrize("word", books.WORDS)
-@given(today=DAYS, wait=LENGTHS)
-def test_a_word_never_moves_back(word, today, wait):
-    later = today + timedelta(days=wait)
-    assert dates.before(word, today) <= dates.before(word, later) < later
 
 
 @pytest.mark.parametrize(
@@ -77,21 +70,20 @@ def test_a_word_never_moves_back(word, today, wait):
 )
 def test_words_name_the_days_of_a_calendar(today, expected):
     today = date.fromisoformat(today)
-    assert texts([dates.before(word, today) for word in books.WORDS]) == expected
+    assert texts([dates.before(word, today) for word in dates.WORDS]) == expected
 
 
 @pytest.mark.parametrize(
     ("own", "expected"),
     [
-        (date(2025, 6, 30), "2025-06-30"),
-        ("last_month_end", "2025-02-28"),
+        ([date(2025, 6, 30)], "2025-06-30"),
+        (["last_month_end"], "2025-02-28"),
         (["yesterday", date(2024, 12, 31), "last_year_end"], "2024-12-31 2025-03-04"),
         ([date(2025, 6, 30), date(2024, 12, 31), date(2025, 6, 30)], "2024-12-31 2025-06-30"),
     ],
 )
-def test_the_dates_of_a_book_come_in_order_each_day_once(workbook, own, expected):
-    book = books.load("shop", workbook).model_copy(update={"snapshot_date": own})
-    assert texts(dates.of_book(book, TODAY)) == expected
+def test_the_dates_of_a_book_come_in_order_each_day_once(own, expected):
+    assert texts(dates.of_book(SimpleNamespace(dates=own), TODAY)) == expected
 
 
 @pytest.mark.parametrize(
@@ -125,36 +117,6 @@ def test_a_range_holds_the_days_that_a_walk_finds_due(every, first, length):
     assert found == [day for day in walked if due(day, first, every)]
 
 
-@EVERY
-@given(DAYS, LENGTHS)
-def test_dates_rise_strictly_from_the_first_and_stay_inside_the_range(every, first, length):
-    last = first + timedelta(days=length)
-
-    found = dates.steps(first, last, every)
-
-    assert found[0] == first
-    assert found == sorted(set(found))
-    assert found[-1] <= last
-
-
-@given(DAYS, LENGTHS, st.sampled_from(["month", "quarter", "year"]))
-def test_a_month_end_leads_to_month_ends_alone(day, length, every):
-    first = day.replace(day=monthrange(day.year, day.month)[1])
-
-    found = dates.steps(first, first + timedelta(days=length), every)
-
-    assert all(map(ends_its_month, found))
-    assert len({(day.year, day.month) for day in found}) == len(found)
-
-
-@given(DAYS, LENGTHS, st.sampled_from(["day", "week", "month", "quarter", "year"]))
-def test_a_longer_range_begins_with_the_shorter_one(first, length, every):
-    short, long = (
-        dates.steps(first, first + timedelta(days=days), every) for days in (length, length + 40)
-    )
-    assert long[: len(short)] == short
-
-
 def test_days_and_ranges_are_put_in_order_each_day_once():
     given_texts = ["2025-03-15", "2025-01-31..2025-03-31", "2025-02-28", "2024-12-31"]
     expected = "2024-12-31 2025-01-31 2025-02-28 2025-03-15 2025-03-31"
@@ -174,18 +136,13 @@ def test_days_and_ranges_are_put_in_order_each_day_once():
             "2025-01-01..2025-06-30 is a range: add --every day",
         ),
         (["2025-06-30..2025-06-29"], "month", "0 dates; expected 1 to 500"),
-        (["2025-06-30..2024-01-31"], "month", "0 dates; expected 1 to 500, forwards in time"),
         (["2025-02-30"], None, "'2025-02-30' is not a date; expected one such as 2025-06-30"),
-        (["2025-02-30..2025-06-30"], "month", "'2025-02-30' is not a date"),
         (["last_mont_end"], None, "or a word for one; did you mean 'last_month_end'?"),
-        (["2024-01-31..last_moth_end"], "month", "'last_moth_end' is not a date"),
-        (["Yesterday"], None, "'Yesterday' is not a date"),
-        (["soon"], None, "2025-06-30, or a word for one; known: " + ", ".join(sorted(books.WORDS))),
+        (["soon"], None, "2025-06-30, or a word for one; known: " + ", ".join(sorted(dates.WORDS))),
         (["2025-03-05..yesterday"], "day", "0 dates; expected 1 to 500, forwards in time"),
         (["2025-01-31.."], "month", "'' is not a date"),
         (["2025-01-31...2025-06-30"], "month", "'.2025-06-30' is not a date"),
         (["20250630"], None, "'20250630' is not a date"),
-        (["2025-W27-1"], None, "'2025-W27-1' is not a date"),
         (["2024-01-01..2025-05-15"], "day", "501 dates; expected 1 to 500"),
         (["0001-01-01..9999-12-31"], "month", "119,988 dates; expected 1 to 500"),
     ],

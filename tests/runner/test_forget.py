@@ -11,9 +11,12 @@ from drawing import SHOP, drawn
 from workbooks import SHOP as SMALL
 from workbooks import files, retention, with_only
 
-from retention.errors import Refused
-from retention.tables import promises, workspace
+from retention import schema
+from retention.errors import Refused as Unread
+from retention.tables import workspace
+from retention_app.workbook import workbook as the_workbook
 from retention_runner import forget, progress, records, refresh
+from retention_runner.errors import Refused
 
 EXCLUSIONS = drawn("| rule | n |\n| too_new | 3 |")
 MEMBERS = drawn("""
@@ -45,13 +48,14 @@ def refreshed(root: Path, *names: str, book: str = "shop", members: pl.DataFrame
                 workspace.write_table(space, table, frame)
         pl.DataFrame({"anything": [1]}).write_parquet(folder / "tables" / "unknown.parquet")
         for record in RECORDS:
-            records.end(folder, Path(record).stem, {"data": "as it was"})
+            tables = ["members", "exclusions"] if "clusters" in record else ["exclusions"]
+            records.end(folder, Path(record).stem, {"data": "as it was"}, tables)
 
 
 def said(command: Callable, *args) -> list[str]:
     """The lines that a command says."""
     lines = []
-    command(*args, lines.append)
+    command(the_workbook(), *args, lines.append)
     return lines
 
 
@@ -91,25 +95,6 @@ def test_the_newest_refreshes_keep_everything_and_older_ones_only_what_names_nob
     ]
 
 
-def test_pruned_once_there_is_nothing_to_prune(workbook):
-    refreshed(workbook, "2025-01-31", "2025-02-28")
-    said(forget.prune, "shop", 1)
-    before = files(workbook / "work")
-
-    assert said(forget.prune, "shop", 1) == ["shop: nothing to prune"]
-    assert said(forget.prune, "shop", 5) == ["shop: nothing to prune"]
-    assert files(workbook / "work") == before
-
-
-def test_what_a_stopped_prune_left_is_pruned(workbook):
-    refreshed(workbook, "2025-01-31", "2025-02-28")
-    (workbook / "work" / "shop" / "2025-01-31" / "pruned").touch()
-
-    said(forget.prune, "shop", 1)
-
-    assert not (workbook / "work/shop/2025-01-31/tables/members.parquet").exists()
-
-
 def test_pruning_and_forgetting_leave_a_refresh_standing(workbook):
     refreshed(workbook, "2025-01-31", "2025-02-28")
 
@@ -132,14 +117,14 @@ def test_a_pruned_table_is_refused_with_the_command_that_makes_it_again(workbook
     said(forget.prune, "shop", 1)
     space = workspace.open("shop/2025-01-31-r2", "30_clusters")
 
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(Unread) as refusal:
         workspace.read_table(space, "members")
 
     assert str(refusal.value).startswith("shop/2025-01-31-r2: customer tables were pruned; ")
     assert str(refusal.value).endswith("refresh shop --snapshot-date 2025-01-31 --again")
     assert workspace.read_table(space, "exclusions").equals(EXCLUSIONS)
     for other in ("retention", "nonsense"):
-        with pytest.raises(Refused, match=f"has no table '{other}'"):
+        with pytest.raises(Unread, match=f"has no table '{other}'"):
             workspace.read_table(space, other)
 
 
@@ -157,7 +142,7 @@ def test_a_book_that_is_not_there_is_refused_with_the_nearest(workbook):
     refreshed(workbook, "2025-01-31", book="bakery")
     with pytest.raises(Refused, match=r"^no book 'bakary'; did you mean 'bakery'\?$"):
         said(forget.forget, "bob", ["bakery", "bakary"])
-    with pytest.raises(Refused, match=r"^no book params/shops.yaml; did you mean 'shop'\?$"):
+    with pytest.raises(Unread, match=r"^no book params/shops.yaml; did you mean 'shop'\?$"):
         said(forget.prune, "shops", 1)
     assert "bob" in members(workbook, "2025-01-31", "bakery")
 
@@ -302,7 +287,7 @@ def test_dates_before_one_that_is_refused_stay_and_it_is_named(workbook, monkeyp
     def build(attempt, *args):
         if attempt.day == "2024-06-30":
             raise Refused("no event lies before the snapshot")
-        built.append(attempt.book.snapshot_date)
+        built.append(attempt.book.day)
 
     monkeypatch.setattr(refresh, "_refresh", build)
     days = tuple(f"2024-{month:02}-30" for month in (7, 6, 5, 4))
@@ -311,7 +296,7 @@ def test_dates_before_one_that_is_refused_stay_and_it_is_named(workbook, monkeyp
         pytest.raises(Refused, match=r"^shop 2024-06-30: no event lies before the snapshot$"),
         progress.watching() as watch,
     ):
-        refresh.refresh(["shop"], order, watch)
+        refresh.refresh(the_workbook(), ["shop"], order, watch)
 
     assert built == [date(2024, 4, 30), date(2024, 5, 30)]
 
@@ -321,7 +306,7 @@ def test_a_book_with_keep_is_pruned_after_its_refresh_and_made_again_on_demand(m
     survival = next(line for line in SMALL.splitlines(keepends=True) if "20_survival" in line)
     (root / "params" / "shop.yaml").write_text(SMALL.replace(survival, "") + "keep: 1\n")
     months = ("--snapshot-date", "2025-05-31..2025-06-30", "--every", "month")
-    made = [one for one in promises.PROMISES.values() if one.writer in KEPT]
+    made = [one for one in schema.TABLES.values() if one.writer in KEPT]
     first, levels = "2025-05-31", [promise.level for promise in made]
     table = root / "work" / "shop" / first / "tables" / "members.parquet"
 

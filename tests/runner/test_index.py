@@ -54,12 +54,6 @@ def test_every_book_is_listed_with_its_label_and_headline(tmp_path):
     assert page.problems(html) == []
 
 
-def test_names_are_escaped(tmp_path):
-    publish(tmp_path, "shop", "2025-06-30", title="<script>1</script>", headline="<b>")
-    assert page.problems(index.index(tmp_path)) == []
-    assert "&lt;script&gt;" in index.index(tmp_path)
-
-
 def test_an_empty_index_says_what_to_run(tmp_path):
     html = index.index(tmp_path / "none")
     assert "make refresh" in html

@@ -17,9 +17,9 @@ import pytest
 from processes import gone, line_of, wait_for
 from runner.test_run import notebook
 
-from retention.book import Postgres
-from retention.errors import Failed
-from retention_runner import build, run, server, states
+from retention_runner import build, run, server
+from retention_runner.errors import Failed
+from retention_runner.records import Run
 
 SOON = 10  # seconds in which whatever should be gone is gone
 
@@ -30,8 +30,8 @@ def serving(folder: Path, **env: str) -> Iterator[SimpleNamespace]:
     private, said = folder / "private", []
     private.mkdir()
 
-    def execute(*cells: str, timeout: int = 60, **more: str) -> tuple[states.Run, str]:
-        told, out = states.Run("10_test"), folder / f"{len(list(folder.glob('*.ipynb')))}.ipynb"
+    def execute(*cells: str, timeout: int = 60, **more: str) -> tuple[Run, str]:
+        told, out = Run("10_test"), folder / f"{len(list(folder.glob('*.ipynb')))}.ipynb"
         steady = build.environment(private) | more
         run.run_notebook(
             notebook(folder, *cells), out, {"x": 1}, env=steady, timeout=timeout, told=told
@@ -41,7 +41,7 @@ def serving(folder: Path, **env: str) -> Iterator[SimpleNamespace]:
 
     with pytest.MonkeyPatch.context() as as_before:
         as_before.setattr(server, "current", server.current)
-        with server.serving(build.environment(private) | env, said.append) as warm:
+        with server.serving(build.environment(private) | env, ("pandas",), said.append) as warm:
             warm.start()
             yield SimpleNamespace(run=execute, said=said, warm=warm, private=private)
 
@@ -223,15 +223,3 @@ def test_whoever_kills_the_refresh_kills_its_server_and_kernels(tmp_path, busy):
         parent.send_signal(signal.SIGKILL)
 
         wait_for(lambda: all(map(gone, pids)), SOON)
-
-
-def test_secrets_of_a_source_are_not_in_a_kernels_environment(tmp_path, monkeypatch):
-    monkeypatch.setenv("SHOP_PASSWORD", "open sesame")
-    source = Postgres(
-        kind="postgres", url="postgresql://me@host/shop", password="env:SHOP_PASSWORD"
-    )
-    job = SimpleNamespace(book=SimpleNamespace(source=source))
-    crew = SimpleNamespace(private=tmp_path)
-
-    assert build.environment(tmp_path)["SHOP_PASSWORD"]
-    assert "SHOP_PASSWORD" not in build._without_secrets(job, crew)

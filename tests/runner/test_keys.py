@@ -3,106 +3,68 @@
 import gc
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
-from pathlib import Path
 
 import pytest
 
-from retention import book as books
 from retention_runner import keys, notebooks
 
-PROJECT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def shop(workbook) -> books.Book:
-    return books.load("shop", workbook)
-
-
-def of_notebook(root: Path, book: books.Book, **changed) -> keys.Key:
-    given = {
-        "stem": "20_survival",
-        "parameters": {"refresh": "shop/2025-06-30", "days": [30]},
-        "needs": {"tables/spells.parquet": "a"},
-        "previous": "",
-    }
-    return keys.of_notebook("shop", book, root, **(given | changed))
-
-
-def test_a_notebook_depends_on_what_it_imports_and_on_what_that_imports():
-    code = of_notebook(PROJECT, books.load("cdnow", PROJECT))["code"]
-
-    assert {"retention.survival.survival", "retention.show", "retention.tables.workspace"} <= {
-        *code
-    }
-    assert "retention.words" in code  # by way of show
-    assert not {"retention.clusters.clusters", "retention_runner.run", "retention_app.cli"} & {
-        *code
-    }
-
-
-def test_the_tables_depend_on_no_analysis_and_no_page():
-    code = keys.of_tables("cdnow", books.load("cdnow", PROJECT), PROJECT, "d")["code"]
-
-    assert {"retention.tables.spells", "retention_intake.files", "retention_demo.readers"} <= {
-        *code
-    }
-    assert not [name for name in code if name.startswith(("retention.survival", "retention.show"))]
-
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("old", "new", "words"),
     [
-        ({"parameters": {"refresh": "shop/2025-06-30", "days": [60]}}, ["parameters: days"]),
-        ({"parameters": {"refresh": "elsewhere", "days": [30]}}, []),
-        ({"needs": {"tables/spells.parquet": "b"}}, ["needs: tables/spells.parquet"]),
-        ({"previous": "p"}, ["previous refresh"]),
-        ({"stem": "40_cohorts"}, ["code", "notebook"]),
+        ({"a": 1}, {"a": 1}, []),
+        (
+            {"parameters": {"days": 1, "by": 2}},
+            {"parameters": {"days": 2}},
+            ["parameters: by, days"],
+        ),
+        (
+            {"needs": {"x": "a"}, "lock": 1},
+            {"needs": {"x": "b"}, "lock": 2},
+            ["library versions", "needs: x"],
+        ),
+        ({"previous": "p"}, {"notebook": "n"}, ["notebook", "previous refresh"]),
     ],
 )
-def test_what_changed_is_named(workbook, shop, change, words):
-    one, other = of_notebook(workbook, shop), of_notebook(workbook, shop, **change)
-
-    found = keys.changes(one, other)
-
-    assert [word.partition(": ")[0] if word.startswith("code") else word for word in found] == words
+def test_what_changed_is_named(old, new, words):
+    assert keys.changes(old, new) == words
 
 
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"title": "Other"}, ["book: title"]),
-        ({"timezone": "UTC"}, ["definition: timezone"]),
-        ({"snapshot_date": date(2020, 1, 1)}, ["book: snapshot_date"]),
-        ({"parameters": {"20_survival": {"days": [1]}}}, []),  # those of each task are its own part
-        ({"keep": 3}, []),
-        ({"on_done": "./tell.sh"}, []),
-    ],
-)
-def test_of_a_book_what_a_notebook_can_see_counts(workbook, shop, change, words):
-    other = shop.model_copy(update=change)
+def test_a_module_counts_with_all_that_it_imports_of_the_packages_alone(tmp_path, monkeypatch):
+    package = tmp_path / "ours" / "inside"
+    package.mkdir(parents=True)
+    (tmp_path / "ours" / "words.py").write_text("import polars\nx = 1\n")
+    (package / "deep.py").write_text("from ours import words\nfrom theirs import other\n")
+    (tmp_path / "ours" / "unused.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
 
-    assert keys.changes(of_notebook(workbook, shop), of_notebook(workbook, other)) == words
-
-
-def test_text_of_notebook_lock_and_modules_counts(workbook, shop, tmp_path, monkeypatch):
-    before = of_notebook(workbook, shop)
-    notebook = workbook / "notebooks" / "20_survival.ipynb"
-    notebook.write_text(notebook.read_text().replace("How long do", "For how long do"))
-    (workbook / "requirements.lock").write_text("polars==0")
-
-    assert keys.changes(before, of_notebook(workbook, shop)) == ["library versions", "notebook"]
-
-    package = tmp_path / "retention"
-    (package / "survival").mkdir(parents=True)
-    (package / "survival" / "survival.py").write_text("from retention import words\n")
-    (package / "words.py").write_text("x = 1\n")
-    monkeypatch.setattr(keys, "SOURCES", tmp_path)
-    first = keys.code(["retention.survival.survival"])
+    first = keys.code(("ours",), ["ours.inside.deep", "polars"])
+    assert list(first) == ["ours.inside.deep", "ours.words"]
+    (tmp_path / "ours" / "words.py").write_text("x = 2\n")
+    assert keys.code(("ours",), ["ours.inside.deep"]) == first  # read once
     keys._read.cache_clear()  # as in another process
-    (package / "words.py").write_text("x = 2\n")
-    second = keys.code(["retention.survival.survival"])
-    assert keys.changes({"code": first}, {"code": second}) == ["code: words"]
+    changed = keys.changes({"code": first}, {"code": keys.code(("ours",), ["ours.inside.deep"])})
+    assert changed == ["code: ours.words"]
+
+
+def test_what_lies_beside_the_code_counts_templates_apart(tmp_path, monkeypatch):
+    (tmp_path / "theirs" / "templates").mkdir(parents=True)
+    table, template = tmp_path / "theirs" / "a.csv", tmp_path / "theirs" / "templates" / "a.j2"
+    for file in (table, template, tmp_path / "theirs" / "a.py"):
+        file.write_text("1")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def hashes() -> tuple[str, str]:
+        keys.files.cache_clear()
+        return keys.files(("theirs",)), keys.files(("theirs",), templates=True)
+
+    first = hashes()
+    (tmp_path / "theirs" / "a.py").write_text("2")
+    assert hashes() == first
+    template.write_text("2")
+    assert [now == then for now, then in zip(hashes(), first, strict=True)] == [True, False]
+    table.write_text("2")
+    assert hashes()[0] != first[0]
 
 
 def test_a_summary_names_each_thing_once():
@@ -120,7 +82,7 @@ def test_a_summary_names_each_thing_once():
     assert keys.summary(old, new) == [
         "library versions",
         "parameters of 20_survival: by, days",
-        "code: tables.spells",
+        "code: retention.tables.spells",
         "data",
     ]
 

@@ -41,7 +41,7 @@ def test_a_date_that_failed_is_taken_up_where_it_stopped_and_stays_stale_until_i
     (folder / "tell.sh").chmod(0o755)
     with (folder / "params" / "shop.yaml").open("a") as book:
         book.write("on_done: ./tell.sh\n")
-    summary.write_text(good.replace("recorded = findings", "1 / 0\\nrecorded = findings"))
+    summary.write_text(good.replace("r.findings()", "1 / 0"))
     assert summary.read_text() != good
 
     for attempt in (1, 2):

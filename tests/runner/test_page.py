@@ -15,7 +15,7 @@ from bs4 import BeautifulSoup
 from charts import test_charts
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from retention import show
+from retention import exhibit
 from retention_runner import layout, page
 
 EVIL = test_charts.EVIL
@@ -43,7 +43,7 @@ def sample(part: int | None = 0):
             code("from retention import charts, findings"),
             code("findings.say(...)  # <b>", html(FINDING)),
             new_markdown_cell("## Who is in?\n\n| a | b |\n|---|---|\n| 1 | 2 |"),
-            code("show.table(...)", html(show.table(WIDE, "Wide").data)),
+            code("show.table(...)", html(exhibit.rows(WIDE, "Wide"))),
             code(
                 "print(...)",
                 new_output("stream", name="stdout", text=f"\x1b[31mread 5 rows\x1b[0m {EVIL}\n"),
@@ -206,7 +206,7 @@ def test_each_planted_problem_is_found(planted, found):
     [
         (' lang="en"', "lang"),
         ("<title>t</title>", "title"),
-        (r"<meta http-equiv[^>]*>", "security policy"),
+        (r"<meta http-equiv[^>]*>", "Content-Security-Policy"),
         (r"<h1>.*</h1>", "0 h1"),
     ],
 )

@@ -2,52 +2,66 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retention.errors import Refused
-from retention_runner import plan
+from retention_runner import build, plan
+from retention_runner.errors import Refused
 
 
-def run(needs, work=lambda name, needed: True, jobs=2, later=None, seconds=None):
+def run(needs, work=lambda name, needed: True, jobs=2, seconds=None):
     with ThreadPoolExecutor(jobs) as pool:
-        return plan.run(needs, work, pool, later or {}, seconds or {})
+        current = needs if callable(needs) else lambda: needs
+        return build.run_all(current, work, pool, seconds or {})
 
 
-def test_every_notebook_needs_the_tables_and_the_summary_needs_all():
-    assert plan.tasks(["00_data", "10_customers", "30_clusters", "95_segment", "99_summary"]) == {
+def needs_of(tmp_path, *stems, segments=None):
+    """What the tasks of notebooks need; those called segment are run for each of ``segments``."""
+
+    def known(folder):
+        if segments is None:
+            raise FileNotFoundError
+        return dict.fromkeys(segments, "a name")
+
+    workbook = SimpleNamespace(
+        needs={"60_value": {"tables", "30_groups"}, "99_summary": {"*"}},
+        per_segment={"tables", "30_groups"},
+        segments=known,
+    )
+    by_segment = [stem for stem in stems if "segment" in stem]
+    job = SimpleNamespace(workbook=workbook, parameters=dict.fromkeys(stems), by_segment=by_segment)
+    return plan.tasks(job, tmp_path)
+
+
+def test_every_notebook_needs_the_tables_and_what_the_workbook_says(tmp_path):
+    needs = needs_of(tmp_path, "00_data", "30_groups", "60_value", "95_segment", "99_summary")
+    own = {
         "tables": set(),
         "00_data": {"tables"},
-        "10_customers": {"tables"},
-        "30_clusters": {"tables"},
-        "95_segment": {"tables", "10_customers", "30_clusters"},
-        "99_summary": {"tables", "00_data", "10_customers", "30_clusters", "95_segment"},
+        "30_groups": {"tables"},
+        "60_value": {"tables", "30_groups"},
+        "95_segment": {"tables", "30_groups"},
+        "99_summary": {"tables", "00_data", "30_groups", "60_value", "95_segment"},
     }
+    assert needs == own | {"pages": {*own}}
 
 
-def test_value_needs_the_segments_and_the_risk():
-    needs = plan.tasks(["30_clusters", "50_risk", "60_value"])
-    assert needs["60_value"] == {"tables", "30_clusters", "50_risk"}
+def test_a_notebook_is_replaced_by_its_runs_for_whoever_needs_it_in_order(tmp_path):
+    stems = ("30_groups", "95_segment", "99_summary")
+    needs = needs_of(tmp_path, *stems, segments=["s10", "s2", "s1"])
+    runs = ["95_segment-s1", "95_segment-s2", "95_segment-s10"]
+    assert list(needs) == ["tables", "30_groups", *runs, "99_summary", "pages"]
+    assert needs["95_segment-s2"] == {"tables", "30_groups"}
+    assert needs["99_summary"] == {"tables", "30_groups", *runs}
+    assert "95_segment" not in needs_of(tmp_path, *stems, segments=[])["99_summary"]
 
 
-def test_a_notebook_that_needs_one_which_is_not_there_is_refused():
-    with pytest.raises(Refused, match="95_segment needs 10_customers, which is not among the"):
-        plan.tasks(["30_clusters", "95_segment"])
-
-
-def test_a_task_is_replaced_by_its_runs_for_whoever_needs_it():
-    needs = {"a": set(), "b": {"a"}, "c": {"a", "b"}, "d": {"a"}}
-
-    assert plan.expanded(needs, "b", ["b-1", "b-2"]) == {
-        "a": set(),
-        "b-1": {"a"},
-        "b-2": {"a"},
-        "c": {"a", "b-1", "b-2"},
-        "d": {"a"},
-    }
-    assert plan.expanded(needs, "b", []) == {"a": set(), "c": {"a"}, "d": {"a"}}
+def test_a_notebook_that_needs_one_which_is_not_there_is_refused(tmp_path):
+    with pytest.raises(Refused, match="60_value needs 30_groups, which is not among the"):
+        needs_of(tmp_path, "60_value")
 
 
 @given(
@@ -95,33 +109,21 @@ def test_what_took_longest_comes_first_and_the_unknown_before_it():
     assert order == ["d", "b", "c", "a"]
 
 
-def test_runs_are_planned_once_all_they_need_is_done():
+def test_runs_are_begun_once_they_are_known():
     done = []
 
     def work(name, needed):
         done.append(name)
         return True
 
-    def planned():
-        assert set(done) >= {"clusters"}
-        return [f"segment-{n}" for n in range(50)]
+    def needs():
+        runs = [f"segment-{n}" for n in range(50)] if "clusters" in done else ["segment"]
+        segments = {run: {"clusters"} for run in runs}
+        return {"clusters": set(), "slow": set(), **segments, "summary": {*runs}}
 
-    needs = {"clusters": set(), "slow": set(), "segment": {"clusters"}, "summary": {"segment"}}
-    skipped = run(needs, work, later={"segment": planned})
-
-    assert skipped == set()
+    assert run(needs, work) == set()
     assert len(done) == 53
     assert done[-1] == "summary"
-
-
-def test_runs_that_cannot_be_planned_are_skipped_with_all_that_need_them():
-    def never():
-        raise AssertionError
-
-    needs = {"clusters": set(), "other": set(), "segment": {"clusters"}, "summary": {"segment"}}
-    skipped = run(needs, lambda name, needed: name != "clusters", later={"segment": never})
-
-    assert skipped == {"segment", "summary"}
 
 
 def test_what_no_task_foresaw_is_raised():

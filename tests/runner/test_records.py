@@ -1,13 +1,14 @@
 """What a task has made is taken over only as it was made."""
 
 import json
+from datetime import UTC, datetime, timedelta, timezone
 
 import polars as pl
 import pytest
 from drawing import drawn
 
 from retention.tables import workspace
-from retention_runner import records
+from retention_runner import places, records
 
 MEMBERS = drawn("| customer_id | segment |\n| ann | s1 |\n| bob | s2 |")
 
@@ -30,13 +31,12 @@ def test_a_record_holds_the_tasks_own_files(folder):
     records.begin(folder, "30_clusters", {"data": "a"})
     assert records.read(folder, "30_clusters") is None  # not made to its end
 
-    record = records.end(folder, "30_clusters", {"data": "a"})
+    record = records.end(folder, "30_clusters", {"data": "a"}, ["members", "none"])
 
     assert record == records.read(folder, "30_clusters")
     assert list(record["outputs"]) == [
         "tables/members.parquet", "findings/30_clusters.json", "notebooks/30_clusters.ipynb"
     ]  # fmt: skip
-    assert records.names(folder) == ["30_clusters"]
 
 
 def test_runs_of_segments_have_files_of_their_own(folder):
@@ -57,7 +57,7 @@ def test_a_damaged_record_is_none(folder, text):
 
 
 def test_what_is_handed_on_is_tables_and_findings(folder):
-    record = records.end(folder, "30_clusters", {})
+    record = records.end(folder, "30_clusters", {}, ["members"])
 
     assert list(records.needed({"30_clusters": record})) == [
         "findings/30_clusters.json", "tables/members.parquet"
@@ -65,7 +65,10 @@ def test_what_is_handed_on_is_tables_and_findings(folder):
 
 
 def test_taken_over_are_the_same_bytes_without_a_second_copy(folder, tmp_path):
-    record, stage = records.end(folder, "30_clusters", {"data": "a"}), tmp_path / "stage"
+    record, stage = (
+        records.end(folder, "30_clusters", {"data": "a"}, ["members", "none"]),
+        tmp_path / "stage",
+    )
 
     records.take_over(folder, stage, "30_clusters", record)
 
@@ -79,24 +82,24 @@ def test_taken_over_are_the_same_bytes_without_a_second_copy(folder, tmp_path):
 
 @pytest.mark.parametrize("harm", ["gone", "changed"])
 def test_what_is_gone_or_changed_is_not_intact(folder, harm):
-    record = records.end(folder, "30_clusters", {})
+    record = records.end(folder, "30_clusters", {}, ["members"])
     file = folder / "tables" / "members.parquet"
     file.unlink() if harm == "gone" else file.write_bytes(file.read_bytes() + b"\0")
 
     assert not records.intact(folder, record)
     assert not records.stands(folder, record)
     if harm == "gone":
-        (folder / workspace.PRUNED).touch()
+        (folder / places.PRUNED).touch()
         assert records.stands(folder, record)
         assert not records.intact(folder, record)
 
 
 def test_what_was_erased_stands_but_is_not_taken_over(folder):
-    records.end(folder, "30_clusters", {})
+    records.end(folder, "30_clusters", {}, ["members"])
     file = folder / "tables" / "members.parquet"
     for left in (MEMBERS.head(1), MEMBERS.head(0)):
         workspace.save(left, file)
-        records.erased(folder, file)
+        records.note_erased(folder, file)
 
         record = records.read(folder, "30_clusters")
         assert records.stands(folder, record)
@@ -104,9 +107,88 @@ def test_what_was_erased_stands_but_is_not_taken_over(folder):
 
 
 def test_a_record_is_readable_by_people(folder):
-    records.end(folder, "30_clusters", {"data": "a"})
+    records.end(folder, "30_clusters", {"data": "a"}, ["members", "none"])
 
     text = (folder / "tasks" / "30_clusters.json").read_text()
 
     assert json.loads(text)["key"] == {"data": "a"}
     assert "\n " in text
+
+
+# A book whose newest refresh failed is stale
+
+
+FIRST = datetime(2026, 11, 22, 4, 10, tzinfo=timezone(timedelta(hours=1)))
+WHY = ["20_survival: a cell failed (KeyError)"]
+
+
+@pytest.fixture
+def reports(tmp_path):
+    (tmp_path / "shop" / "2026-11-20").mkdir(parents=True)
+    (tmp_path / "shop" / "2026-11-20" / "manifest.json").write_text("{}")
+    return tmp_path
+
+
+def mark(reports, days=0, **more):
+    moment = FIRST + timedelta(days=days)
+    return records.mark_stale(
+        reports / "shop", **{"snapshot_date": "2026-11-21", "moment": moment, "why": WHY} | more
+    )
+
+
+def written(reports):
+    return json.loads((reports / "shop" / "stale.json").read_text(encoding="utf-8"))
+
+
+def test_a_failure_is_written_down_in_utc(reports):
+    assert mark(reports)
+    assert written(reports) == {
+        "snapshot_date": "2026-11-21",
+        "since": "2026-11-22T03:10:00+00:00",
+        "attempted": "2026-11-22T03:10:00+00:00",
+        "why": WHY,
+    }
+    assert sorted(path.name for path in (reports / "shop").iterdir()) == [
+        "2026-11-20", "stale.json"
+    ]  # fmt: skip
+
+
+def test_since_when_stays_until_a_refresh_is_good(reports):
+    mark(reports)
+    assert mark(reports, days=1, snapshot_date="2026-11-22", why=["30_clusters: überall"])
+    assert written(reports) == {
+        "snapshot_date": "2026-11-22",
+        "since": "2026-11-22T03:10:00+00:00",
+        "attempted": "2026-11-23T03:10:00+00:00",
+        "why": ["30_clusters: überall"],
+    }
+    assert records.stale_since(reports / "shop") == "2026-11-22T03:10:00+00:00"
+    assert records.clear_stale(reports / "shop", "2026-11-21") is None  # an earlier day was good
+    assert records.stale_since(reports / "shop") == "2026-11-22T03:10:00+00:00"
+    assert records.clear_stale(reports / "shop", "2026-11-22") == "2026-11-22T03:10:00+00:00"
+    assert records.clear_stale(reports / "shop", "2026-11-22") is None
+    assert records.stale_since(reports / "shop") is None
+    mark(reports, days=2)
+    assert written(reports)["since"] == "2026-11-24T03:10:00+00:00"
+
+
+def test_an_earlier_day_that_fails_makes_nothing_stale(reports):
+    assert not mark(reports, snapshot_date="2026-11-19")
+    assert mark(reports, snapshot_date="2026-11-20")
+    assert mark(reports, snapshot_date="")  # the book could not be read
+
+
+def test_without_a_good_refresh_nothing_is_stale(tmp_path):
+    assert not mark(tmp_path)
+    (tmp_path / "shop" / ".building").mkdir(parents=True)
+    (tmp_path / "shop" / ".building" / "manifest.json").write_text("{}")
+    assert not mark(tmp_path)
+    assert [path.name for path in (tmp_path / "shop").iterdir()] == [".building"]
+
+
+@pytest.mark.parametrize("held", ["", "{", "[]", "{}", '{"since": 1}', '{"since": "long ago"}'])
+def test_a_damaged_file_is_begun_anew(reports, held):
+    (reports / "shop" / "stale.json").write_text(held)
+    assert records.stale_since(reports / "shop") is None
+    mark(reports)
+    assert datetime.fromisoformat(written(reports)["since"]) == FIRST.astimezone(UTC)

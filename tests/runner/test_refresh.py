@@ -4,20 +4,16 @@ import csv
 import fcntl
 import hashlib
 import json
-import os
 import re
 import shutil
 import tempfile
 from pathlib import Path
 
-import nbformat
 import polars as pl
 import pytest
-from nbclient import NotebookClient
-from workbooks import SHOP, files, outputs, retention, with_only
+from workbooks import SHOP, files, retention, with_only
 
-from retention.tables import workspace
-from retention_runner import page, publish
+from retention_runner import page, places, publish
 
 PROJECT = Path(__file__).parents[2]
 PAGES = {
@@ -102,10 +98,6 @@ def test_no_customer_id_is_published(shop):
         assert not words & ids, name
         if name.endswith(".csv"):
             assert "customer_id" not in next(csv.reader(content.decode().splitlines()))
-
-
-def test_customer_tables_are_private(shop):
-    assert (shop / "work").stat().st_mode & 0o077 == 0
 
 
 def test_the_second_time_nothing_happens(shop):
@@ -199,39 +191,6 @@ def test_what_a_task_made_is_taken_over_only_where_it_is_whole(shop):
     assert {name for name in one if one[name] != other[name]} == {"manifest.json"}
 
 
-def test_the_notebooks_show_in_lab_what_the_pages_show(shop, tmp_path):
-    """Run All as in JupyterLab: no injected parameters, from the folder of the notebooks."""
-    name = "40_cohorts"
-    source = nbformat.read(shop / "notebooks" / f"{name}.ipynb", as_version=4)
-    for cell in source.cells:
-        if "parameters" in cell.metadata.get("tags", []):
-            cell.source = cell.source.replace('refresh = "cdnow"', 'refresh = "shop"')
-    environment = {key: value for key, value in os.environ.items() if key != workspace.STAGE}
-    before = files(shop / "reports")
-
-    client = NotebookClient(
-        source, timeout=120, resources={"metadata": {"path": shop / "notebooks"}}
-    )
-    client.execute(env=environment)
-
-    newest = workspace.order
-    work = max((shop / "work" / "shop").iterdir(), key=lambda path: newest(path.name))
-    nbformat.write(source, tmp_path / "lab.ipynb")
-    assert outputs(tmp_path / "lab.ipynb") == outputs(work / "notebooks" / f"{name}.ipynb")
-    assert files(shop / "reports") == before
-    assert (shop / "work" / "lab" / "shop").is_dir()
-
-
-def test_a_missing_refresh_says_which_command_to_run(shop, monkeypatch):
-    monkeypatch.chdir(shop / "notebooks")
-    for refresh, command in [
-        ("bakery", "make refresh BOOK=bakery"),
-        ("shop/2024-01-31", "retention refresh shop --snapshot-date 2024-01-31"),
-    ]:
-        with pytest.raises(ValueError, match=command):
-            workspace.open(refresh, "00_data")
-
-
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -297,30 +256,25 @@ def test_a_name_that_is_a_path_is_no_book(make_workbook):
         assert "is not a book's name" in done.stderr
 
 
-def test_revisions_are_counted_as_numbers():
-    names = ["2025-06-30-r10", "2025-06-30", "2025-06-30-r2"]
-
-    assert sorted(names, key=workspace.order) == [names[1], names[2], names[0]]
-
-
 def test_the_next_revision_is_after_the_last_and_takes_no_folder_that_is_there(tmp_path):
     def published(name):
         (tmp_path / name).mkdir()
         (tmp_path / name / "manifest.json").touch()
 
-    assert publish.newest(tmp_path, "2025-06-30") is None
-    assert publish.next_name(tmp_path, "2025-06-30") == "2025-06-30"
+    assert places.newest(tmp_path, "2025-06-30") is None
+    assert places.next_name(tmp_path, "2025-06-30") == "2025-06-30"
     published("2025-06-30")
-    assert publish.next_name(tmp_path, "2025-06-30") == "2025-06-30-r2"
+    assert places.next_name(tmp_path, "2025-06-30") == "2025-06-30-r2"
     published("2025-06-30-r10")
     published("2025-06-30-copy")  # somebody's, and no refresh
     (tmp_path / "2025-06-30-r11").mkdir()  # its manifest is lost
-    assert publish.newest(tmp_path, "2025-06-30") == "2025-06-30-r10"
-    assert publish.next_name(tmp_path, "2025-06-30") == "2025-06-30-r12"
+    assert places.newest(tmp_path, "2025-06-30") == "2025-06-30-r10"
+    assert places.next_name(tmp_path, "2025-06-30") == "2025-06-30-r12"
 
 
 def test_what_a_kill_between_two_renames_left_is_put_in_its_place(tmp_path):
-    work, reports, stages = (tmp_path / name for name in ("work", "reports", "stages"))
+    shop = places.Places(tmp_path, tmp_path / "reports", "shop")
+    work, reports, stages = shop.work, shop.published, shop.stages
     for folder in (work / ".2025-01-31.old", work / ".2025-02-28.old", work / "2025-02-28"):
         folder.mkdir(parents=True)
     for day in ("2025-03-31", "2025-04-30", "2025-05-31"):
@@ -331,41 +285,7 @@ def test_what_a_kill_between_two_renames_left_is_put_in_its_place(tmp_path):
     for day in ("2025-03-31", "2025-05-31"):  # complete, and only the first one's pages are there
         (stages / day / "tasks" / "pages.json").touch()
 
-    publish.heal(stages, work, reports, "tasks/pages.json")
+    publish.heal(shop, "tasks/pages.json")
 
     assert {path.name for path in work.iterdir()} == {"2025-01-31", "2025-02-28", "2025-03-31"}
     assert {path.name for path in stages.iterdir()} == {"2025-04-30", "2025-05-31"}
-
-
-FIFTY = """\
-import polars as pl
-
-fifty = customers.filter("in_risk_set").sort("customer_id").select("customer_id")
-place = 1 + pl.int_range(pl.len()) % 50
-fifty = fifty.with_columns(segment=pl.concat_str(pl.lit("s"), place))
-named = {f"s{n}": f"Segment {n}" for n in range(1, 51)}
-workspace.write_table(space, "members", fifty)
-workspace.write_table(
-    space, "segments", personas.segments(fifty, customers, features, named, [])
-)"""
-
-
-@pytest.mark.slow
-def test_fifty_segments_are_fifty_runs_and_fifty_pages(make_workbook):
-    folder = make_workbook()
-    (folder / "params" / "shop.yaml").write_text(SHOP)
-    notebook = folder / "notebooks" / "30_clusters.ipynb"
-    whole = nbformat.read(notebook, as_version=4)
-    whole.cells.append(nbformat.v4.new_code_cell(FIFTY))
-    nbformat.write(whole, notebook)
-
-    done = retention(folder, "refresh", "shop")
-
-    assert done.returncode == 0, done.stderr
-    runs = [task for task in states(folder) if task.startswith("95_segment")]
-    assert runs == [f"95_segment-s{n}" for n in range(1, 51)]
-    pages = folder / "reports" / "shop" / "2025-06-30"
-    assert len({path.read_bytes() for path in pages.glob("95_segment-s*.html")}) == 50
-    for path in (pages / "index.html", folder / "reports" / "index.html"):
-        assert all(f"95_segment-s{n}.html" in path.read_text() for n in range(1, 51)), path
-        assert "Segments (50)" in path.read_text()

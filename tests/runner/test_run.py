@@ -5,8 +5,9 @@ import os
 import nbformat
 import pytest
 
-from retention.errors import Failed, Refused
-from retention_runner import run, states
+from retention_runner import notebooks, run
+from retention_runner.errors import Failed, Refused
+from retention_runner.records import Run
 
 
 def notebook(folder, *cells: str, parameters: tuple[str, ...] = ("x = 1  # a number",)):
@@ -27,9 +28,9 @@ def notebook(folder, *cells: str, parameters: tuple[str, ...] = ("x = 1  # a num
     return path
 
 
-def execute(source, executed, parameters, timeout=60) -> states.Run:
+def execute(source, executed, parameters, timeout=60) -> Run:
     """Run a notebook in an ordinary kernel; what the run has learnt."""
-    told = states.Run(source.stem)
+    told = Run(source.stem)
     run.run_notebook(source, executed, parameters, env=dict(os.environ), timeout=timeout, told=told)
     return told
 
@@ -37,7 +38,7 @@ def execute(source, executed, parameters, timeout=60) -> states.Run:
 def test_a_notebook_runs_with_its_parameters_injected(tmp_path):
     source = notebook(tmp_path, "print(x + 1)")
 
-    told = execute(source, tmp_path / "out" / "done.ipynb", run.resolve(source, {"x": 41}))
+    told = execute(source, tmp_path / "out" / "done.ipynb", notebooks.resolved(source, {"x": 41}))
 
     assert told.cell_seconds > 0
     done = nbformat.read(tmp_path / "out" / "done.ipynb", as_version=4)
@@ -74,25 +75,43 @@ def test_a_notebook_without_exactly_one_parameters_cell_is_refused(tmp_path, par
     source = notebook(tmp_path, "1", parameters=parameters)
 
     with pytest.raises(Refused, match=f"exactly one .* found {len(parameters)}"):
-        run.resolve(source, {})
+        notebooks.resolved(source, {})
 
 
 def test_a_parameters_cell_that_computes_is_refused(tmp_path):
     source = notebook(tmp_path, "1", parameters=("x = 1 + len('a')  # computed",))
 
     with pytest.raises(Refused, match="line 1 of the parameters cell"):
-        run.resolve(source, {})
+        notebooks.resolved(source, {})
 
 
 def test_parameters_are_resolved_by_name_and_type(tmp_path):
     source = notebook(tmp_path, parameters=("x = 1  # n\nshare = 0.5  # s\nnames = []  # list",))
 
-    assert run.resolve(source, {"share": 1}) == {"x": 1, "share": 1, "names": []}
-    for given, words in [
+    assert notebooks.resolved(source, {"share": 1}) == {"x": 1, "share": 1, "names": []}
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
         ({"y": 1}, "no such parameter"),
         ({"x": 1.5}, "expected int"),
         ({"x": True}, "expected int"),
         ({"names": "a"}, "expected list"),
-    ]:
-        with pytest.raises(Refused, match=words):
-            run.resolve(source, given)
+        ({"refresh": "shop"}, "is set by the refresh itself"),
+    ],
+)
+def test_a_parameter_that_is_not_declared_so_is_a_fault(tmp_path, given, words):
+    (tmp_path / "notebooks").mkdir()
+    notebook(tmp_path / "notebooks", parameters=("x = 1  # n\nnames = []  # list",))
+
+    ((place, said),) = notebooks.faults(tmp_path, {"10_test": given})
+
+    assert (place, words in said) == (("10_test", *given), True)
+
+
+def test_a_notebook_that_is_not_there_is_a_fault_with_the_nearest(tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    notebook(tmp_path / "notebooks")
+    faults = [*notebooks.faults(tmp_path, {"10_tset": {}})]
+    assert faults == [(("10_tset",), "no such notebook; did you mean '10_test'?")]

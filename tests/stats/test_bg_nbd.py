@@ -1,12 +1,10 @@
-"""BG/NBD and MBG/NBD: against the integral they stand for, lifetimes, and drawn customers."""
+"""BG/NBD and MBG/NBD: against lifetimes, and of drawn customers."""
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from lifetimes import BetaGeoFitter, ModifiedBetaGeoFitter
 from scipy.integrate import quad
-from scipy.stats import beta, gamma
+from scipy.stats import gamma
 
 from retention.errors import Refused
 from retention.stats import bg_nbd
@@ -41,44 +39,6 @@ def drawn(customers: int, fit: bg_nbd.Fit, age: float, horizon: float, seed: int
         seen = [time for time in times if time <= known]
         row[:] = len(seen), max(seen, default=0), known, len(times) - len(seen)
     return rows.T
-
-
-def literal(fit: bg_nbd.Fit, x: int, tx: float, t: float) -> float:
-    """The likelihood of one customer as the integral over rates and chances that it is."""
-
-    def rates(until: float) -> float:
-        rate = gamma(fit.r, scale=1 / fit.alpha)
-        return quad(lambda own: own**x * np.exp(-own * until) * rate.pdf(own), 0, 8)[0]
-
-    def chances(stayed: int, went: int) -> float:
-        chance = beta(fit.a, fit.b)
-        return quad(lambda own: own**went * (1 - own) ** stayed * chance.pdf(own), 0, 1)[0]
-
-    times = x + fit.at_first
-    return rates(t) * chances(times, 0) + rates(tx) * chances(times - 1, 1)
-
-
-@EITHER
-@pytest.mark.parametrize(("x", "tx", "t"), [(1, 3.0, 9.0), (3, 8.0, 9.0)])
-def test_the_likelihood_is_the_integral_over_customers(at_first, x, tx, t):
-    fit = FITS[at_first]._replace(r=1.4, alpha=4.4, a=1.3)
-    one = (np.array([x]), np.array([tx]), np.array([t]))
-    value, _ = bg_nbd._log_likelihood(np.array(fit[:4]), *one, at_first)
-    assert np.exp(value[0]) == pytest.approx(literal(fit, x, tx, t), rel=1e-6)
-
-
-@EITHER
-@given(st.lists(st.floats(0.05, 8), min_size=4, max_size=4))
-def test_slopes_are_those_of_the_likelihood(at_first, parameters):
-    x, tx, t = np.array([0, 1, 2, 40]), np.array([0, 0.4, 0.9, 1.0]), np.array([1, 1.1, 0.9, 1.2])
-    parameters = np.array(parameters)
-    _, slopes = bg_nbd._log_likelihood(parameters, x, tx, t, at_first)
-    for number, step in enumerate(1e-6 * np.eye(4)):
-        ends = [
-            bg_nbd._log_likelihood(parameters + way * step, x, tx, t, at_first)[0]
-            for way in (1, -1)
-        ]
-        assert slopes[number] == pytest.approx((ends[0] - ends[1]) / 2e-6, rel=1e-4, abs=1e-5)
 
 
 @pytest.mark.parametrize(

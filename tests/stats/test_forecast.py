@@ -113,11 +113,11 @@ def test_on_the_sample_it_was_chosen_on_it_is_nearer_than_bg_nbd():
         order_id=pl.lit(None, pl.String),
         amount_cents=(pl.col("amount") * 100).round().cast(pl.Int64),
     )
-    past = forecasts.Past(activity.activity(events).collect().lazy(), pl.LazyFrame())
+    past = forecasts.Past(activity.activity(events).collect().lazy(), pl.LazyFrame(), BOUGHT)
     day = calendar.day_of(calendar.date(1997, 9, 30))
-    known = forecasts.known(past, BOUGHT, day)
-    came = forecasts.happened(past, BOUGHT, known, day)(273)
-    models = forecasts.models(past, BOUGHT, known, day)
+    known = forecasts.known(past, day)
+    came = forecasts.happened(known)(273)
+    models = forecasts.models(known)
 
     assert (known.height, came.sum()) == (2_357, 1_882)
     off = {name: ahead(273).sum() / came.sum() - 1 for name, ahead in models.items()}

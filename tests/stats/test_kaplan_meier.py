@@ -101,17 +101,6 @@ def test_without_censoring_the_mean_is_a_plain_mean_with_its_own_error(durations
     assert variance == pytest.approx(lived.var() / len(lived), abs=1e-9)
 
 
-@pytest.mark.filterwarnings("ignore::scipy.integrate.IntegrationWarning")  # it integrates steps
-def test_the_variance_is_that_of_the_mean_and_not_of_the_days_as_in_lifelines():
-    durations = np.array([3, 5, 5, 8, 12, 20, 21, 30])
-    events = np.ones(8, dtype=bool)
-
-    _, variance = kaplan_meier.restricted_mean(durations, events, until=25)
-
-    _, spread = restricted_mean_survival_time(theirs(durations, events), t=25, return_variance=True)
-    assert variance == pytest.approx(spread / 8, rel=0.01)
-
-
 @pytest.mark.parametrize("since", [0, 20])
 def test_limits_cover_the_planted_mean_as_often_as_they_say(since):
     """Exponential lives of 60 days in whole days, censored evenly, a half of them seen late."""

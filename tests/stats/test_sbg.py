@@ -1,13 +1,10 @@
-"""sBG: against its likelihood written out, drawn cohorts, and the years nobody showed it."""
-
-import math
+"""sBG: of drawn cohorts, and of the years nobody showed it; published fits in tests/published."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from published.purchases import RENEWALS
-from scipy.optimize import minimize
 
 from retention.errors import Refused
 from retention.stats import sbg
@@ -19,28 +16,6 @@ def counted(alive: list[int]) -> tuple[np.ndarray, np.ndarray]:
     stayed = np.zeros(len(alive) - 1)
     stayed[-1] = alive[-1]
     return -np.diff(alive), stayed
-
-
-def literal(logs: np.ndarray, alive: list[int]) -> float:
-    """Minus the log-likelihood by the recursion of the paper (equation 7)."""
-    alpha, beta = np.exp(logs)
-    left = alpha / (alpha + beta)
-    there, value = 1 - left, 0.0
-    for year in range(1, len(alive)):
-        if year > 1:
-            left *= (beta + year - 2) / (alpha + beta + year - 1)
-            there -= left
-        value += (alive[year - 1] - alive[year]) * math.log(left)
-    return -(value + alive[-1] * math.log(there))
-
-
-@pytest.mark.parametrize("name", RENEWALS)
-def test_the_fit_is_the_top_of_the_likelihood_as_printed(name):
-    options = {"xatol": 1e-10, "fatol": 1e-12, "maxiter": 5_000}
-    top = minimize(literal, [0, 0], (RENEWALS[name],), method="Nelder-Mead", options=options)
-    fit = sbg.fit(*counted(RENEWALS[name]))
-    assert fit[:2] == pytest.approx(np.exp(top.x), rel=1e-5)
-    assert fit.log_likelihood == pytest.approx(-top.fun, abs=1e-6)
 
 
 @pytest.mark.parametrize("name", RENEWALS)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from retention.stats import scaling
@@ -15,7 +15,6 @@ def behaviour(rows: list[tuple]) -> pl.DataFrame:
     )
 
 
-@settings(deadline=None, max_examples=30)
 @given(st.lists(st.tuples(st.floats(0, 1e6), st.floats(-10, 10)), min_size=2, max_size=50))
 def test_points_are_finite_and_centred(rows):
     points = scaling.points(scaling.compared(behaviour(rows), ["rate"]))

@@ -1,20 +1,16 @@
 """Differences between groups: published, against lifelines, by hand, and planted."""
 
-from pathlib import Path
-
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lifelines.datasets import load_waltons
-from lifelines.statistics import multivariate_logrank_test, pairwise_logrank_test
+from lifelines.statistics import multivariate_logrank_test
 from lives import lives, weeks
 
 from retention.stats import rank_tests
 from retention.survival import comparisons, survival
-
-TELCO = Path(__file__).parents[3] / "shared" / "data" / "telco" / "customers.parquet"
 
 
 def overall(data: pl.DataFrame, by: str) -> float:
@@ -45,24 +41,6 @@ def test_waltons_log_rank_is_the_published_one():
     assert tests["p_adjusted"].to_list() == [None, tests["p_value"][0]]
 
 
-def test_telco_by_contract_is_the_published_one_and_pairs_are_those_of_lifelines():
-    if not TELCO.is_file():
-        pytest.skip("no ../shared/data/telco (IBM Telco, 7,043 customers)")
-    table = pl.read_parquet(TELCO)
-    data = table.select(
-        duration_days=pl.col("tenure").cast(pl.Int64),
-        event_observed=pl.col("Churn").cast(pl.String).is_in(["Yes", "true"]),
-        contract="Contract",
-    )
-
-    tests = comparisons.log_rank(data, "contract")
-
-    assert tests["statistic"][0] == pytest.approx(2352.872538, abs=5e-7)
-    columns = ("duration_days", "contract", "event_observed")
-    theirs = pairwise_logrank_test(*(data[name].to_numpy() for name in columns))
-    assert tests["statistic"][1:].to_list() == pytest.approx(list(theirs.test_statistic), rel=1e-9)
-
-
 def test_log_rank_with_late_entry_agrees_with_a_risk_set_by_hand():
     data = lives("3 5 5+ 8 4 6+ 9 9", group=list("aaaabbbb"), entry_days=[0, 2, 0, 4, 1, 0, 5, 0])
     expected = variance = 0.0
@@ -81,7 +59,6 @@ def test_log_rank_with_late_entry_agrees_with_a_risk_set_by_hand():
 life = st.tuples(st.integers(1, 40), st.booleans(), st.sampled_from("abc"))
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.lists(life, min_size=6, max_size=60))
 def test_log_rank_equals_lifelines_on_any_lives(rows):
     data = pl.DataFrame(rows, schema=["duration_days", "event_observed", "group"], orient="row")
@@ -111,30 +88,25 @@ def test_of_groups_alike_chance_makes_any_pair_clear_no_oftener_than_it_says():
     assert 3 <= clear <= 28  # at most 5 % of 300, 99.9 % of draws; without Holm about 60
 
 
-def test_pairs_come_in_order_and_the_clear_ones_first():
+def test_pairs_come_in_order_and_the_clear_ones_are_counted():
     data = drawn({"a": 100, "b": 100, "c": 300}, 200, 0)
 
     tests = comparisons.log_rank(data, "plan")
 
     pairs = [("a", "b"), ("a", "c"), ("b", "c")]
     assert tests.select("group", "other").rows() == [(None, None), *pairs]
-    first = comparisons.clear_first(tests).select("group", "other").rows()
-    assert first[0] == (None, None)
-    assert first[-1] == ("a", "b")
     assert comparisons.apart(tests, 0.95).startswith("2 of 3 pairs of groups differ")
 
 
 def test_of_one_group_or_none_leaving_there_is_nothing_to_test():
-    one = comparisons.log_rank(lives("1 2", group=["a", "a"]), "group")
-    assert one.is_empty()
-    assert comparisons.apart(one, 0.95) == "There are no two groups to compare."
+    assert comparisons.log_rank(lives("1 2", group=["a", "a"]), "group").is_empty()
     nobody = comparisons.log_rank(lives("1+ 2+", group=["a", "b"]), "group")
     assert nobody["p_value"].to_list() == [1.0, 1.0]
 
 
-def means_of(data: pl.DataFrame, days: list[int], least: int = 10, by: str | None = "plan"):
-    curves = survival.kaplan_meier(data, by, least=least)
-    return comparisons.restricted_means(data, by, curves, days)
+def means_of(data: pl.DataFrame, days: list[int], least: int = 10):
+    curves = survival.kaplan_meier(data, "plan", least=least)
+    return comparisons.restricted_means(data, "plan", curves, days)
 
 
 def test_planted_days_apart_are_found():
@@ -151,10 +123,10 @@ def test_planted_days_apart_are_found():
     last = means.row(-1, named=True)
     apart = truth["short"] - truth["long"]
     assert last["difference_lower"] < apart < last["difference_upper"] < 0
-    said = comparisons.farthest(means)
-    assert (said["longer"], said["shorter"]) == ("long", "short")
-    assert said["ci"][0] < -apart < said["ci"][1]
-    assert "chance" not in said["sentence"]
+    (said,) = comparisons.farthest(means)
+    assert said.name == "days_long_over_short"
+    assert said.ci[0] < -apart < said.ci[1]
+    assert "no clear difference" not in said.sentence
 
 
 def test_the_horizon_is_the_longest_day_that_every_group_reaches_with_enough_at_risk():
@@ -166,10 +138,7 @@ def test_the_horizon_is_the_longest_day_that_every_group_reaches_with_enough_at_
     assert means_of(data, [30, 40, 60])["tau_days"].to_list() == [40, 40]
     assert means_of(data, [30, 60], least=21)["tau_days"].to_list() == []
     assert means_of(data, [60]).is_empty()
-    assert means_of(data, [60], by=None).select("by", "group", "tau_days").rows() == [
-        ("all", "all", 60)
-    ]
-    assert comparisons.farthest(means_of(data, [60])).keys() == {"name", "sentence"}
+    assert comparisons.farthest(means_of(data, [60])) == []
 
 
 def test_with_late_entry_days_count_from_when_all_curves_have_begun():

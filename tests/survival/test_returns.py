@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from planted import spells_at
 
-from retention.book import Churn
+from retention.stats import by_group
 from retention.survival import returns
 from retention.tables import calendar, spells
 from retention_demo import simulate
@@ -62,14 +62,8 @@ def test_the_share_by_hand():
     assert table["ci_lower"].is_null().to_list() == (table["returned"] == 0).to_list()
     assert (table["ci_lower"] <= table["returned"]).all()
     assert (table["ci_upper"] >= table["returned"]).all()
-    said = returns.came_back(returns.returned_at(table, [4, 90]), 5)
-    assert (said["name"], said["value"]) == ("returned_4_days", pytest.approx(0.4))
-    assert said["ci"][0] < 0.4 < said["ci"][1]
-    none = returns.came_back(returns.returned_at(table, [1]), 5)
-    assert (none["value"], none["ci"]) == (0.0, None)
-    assert none["sentence"].startswith("None of {n}")
     assert returns.returned(gone, least=3)["duration_days"].max() == 3
-    assert returns.headline(returns.returned_at(table, [4, 90])) == (
+    assert returns.headline(by_group.read(table, [4, 90], returns.RETURNED)) == (
         "40% of those judged gone have come back within 4 days"
     )
 
@@ -78,9 +72,9 @@ def test_nobody_gone_makes_no_curve():
     gone = returns.gone(activity({"there": [0, 5]}, 8, 10), 8, 10)
 
     assert returns.returned(gone, least=10).is_empty()
-    read = returns.returned_at(returns.returned(gone), [30])
+    read = by_group.read(returns.returned(gone), [30], returns.RETURNED)
     assert read.is_empty()
-    assert returns.headline(read) == returns.came_back(read, 0)["sentence"] == returns.NONE
+    assert returns.headline(read).startswith("Nobody has been gone")
 
 
 def test_planted_returns_are_found_in_a_simulated_book():
@@ -93,17 +87,8 @@ def test_planted_returns_are_found_in_a_simulated_book():
     table = returns.returned(gone, least=50)
 
     waits = plan["after_days"] - grace
-    for row in returns.returned_at(table, [waits, 90, 120, 240]).iter_rows(named=True):
+    for row in by_group.read(table, [waits, 90, 120, 240], returns.RETURNED).iter_rows(named=True):
         wait = max(row["duration_days"] - waits, 0) / plan["mean_further_days"]
         truth = plan["share"] * (1 - np.exp(-wait))
         error = (row["ci_upper"] - row["ci_lower"]) / 3.92 if row["returned"] else 0
         assert row["returned"] == pytest.approx(truth, abs=3.5 * error + 1e-12)
-
-
-def test_the_page_says_from_when_days_count():
-    words = {
-        kind: returns.definition(Churn(kind=kind, after_days=30, activity=["buy"]), 0.95, 10)
-        for kind in ("activity", "contract")
-    }
-    assert "30 days after the last active day" in words["activity"]
-    assert "30 days after the end of the contract" in words["contract"]

@@ -3,8 +3,6 @@
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from lifelines.datasets import load_waltons
 from lives import lives, weeks
 
@@ -33,46 +31,6 @@ def test_waltons_median_is_the_published_one():
     data = weeks(load_waltons(), "T", "E")
 
     assert survival.median_days(survival.kaplan_meier(data)) == 56
-
-
-def test_late_entry_removes_the_bias_of_customers_already_there():
-    rng = np.random.default_rng(0)
-    life, entry = rng.exponential(12, 20_000), rng.uniform(0, 24, 20_000)
-    seen = pl.DataFrame({"life": life * 100, "entry": entry * 100}).filter(
-        pl.col("life") > pl.col("entry")
-    )
-    late = seen.select(
-        pl.col("life").ceil().cast(pl.Int64).alias("duration_days"),
-        pl.lit(True).alias("event_observed"),
-        pl.col("entry").floor().cast(pl.Int64).alias("entry_days"),
-    )
-
-    right, naive = (
-        survival.survival_at(survival.kaplan_meier(frame), [1200])["survival"].item()
-        for frame in (late, late.drop("entry_days"))
-    )
-    assert right == pytest.approx(0.351, abs=0.004)
-    assert naive == pytest.approx(0.692, abs=0.001)
-
-
-@settings(deadline=None, max_examples=60)
-@given(st.lists(st.tuples(st.integers(1, 50), st.booleans()), min_size=1, max_size=80))
-def test_a_curve_never_rises_and_equals_the_product_by_hand(rows):
-    data = pl.DataFrame(rows, schema=["duration_days", "event_observed"], orient="row")
-
-    curve = survival.kaplan_meier(data)
-
-    by_hand = 1.0
-    for day, at_risk, events, value in curve.select(
-        "duration_days", "at_risk", "events", "survival"
-    ).rows():
-        assert at_risk == sum(duration >= day for duration, _ in rows)
-        assert events == sum(end and duration == day for duration, end in rows)
-        by_hand *= 1 - events / at_risk
-        assert value == pytest.approx(by_hand)
-    assert curve["survival"].diff().drop_nulls().le(1e-12).all()
-    assert (curve["ci_lower"] <= curve["survival"] + 1e-12).all()
-    assert (curve["ci_upper"] >= curve["survival"] - 1e-12).all()
 
 
 def test_a_curve_is_read_as_it_stands_and_never_beyond_its_end():
@@ -128,8 +86,6 @@ def test_only_first_spells_that_can_be_judged_are_observed():
 def test_nothing_is_estimated_from_nobody():
     with pytest.raises(Refused, match="at least one customer"):
         survival.kaplan_meier(lives("1").clear())
-    with pytest.raises(Refused, match="confidence"):
-        survival.kaplan_meier(lives("1"), confidence=95)
 
 
 def test_the_headline_of_a_curve_is_its_median_where_it_was_reached():
@@ -153,7 +109,6 @@ def test_a_curve_of_late_entrants_begins_where_enough_are_at_risk():
     assert (
         survival.headline(curve) == "Of those still active after day 20, half have left by day 40"
     )
-    assert survival.entered_late(data).startswith("4 entered late")
 
 
 def test_a_curve_goes_on_after_a_day_on_which_everybody_at_risk_left():

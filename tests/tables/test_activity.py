@@ -70,18 +70,6 @@ def test_baskets_hold_what_was_bought_where_a_product_or_category_is_named():
     )
 
 
-def test_nothing_after_the_snapshot_is_read():
-    assert activity.until(EVENTS, 7)["day"].max() == 7
-    assert activity.until(EVENTS, 6)["day"].max() == 4
-    assert activity.until(EVENTS, 3).is_empty()
-    assert activity.until(EVENTS.rename({"day": "started_day"}), 7, "started_day").height == 7
-
-
-def test_rows_of_an_unknown_day_are_kept_so_that_they_are_counted_as_faults():
-    unknown = EVENTS.with_columns(day=pl.lit(None, pl.Int64))
-    assert activity.until(unknown, 4).height == 8
-
-
 def test_weekdays_are_those_of_the_calendar():
     days = pl.DataFrame({"day": range(-400, 400)}, schema={"day": pl.Int64})
     found = nw.from_native(days).select(weekday=activity.weekday())["weekday"].to_list()
@@ -123,12 +111,7 @@ def test_activity_is_that_of_a_literal_count(lines):
 @pytest.mark.parametrize("engine", ["lazy", "eager"])
 def test_activity_stays_as_lazy_as_it_came(engine):
     events = EVENTS.lazy() if engine == "lazy" else EVENTS
-    for found in (
-        activity.until(events, 9),
-        activity.activity(events),
-        activity.habits(events),
-        activity.baskets(events),
-    ):
+    for found in (activity.activity(events), activity.habits(events), activity.baskets(events)):
         assert isinstance(found, pl.LazyFrame if engine == "lazy" else pl.DataFrame)
 
 

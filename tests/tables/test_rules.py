@@ -7,12 +7,17 @@ from drawing import drawn
 from hypothesis import given
 from hypothesis import strategies as st
 
+from retention.schema import Table
 from retention.tables import rules
-from retention.tables.rules import FAULT, REAL, TEXT, WHOLE, Broken, Promise, Rule
+from retention.tables.rules import FAULT, REAL, TEXT, WHOLE, Broken, Rule
 
-ORDERS = Promise(
-    "a test",
-    "in",
+
+def promised(level: str, grain: tuple, columns: dict, **further) -> Table:
+    return Table("orders", "a test", level, "", grain, columns, **further)
+
+
+ORDERS = promised(
+    "source",
     ("customer_id", "day"),
     {"customer_id": TEXT, "day": WHOLE, "ended_day": WHOLE, "share": REAL},
     optional=("ended_day", "share"),
@@ -31,7 +36,7 @@ SOUND = """
 """
 
 
-def faults(text: str, promise: Promise = ORDERS) -> list[tuple[str, str, int]]:
+def faults(text: str, promise: Table = ORDERS) -> list[tuple[str, str, int]]:
     found = rules.broken(drawn(text), promise)
     return [(fault.column, fault.words, fault.n) for fault in found]
 
@@ -75,9 +80,8 @@ def test_an_unknown_day_is_one_fault_and_breaks_no_other_rule():
 
 
 def test_a_rule_that_comes_out_null_is_broken():
-    unsure = Promise(
-        "a test", "in", ("n",), {"n": WHOLE}, ("n",), (Rule("n", "", nw.col("n") > 0),)
-    )
+    positive = Rule("n", "", nw.col("n") > 0)
+    unsure = promised("source", ("n",), {"n": WHOLE}, optional=("n",), rules=(positive,))
     assert faults("| n |\n| 1 |\n| |", unsure) == [("n", "", 1)]
 
 
@@ -91,19 +95,19 @@ def test_types_and_columns_are_looked_at_first():
 
 
 def test_a_published_table_holds_no_customer():
-    promise = Promise("a test", "aggregate", ("n",), {"n": WHOLE}, further=True)
+    promise = promised("aggregate", ("n",), {"n": WHOLE}, further=True)
     found = faults("| n | customer_id |\n| 1 | ann |", promise)
     assert found == [("customer_id", "is not in a published table", 0)]
 
 
 def test_the_grain_may_hold_blanks_and_counts_them_as_equal():
-    pairs = Promise("a test", "customer", ("a", "b"), {"a": TEXT, "b": TEXT}, optional=("b",))
+    pairs = promised("customer", ("a", "b"), {"a": TEXT, "b": TEXT}, optional=("b",))
     assert faults("| a | b |\n| x | |\n| y | |", pairs) == []
     assert faults("| a | b |\n| x | |\n| x | |", pairs) == [("a, b", "are unique together", 2)]
 
 
 def test_the_grain_may_be_free():
-    free = Promise("a test", "in", ("a",), {"a": TEXT}, unique=False)
+    free = promised("source", ("a",), {"a": TEXT}, unique=False)
     assert faults("| a |\n| x |\n| x |", free) == []
 
 
@@ -171,7 +175,9 @@ def test_examples_of_what_could_not_be_read_show_its_shape_alone():
         {"customer_id": ["ann", "bob"], "day": [None, 4], FAULT + "day": ["unread|99.aaa", None]},
         schema={"customer_id": pl.String, "day": pl.Int64, FAULT + "day": pl.String},
     )
-    promise = rules.promise("a test", "in", "customer_id* text, day whole", unique=False)
+    promise = promised(
+        "source", ("customer_id",), {"customer_id": TEXT, "day": WHOLE}, unique=False
+    )
     (fault,) = rules.broken(frame, promise)
     assert (fault.column, fault.n) == ("day", 1)
     assert fault.words == "can be read as a date such as 2025-06-30"
@@ -181,9 +187,8 @@ def test_examples_of_what_could_not_be_read_show_its_shape_alone():
 @pytest.mark.parametrize("reason", rules.REASONS)
 def test_each_reason_that_a_value_is_wrong_breaks_one_rule_alone(reason):
     frame = pl.DataFrame({"amount_cents": [1, None], FAULT + "amount_cents": [None, f"{reason}|9"]})
-    promise = rules.promise(
-        "a test", "in", "amount_cents whole", rules.at_least("amount_cents", 0), unique=False
-    )
+    least = (rules.at_least("amount_cents", 0),)
+    promise = promised("source", (), {"amount_cents": WHOLE}, rules=least, unique=False)
     (fault,) = rules.broken(frame, promise)
     assert (fault.column, fault.n) == ("amount_cents", 1)
     assert (fault.words, fault.mend) == (

@@ -3,14 +3,16 @@
 from datetime import date, timedelta
 from pathlib import Path
 
+import inputs
 import polars as pl
 import pytest
 from drawing import save, shop
 from polars.testing import assert_frame_equal
 
 from retention import book as books
+from retention import schema
 from retention.errors import Refused
-from retention.tables import promises, rules, task, workspace
+from retention.tables import rules, task, workspace
 
 TABLES = ("activity", "habits", "baskets", "terms", "surveys_at")
 TABLES += ("spells", "customers_at", "exclusions", "intake")
@@ -36,7 +38,7 @@ def build(
     folder = root / "built" / snapshot_date
     here = workspace.Workspace("shop", snapshot_date, "tables", folder)
     day = date.fromisoformat(snapshot_date)
-    task.build(books.at(books.load("shop", root), day), here)
+    inputs.build(books.at(books.load("shop", root), day), here)
     return here
 
 
@@ -84,7 +86,7 @@ def test_a_book_of_activity_gives_all_its_tables(workbook, form):
     assert first["event_observed"].sum() == 20
     assert first["excluded"].null_count() == 60
     for name, frame in tables.items():
-        assert not rules.broken(frame, promises.PROMISES[name])
+        assert not rules.broken(frame, schema.TABLES[name])
 
 
 @FORMS

@@ -1,11 +1,13 @@
 """Who carries the revenue: by hand, limits by drawing customers anew, and nothing given away."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import polars as pl
 import pytest
 
-from retention import findings
-from retention.tables import promises, rules
+from retention import disclosure, schema
+from retention.tables import rules
 from retention.value import concentration
 
 
@@ -28,14 +30,13 @@ def test_everybody_who_paid_is_worth_something_or_is_current_stands_once():
         ("new", True, 0, 0, False, 0),
         ("stranger", False, 0, 0, False, 0),
     ]
-    assert concentration.at_risk(everybody().with_columns(pl.col("at_risk_cents") * 100)) == 50
 
 
 def test_segments_overlap_and_all_others_are_told_apart():
     members = ids("a", "a", "b", "gone").with_columns(segment=pl.Series(["s1", "vip", "vip", "s1"]))
     segments = pl.DataFrame({"segment": ["s1", "vip"], "name": ["One", "Best"]})
 
-    table = concentration.by_segment(everybody(), members, segments)
+    table = concentration.carried(everybody(), members, segments)
 
     columns = ("name", "n", "share_of_customers", "amount_cents", "share_of_amount", "value_cents")
     assert table.select(*columns, "n_judged", "value_at_risk_cents").rows() == [
@@ -44,9 +45,9 @@ def test_segments_overlap_and_all_others_are_told_apart():
         ("in no segment", 1, 0.2, 0, 0.0, 0, 0, 0),
         ("no longer a customer", 1, 0.2, 0, 0.0, 0, 0, 0),
     ]
-    assert rules.broken(table, promises.PROMISES["revenue_by_segment"]) == []
-    assert concentration.headline(table) == "Best: 40% of customers, 90% of last year's amount"
-    shown = concentration.compared(table)
+    assert rules.broken(table, schema.TABLES["revenue_by_segment"]) == []
+    assert concentration._foremost(table) == "Best: 40% of customers, 90% of last year's amount"
+    shown = concentration._beside(table)
     assert shown["of"].to_list() == ["customers", concentration.AMOUNT, concentration.VALUE] * 4
     assert shown.filter(of="customers")["ci_lower"].null_count() == 4
 
@@ -56,7 +57,7 @@ def test_those_who_bring_most_come_first_and_a_part_of_a_customer_is_one():
     people = pl.DataFrame(
         {"customer_id": [f"c{n}" for n in range(10)], "amount_cents": amounts, "value_cents": 1}
     )
-    table = concentration.concentration(people)
+    table = concentration.tops(people)
 
     last = table.filter(of=concentration.AMOUNT)
     assert last.select("top_percent", "n", "share").rows() == [
@@ -67,25 +68,26 @@ def test_those_who_bring_most_come_first_and_a_part_of_a_customer_is_one():
         (50, 4, 0.95),
     ]
     assert table.filter(of=concentration.VALUE, top_percent=50)["share"].item() == 0.5
-    assert (
-        concentration.concentrated(table)
-        == "The 20% of customers who pay most bring 75% of the amount"
-    )
-    assert concentration.tops(table)["customers"].to_list()[:2] == ["top 1%"] * 2
-    assert rules.broken(table, promises.PROMISES["concentration"]) == []
+    shown = concentration.most_valuable(SimpleNamespace(confidence=0.95), people)
+    assert shown.headline(table) == "The 20% of customers who pay most bring 75% of the amount"
+    [finding] = shown.findings(table)
+    assert (finding.value, finding.further) == (0.75, {"n": 2})
+    hidden = disclosure.hide(table, disclosure.Level(10), "concentration")
+    assert hidden["share"].null_count() == hidden.height
+    assert shown.findings(hidden) == []
+    assert shown.headline(hidden).startswith("Too few")
+    assert rules.broken(table, schema.TABLES["concentration"]) == []
 
 
 def test_where_nobody_paid_no_share_is_claimed():
     nobody = everybody().with_columns(pl.lit(0, pl.Int64).alias("amount_cents"), value_cents=0)
     none = ids().with_columns(segment=pl.lit("s1"))
     segments = pl.DataFrame({"segment": [], "name": []}, {"segment": pl.String, "name": pl.String})
-    table = concentration.by_segment(nobody, none, segments)
+    table = concentration.carried(nobody, none, segments)
 
     assert table["share_of_amount"].null_count() == table.height == 2
-    assert concentration.headline(table) == "Nobody paid anything within the last year"
-    assert concentration.concentration(nobody).is_empty()
-    assert concentration.concentrated(concentration.concentration(nobody)).startswith("Too few")
-    assert concentration.at_risk(nobody.with_columns(at_risk_cents=0)) is None
+    assert concentration._foremost(table) == "Nobody paid anything within the last year"
+    assert concentration.tops(nobody).is_empty()
 
 
 def test_limits_are_those_of_drawing_customers_anew():
@@ -97,7 +99,7 @@ def test_limits_are_those_of_drawing_customers_anew():
         current=True, value_cents=pl.col("amount_cents"), judged=True, at_risk_cents=0
     )
     own = people.filter(pl.Series(inside)).select("customer_id", segment=pl.lit("s1"))
-    row = concentration.by_segment(people, own, pl.DataFrame({"segment": ["s1"], "name": ["One"]}))
+    row = concentration.carried(people, own, pl.DataFrame({"segment": ["s1"], "name": ["One"]}))
     row = row.row(0, named=True)
 
     draws = rng.integers(800, size=(2_000, 800))
@@ -105,15 +107,17 @@ def test_limits_are_those_of_drawing_customers_anew():
     assert row["ci_upper"] - row["ci_lower"] == pytest.approx(2 * 1.96 * shares.std(), rel=0.1)
 
 
-def test_a_small_segment_cannot_be_had_by_subtraction():
-    table = pl.DataFrame({"segment": list("abc"), "n": [4, 40, 400], "amount_cents": [9, 8, 7]})
-    shown = findings.hide_small(table, "n", ["n", "amount_cents"], 10)
-    assert shown["n"].to_list() == [None, None, 400]
+@pytest.mark.parametrize("verdict", ["open", "closed", "not testable"])
+def test_value_at_risk_says_what_it_rests_on(verdict):
+    tables = {"members": ids().with_columns(segment=pl.lit("s1"))}
+    tables["segments"] = pl.DataFrame(schema={"segment": pl.String, "name": pl.String})
+    tables["risk_gate"] = pl.DataFrame({"verdict": [verdict]})
+    book = SimpleNamespace(currency="EUR")
+    r = SimpleNamespace(tables=SimpleNamespace(**tables), book=book, confidence=0.95)
 
+    money = everybody().with_columns(pl.col("at_risk_cents") * 100)
+    [finding] = concentration.by_segment(r, money).findings
 
-@pytest.mark.parametrize(
-    ("verdict", "words"),
-    [("open", "has passed"), ("closed", "has not passed"), ("not testable", "could not be tested")],
-)
-def test_value_at_risk_says_what_it_rests_on(verdict, words):
-    assert words in concentration.gate(verdict)
+    assert finding.value == 50
+    assert finding.sentence.endswith(concentration.GATE[verdict])
+    assert concentration.by_segment(r, money.with_columns(at_risk_cents=0)).findings == []

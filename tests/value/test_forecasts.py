@@ -43,24 +43,24 @@ TERMS = drawn("""
 
 @pytest.fixture
 def shop() -> forecasts.Past:
-    return forecasts.Past(BOUGHT.lazy(), NOTHING)
+    return forecasts.Past(BOUGHT.lazy(), NOTHING, SHOP)
 
 
 @pytest.fixture
 def club() -> forecasts.Past:
-    return forecasts.Past(BOUGHT.clear().lazy(), TERMS.lazy())
+    return forecasts.Past(BOUGHT.clear().lazy(), TERMS.lazy(), CLUB)
 
 
 def test_who_bought_is_known_by_days_with_an_order_up_to_the_day_alone(shop):
-    known = forecasts.known(shop, SHOP, 20)
+    known = forecasts.known(shop, 20)
 
-    assert known.rows() == [("a", 2, 10, 10, 2, 450.0), ("b", 0, 0, 2, 0, None)]
+    assert known.customers.rows() == [("a", 2, 10, 10, 2, 450.0), ("b", 0, 0, 2, 0, None)]
 
 
 def test_what_came_is_counted_after_the_day_up_to_and_on_the_last(shop):
-    known = forecasts.known(shop, SHOP, 18)
-    came = forecasts.happened(shop, SHOP, known, 18)
-    cents = forecasts.happened(shop, SHOP, known, 18, amounts=True)
+    known = forecasts.known(shop, 18)
+    came = forecasts.happened(known)
+    cents = forecasts.happened(known, amounts=True)
 
     assert [came(ahead).tolist() for ahead in (0, 1, 2, 7, 13)] == [
         [0, 0],
@@ -73,9 +73,9 @@ def test_what_came_is_counted_after_the_day_up_to_and_on_the_last(shop):
 
 
 def test_who_is_under_contract_with_the_amount_of_a_day_and_the_days_to_a_booked_end(club):
-    known = forecasts.known(club, CLUB, 100)
+    known = forecasts.known(club, 100)
 
-    assert known.rows() == [
+    assert known.customers.rows() == [
         ("booked", "a", 51, 10.0, 100.0),
         ("both", "a", 41, np.inf, 130.0),
         ("changed", "a", 61, np.inf, 200.0),
@@ -84,46 +84,49 @@ def test_who_is_under_contract_with_the_amount_of_a_day_and_the_days_to_a_booked
 
 
 def test_days_under_contract_and_what_they_brought_are_those_of_the_terms(club):
-    known = forecasts.known(club, CLUB, 75)
-    came = forecasts.happened(club, CLUB, known, 75)
-    cents = forecasts.happened(club, CLUB, known, 75, amounts=True)
+    known = forecasts.known(club, 75)
+    came = forecasts.happened(known)
+    cents = forecasts.happened(known, amounts=True)
 
-    assert known["customer_id"].to_list() == ["booked", "both", "cancelled", "changed", "last"]
+    assert known.customers["customer_id"].to_list() == [
+        "booked",
+        "both",
+        "cancelled",
+        "changed",
+        "last",
+    ]
     assert came(20).tolist() == [20, 40, 15, 5 + 11, 20]
     assert came(40).tolist() == [35, 80, 15, 5 + 31, 25]
     assert cents(20).tolist() == [2000, 2600, 1500, 500 + 2200, 2000]
 
 
 def test_what_was_paid_in_the_last_year_is_that_of_everybody(shop, club):
-    shopped = forecasts.paid(shop, SHOP, 30)
+    shopped = forecasts.paid(shop, 30)
     assert dict(shopped.iter_rows()) == {"a": 1600, "b": 0, "late": 250}
-    owed = dict(forecasts.paid(club, CLUB, 100).iter_rows())
+    owed = dict(forecasts.paid(club, 100).iter_rows())
     assert (owed["cancelled"], owed["later"], owed["changed"]) == (4100, 0, 41 * 100 + 16 * 200)
 
 
 def test_where_nobody_bought_again_or_nobody_left_nothing_is_foretold(shop, club):
-    once = forecasts.Past(BOUGHT.filter(customer_id="late").lazy(), NOTHING)
-    for past, churn, day in ((once, SHOP, 30), (shop, SHOP, 5), (club, CLUB, 75)):
-        assert forecasts.models(past, churn, forecasts.known(past, churn, day), day) == {}
+    once = forecasts.Past(BOUGHT.filter(customer_id="late").lazy(), NOTHING, SHOP)
+    for past, day in ((once, 30), (shop, 5), (club, 75)):
+        assert forecasts.models(forecasts.known(past, day)) == {}
 
 
 def test_in_a_planted_business_the_days_foretold_are_those_that_came():
     world = planted_truth.risk_world(3_000, seed=11)
-    past = forecasts.Past(world["activity"].lazy(), world["terms"].lazy())
-    day = world["snapshot_day"] - 180
-    known = forecasts.known(past, CLUB, day)
-    models = forecasts.models(past, CLUB, known, day)
-    came = forecasts.happened(past, CLUB, known, day)(180)
+    past = forecasts.Past(world["activity"].lazy(), world["terms"].lazy(), CLUB)
+    known = forecasts.known(past, world["snapshot_day"] - 180)
+    models, came = forecasts.models(known), forecasts.happened(known)(180)
 
-    said = models["ours"](180)
-    assert known.height > 800
+    said, until = models["ours"](180), known.customers["until"].to_numpy()
+    assert len(said) > 800
     assert said.mean() == pytest.approx(came.mean(), rel=0.04)
-    booked = known["until"].is_finite().to_numpy()
-    assert (said[booked] <= known["until"].to_numpy()[booked] + 1e-9).all()
+    booked = np.isfinite(until)
+    assert (said[booked] <= until[booked] + 1e-9).all()
     assert (np.diff([models["ours"](ahead) for ahead in (0, 1, 30, 180)], axis=0) >= 0).all()
-    said = forecasts.rests_on(models, past, CLUB, known, day, ahead_days=5_000)
-    assert said.startswith("Of 100% the days")
-    assert forecasts.rests_on({}, past, CLUB, known, day, ahead_days=5_000) == ""
+    assert forecasts.rests_on(models, known, 5_000).startswith("For 100% of them")
+    assert forecasts.rests_on({}, known, 5_000) == ""
 
 
 @pytest.mark.parametrize(
@@ -132,8 +135,6 @@ def test_in_a_planted_business_the_days_foretold_are_those_that_came():
 def test_how_the_models_of_purchases_are_weighted_is_said(shop, half, said):
     fit = forecast.Fit(None, forgetting.Fit(1, 1, half, 0), 0.25)
     models = {"ours": partial(forecast.expected, fit)}
-    told = forecasts.rests_on(
-        models, shop, SHOP, forecasts.known(shop, SHOP, 20), 20, ahead_days=365
-    )
+    told = forecasts.rests_on(models, forecasts.known(shop, 20), 365)
     assert "75% of customers who leave for good, 25% of customers whose rates change" in told
     assert told.endswith(said)

@@ -1,48 +1,27 @@
-"""Charts: a tidy result table in, a Figure out. Nothing here computes a statistic.
+"""Charts: a tidy table in, a Figure out. Nothing here computes a statistic.
 
-A chart shows its intervals and its n; `show.figure` gives it the headline, the text alternative
-and the table without which it is not published.
+A chart shows its intervals and its n; labels and formats are the schema's. `exhibit` gives it the
+headline, the text alternative and the table without which it is not published.
 """
 
 from retention.charts.bars import bars, comparison, points
 from retention.charts.cohorts import curves, triangle
-from retention.charts.data import events_per_day
-from retention.charts.decline import left_by_usage, usage_changes
-from retention.charts.hazards import hazard_ratios
+from retention.charts.days import days
+from retention.charts.flow import flow
+from retention.charts.forest import forest
 from retention.charts.maps import heat_map, scatter
-from retention.charts.migrations import migrations
-from retention.charts.risk import backtest, calibration, signals
-from retention.charts.segments import cluster_map, condensed_tree, profile_heatmap, trust
-from retention.charts.survival import incidence, returns, survival_curves
-from retention.charts.value import next_products, renewals, weeks_foretold
-from retention.charts.windows import silence_curves, window_shares
+from retention.charts.tree import condensed_tree
 
 __all__ = [
-    "backtest",
     "bars",
-    "calibration",
-    "cluster_map",
     "comparison",
     "condensed_tree",
     "curves",
-    "events_per_day",
-    "hazard_ratios",
+    "days",
+    "flow",
+    "forest",
     "heat_map",
-    "incidence",
-    "left_by_usage",
-    "migrations",
-    "next_products",
     "points",
-    "profile_heatmap",
-    "renewals",
-    "returns",
     "scatter",
-    "signals",
-    "silence_curves",
-    "survival_curves",
     "triangle",
-    "trust",
-    "usage_changes",
-    "weeks_foretold",
-    "window_shares",
 ]

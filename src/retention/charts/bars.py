@@ -107,7 +107,8 @@ def points(
         drawing.interval(axes, y, *limits, drawing.PALETTE[0])
         if row[value] is not None:
             axes.plot([times * row[value]], [y], "o", color=drawing.PALETTE[0], markersize=8)
-            drawing.at_right(axes, y, f"{times * row[value]:+.2f}".replace("-", "−"))
+            form = "{:+.2f}" if percent else "{:+.3f}"
+            drawing.at_right(axes, y, form.format(times * row[value]).replace("-", "−"))
     axes.axvline(0, color=TEXT, linewidth=1)
     axes.set(title=schema.label(value) + (", percentage points" if percent else ""), xlabel="")
     return axes.figure

@@ -20,23 +20,40 @@ def curves(
     group: str = "group",
     steps: bool = False,
     cut: bool = True,
+    evenly: bool = False,
+    mark: int | None = None,
     y_label: str = "",
     x_label: str = "",
 ) -> Figure:
-    """Draw a share over ``x``, a line with its interval for each ``group``, and counts beneath.
+    """Draw a measure over ``x``, a line with its interval for each ``group``, and counts beneath.
 
-    Takes   one row per group and x: the columns named, ci_lower, ci_upper. ``steps``: the share
-            changes in steps (survival); ``cut``: it ends at 1; labels are the schema's unless said
+    Takes   one row per group and x: the columns named, ci_lower, ci_upper. ``steps``: it changes
+            in steps (survival); ``cut``: it ends at 1; ``evenly``: the whole numbers ``x`` stand
+            equally far apart, and the one to ``mark`` has a dotted line; labels are the schema's
+            unless said
     Returns lines with shaded intervals, named at their ends; the counts ``n`` beneath
 
     Refuses an empty table and more than 12 groups.
     """
     shown = table.with_columns(group=pl.col(group) if group in table.columns else pl.lit("all"))
     names = (y_label or schema.label(y), x_label or schema.label(x), schema.label(n))
-    drawn = drawing.curves(shown, (x, y, n), names, steps=steps)
+    values = shown[x].unique().sort().to_list()
+    first = int(len(values) == 1)  # an axis from 0 to 0 would have no length
+    if evenly:
+        places = range(first, first + len(values))
+        shown = shown.with_columns(pl.col(x).replace_strict(values, places))
+    top = 1.0
     if not cut:
-        most = max(table["ci_upper"].max() or 0, table[y].max() or 0)
-        drawn.axes[0].set_ylim(0, max(1.02, 1.02 * most))
+        top = max(table["ci_upper"].max() or 0, table[y].max() or 0)
+    percent = schema.column(y).kind in ("share", "estimate", "points")
+    top = max(top, 1.0) if percent else top
+    drawn = drawing.curves(shown, (x, y, n), names, steps=steps, top=top, percent=percent)
+    if evenly:
+        axes = drawn.axes[0]
+        told = {place: words.text(value) for place, value in zip(places, values, strict=True)}
+        axes.set_xticks(axes.get_xticks(), [told.get(tick, "") for tick in axes.get_xticks()])
+        if mark in values:
+            axes.axvline(first + values.index(mark), color=drawing.GREY, linestyle=":")
     return drawn
 
 

@@ -100,10 +100,16 @@ def heat(values: np.ndarray, rows: list[str], columns: list[str], form: str, **c
 
 
 def curves(
-    table: pl.DataFrame, columns: tuple[str, str, str], names: tuple[str, str, str], steps: bool
+    table: pl.DataFrame,
+    columns: tuple[str, str, str],
+    names: tuple[str, str, str],
+    steps: bool,
+    *,
+    top: float = 1.0,
+    percent: bool = True,
 ) -> Figure:
-    """One line per group of ``table``; columns and names are those of x, share and count. Counts
-    that all groups share are printed once."""
+    """One line per group of ``table``; columns and names are those of x, share and count; the axis
+    ends at ``top``. Counts that all groups share are printed once."""
     refuse_empty(table)
     x, share, count = columns
     groups = {
@@ -118,13 +124,14 @@ def curves(
     axes = canvas(3.9 + 0.28 * len(counts))
     for number, line in enumerate(groups.values()):
         _line(axes, line.select(x, share, "ci_lower", "ci_upper"), end, look(number), steps)
-    axes.set(xlim=(0, end), ylim=(0, 1.02), title=names[0], xlabel=names[1], ylabel="")
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.set(xlim=(0, end), ylim=(0, 1.02 * top), title=names[0], xlabel=names[1], ylabel="")
+    if percent:
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.set_xticks(
         [tick for tick in MaxNLocator(4, integer=True).tick_values(0, end) if 0 <= tick <= end]
     )
     if len(groups) > 1:
-        _name_lines(axes, [(group, line[share]) for group, line in groups.items()])
+        _name_lines(axes, [(group, line[share]) for group, line in groups.items()], top)
     _counts_beneath(axes, counts, names[2], steps)
     return axes.figure
 
@@ -159,7 +166,7 @@ def _line(axes: Axes, line: pl.DataFrame, end: float, look: dict[str, str], step
     axes.fill_between(x, lower, upper, alpha=0.2, linewidth=0, **band)
 
 
-def _name_lines(axes: Axes, shares: list[tuple[object, pl.Series]]) -> None:
+def _name_lines(axes: Axes, shares: list[tuple[object, pl.Series]], top: float) -> None:
     """Write each line's name at its end, moved apart where they would overlap."""
     beside = axes.get_yaxis_transform()
     ends = [
@@ -167,7 +174,7 @@ def _name_lines(axes: Axes, shares: list[tuple[object, pl.Series]]) -> None:
         for number, (group, share) in enumerate(shares)
     ]
     ends.sort()
-    heights = _apart([end for end, *_ in ends], gap=0.1, top=1.0)
+    heights = _apart([end for end, *_ in ends], gap=0.1 * top, top=top)
     for height, (end, number, group) in zip(heights, ends, strict=True):
         axes.plot([1.01, 1.06], [end, height], **look(number), transform=beside, clip_on=False)
         axes.text(1.08, height, words.short(group, 18), transform=beside, va="center")

@@ -1,18 +1,21 @@
 """Customers who behave alike: HDBSCAN on scaled behaviour, with noise shown as noise."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
 
-from retention.errors import Refused
+from retention import charts, schema
+from retention.errors import Refused, nearest
+from retention.exhibit import Exhibit, Finding
+from retention.refresh import Refresh
 from retention.stats import density, scaling, stability
 from retention.stats.scaling import LOG
 from retention.stats.stability import Sample, shrunk
-from retention_runner.notebooks import nearest
 
 MODEL = ("customer_id", "segment", "min_samples", "core_distance", "born_at")
-LENT = {"cluster": pl.Int64, "nearest_probability": pl.Float64}
+TABLE = ("customer_id", "cluster", "membership", "outlier_score")
 NEIGHBOURS = 25  # members of segments that say which one is nearest
 
 
@@ -37,13 +40,19 @@ ONE_MORE = {
 class Clustering:
     """Compared customers as points, in order of customer_id, and their clusters."""
 
+    behaviour: pl.DataFrame  # who they are, and the features as measured (see `behaviour`)
+    logged: list[str]  # the features that are compared on a log scale
+    min_cluster_size: int  # as asked
     points: np.ndarray
     rows: np.ndarray  # of the customers that were fitted; the others are assigned
     fit: density.Fit
-    min_cluster_size: int  # among the fitted
-    labels: np.ndarray  # 0 = the largest cluster, -1 = noise
-    membership: np.ndarray  # 0 (edge) to 1 (core)
-    outlier_scores: np.ndarray  # 0 to 1
+    smallest: int  # size of a cluster among the fitted
+    table: pl.DataFrame  # customer_id, cluster (-1 = noise), membership, outlier_score (0 to 1)
+
+    @cached_property
+    def samples(self) -> list[Sample]:
+        """Seeded samples of the fitted customers, each with the clusters it has by itself."""
+        return stability.samples(self.fit.points, self.smallest, self.fit.min_samples)
 
 
 def behaviour(
@@ -65,9 +74,8 @@ def behaviour(
     for name in features:
         if name not in customers.columns or not customers[name].dtype.is_numeric():
             raise Refused(f"clusters need numeric features; customers_at has no number {name!r}")
-    for name in logged:
-        if name not in features:
-            raise Refused(f"logged: {name!r} is no feature{nearest(name, features)}")
+    if strange := [name for name in logged if name not in features]:
+        raise Refused(f"logged: {strange[0]!r} is no feature{nearest(strange[0], features)}")
     compared = (
         customers.filter(pl.col("in_risk_set"), pl.col("events_90d") >= min_events)
         .select("customer_id", pl.col(features).cast(pl.Float64))
@@ -79,17 +87,6 @@ def behaviour(
         if below := (compared[name] < 0).sum():
             raise Refused(f"logged: {name!r} is below 0 of {below} customers: leave it unlogged")
     return compared
-
-
-def smallest(min_cluster_size: int, min_cell: int) -> int:
-    """``min_cluster_size``, if clusters of that size may be shown.
-
-    Raises:
-        Refused: it is below ``min_cell``.
-    """
-    if min_cluster_size < min_cell:
-        raise Refused(f"min_cluster_size is {min_cluster_size}, below min_cell ({min_cell})")
-    return min_cluster_size
 
 
 def units(customers: pl.DataFrame, behaviour: pl.DataFrame) -> pl.DataFrame:
@@ -122,7 +119,7 @@ def fit(
 
     Takes   behaviour (see `behaviour`)
 
-    Source: see `density.fit`. Checked on planted groups in tests/test_clusters.py.
+    Source: see `density.fit`. Checked on planted groups in tests/clusters/test_clusters.py.
     """
     compared, n = scaling.compared(behaviour, logged), behaviour.height
     rows, size = np.arange(n), min_cluster_size
@@ -131,79 +128,39 @@ def fit(
         size = max(shrunk(min_cluster_size, fit_at_most, n), min_samples)
     points = scaling.points(compared, compared[rows])
     fitted = density.fit(points[rows], size, min_samples)
-    scores = density.outlier_scores(fitted)
-    if len(rows) == n:
-        return Clustering(points, rows, fitted, size, fitted.labels, fitted.membership, scores)
-    labels, membership, nearest = density.assign(density.model(fitted), points)
-    labels[rows], membership[rows] = fitted.labels, fitted.membership
-    scores = np.append(scores, 1.0)[nearest]
-    return Clustering(points, rows, fitted, size, labels, membership, scores)
+    labels, membership, scores = fitted.labels, fitted.membership, density.outlier_scores(fitted)
+    if len(rows) < n:
+        labels, membership, nearest = density.assign(density.model(fitted), points)
+        labels[rows], membership[rows] = fitted.labels, fitted.membership
+        scores = np.append(scores, 1.0)[nearest]
+    columns = (behaviour["customer_id"], labels, membership, scores)
+    table = pl.DataFrame(dict(zip(TABLE, columns, strict=True)))
+    return Clustering(behaviour, logged, min_cluster_size, points, rows, fitted, size, table)
 
 
-def samples(clustering: Clustering) -> list[Sample]:
-    """Seeded samples of the customers that were fitted, each with the clusters it has by itself."""
-    fit = clustering.fit
-    return stability.samples(fit.points, clustering.min_cluster_size, fit.min_samples)
+def with_nearest(found: Clustering, ids: pl.DataFrame) -> pl.DataFrame:
+    """The table "clusters": which cluster everybody is in, and where those belong that are in no
+    segment.
 
-
-def tree(clustering: Clustering) -> pl.DataFrame:
-    """What parts into what as density rises, a row per node (see `density.nodes`)."""
-    return density.nodes(clustering.fit)
-
-
-def branches(tree: pl.DataFrame) -> pl.DataFrame:
-    """The rows of `tree` at which clusters begin, in their order."""
-    return density.branches(tree)
-
-
-def labelled(behaviour: pl.DataFrame, clustering: Clustering) -> pl.DataFrame:
-    """Every compared customer: customer_id, cluster, membership, outlier_score."""
-    return behaviour.select(
-        "customer_id",
-        cluster=pl.Series(clustering.labels, dtype=pl.Int64),
-        membership=pl.Series(clustering.membership, dtype=pl.Float64),
-        outlier_score=pl.Series(clustering.outlier_scores, dtype=pl.Float64),
-    )
-
-
-def noise(clustering: Clustering, samples: list[Sample], min_cell: int) -> dict:
-    """The share of the compared customers that is noise, and the least and most of it in the
-    ``samples``, as value and ci; unknown of nobody, and of fewer than ``min_cell``."""
-    noise = (clustering.labels < 0).sum()
-    if not len(clustering.labels) or 0 < noise < min_cell:
-        return {"value": None, "ci": None}
-    shares = [float((one.fit.labels < 0).mean()) for one in samples]
-    return {"value": noise / len(clustering.labels), "ci": (min(shares), max(shares))}
-
-
-def with_nearest(labelled: pl.DataFrame, clustering: Clustering, ids: pl.DataFrame) -> pl.DataFrame:
-    """The table "clusters": ``labelled``, and where those belong that are in no segment.
-
-    Takes   labelled; ids: cluster, segment: which segment each trusted cluster is
-    Returns also nearest_segment, the commonest segment among the nearest `NEIGHBOURS` customers in
-            one, and nearest_probability, its share of them; null of who is in a segment, and
-            where there is none
+    Takes   ids: cluster, segment: which segment each trusted cluster is
+    Returns customer_id, cluster, membership, outlier_score; nearest_segment, the commonest segment
+            among the nearest `NEIGHBOURS` customers in one, and nearest_probability, its share of
+            them; both null of who is in a segment, and where there is none
     """
-    known = ids["cluster"].sort().to_list()
-    within = np.isin(clustering.labels, known)
-    near = labelled.filter(~pl.Series(within)).select("customer_id")
-    cluster, share = pl.Series([], dtype=pl.Int64), []
-    if known and near.height:
-        number = np.searchsorted(known, clustering.labels[within])
-        lent, share = density.nearest(
-            clustering.points[within], number, clustering.points[~within], NEIGHBOURS
-        )
-        cluster = pl.Series(known).gather(lent)
-    lent = pl.DataFrame({"cluster": cluster, "nearest_probability": share}).cast(LENT)
-    near = pl.concat([near[: lent.height], lent], how="horizontal")
-    near = near.join(ids, on="cluster", how="left").rename({"segment": "nearest_segment"})
-    found = labelled.join(near.drop("cluster"), on="customer_id", how="left", maintain_order="left")
-    return found.select(*labelled.columns, "nearest_segment", "nearest_probability")
+    segments = ids.sort("cluster")
+    within = found.table["cluster"].is_in(segments["cluster"].to_list()).to_numpy()
+    near = found.table.filter(~within).select("customer_id", segment=None, share=None)
+    if 0 < within.sum() < len(within):
+        number = np.searchsorted(segments["cluster"], found.table["cluster"].filter(within))
+        places = found.points[within], number, found.points[~within]
+        votes, share = density.nearest(*places, NEIGHBOURS)
+        near = near.with_columns(segments["segment"].gather(votes), share=share)
+    near = near.rename({"segment": "nearest_segment", "share": "nearest_probability"})
+    near = near.cast({"nearest_segment": pl.String, "nearest_probability": pl.Float64})
+    return found.table.join(near, on="customer_id", how="left", maintain_order="left")
 
 
-def model(
-    behaviour: pl.DataFrame, logged: list[str], clustering: Clustering, ids: pl.DataFrame
-) -> pl.DataFrame:
+def model(found: Clustering, ids: pl.DataFrame) -> pl.DataFrame:
     """What the next refresh needs to place its customers as this one would.
 
     Takes   ids: cluster, segment
@@ -211,17 +168,16 @@ def model(
             none), min_samples, core_distance (to that many neighbours), born_at (the density from
             which on the segment stands by itself), and the features as compared ("x (log)")
     """
-    kept = density.model(clustering.fit)
+    kept = density.model(found.fit)
     births = pl.DataFrame({"cluster": range(len(kept.births)), "born_at": kept.births})
     segments = ids.join(births.cast({"cluster": pl.Int64}), on="cluster", how="left")
-    facts = {
-        "cluster": pl.Series(clustering.fit.labels, dtype=pl.Int64),
-        "min_samples": pl.lit(kept.min_samples, pl.Int64),
-        "core_distance": pl.Series(kept.core, dtype=pl.Float64),
-    }
     return (
-        scaling.compared(behaviour[clustering.rows], logged)
-        .with_columns(**facts)
+        scaling.compared(found.behaviour[found.rows], found.logged)
+        .with_columns(
+            cluster=pl.Series(found.fit.labels, dtype=pl.Int64),
+            min_samples=pl.lit(kept.min_samples, pl.Int64),
+            core_distance=pl.Series(kept.core, dtype=pl.Float64),
+        )
         .join(segments, on="cluster", how="left", maintain_order="left")
         .select(*MODEL, pl.exclude("cluster", *MODEL))
     )
@@ -237,62 +193,79 @@ def placed(model: pl.DataFrame, customers: pl.DataFrame, ids: pl.DataFrame) -> p
 
     Where customers_at has a feature of the model no more, nobody can be placed: see `lost`.
     """
+    ids = ids.select("customer_id").sort("customer_id")
     if model.is_empty() or lost(model, customers):
-        return ids.select("customer_id", segment=pl.lit(None, pl.String)).sort("customer_id")
+        return ids.with_columns(segment=pl.lit(None, pl.String))
     compared = model.select("customer_id", pl.exclude(MODEL))
-    features = [name.removesuffix(LOG) for name in compared.columns[1:]]
     logged = [name.removesuffix(LOG) for name in compared.columns if name.endswith(LOG)]
     known = customers.join(ids, on="customer_id", how="semi")
-    now = scaling.compared(behaviour(known, features, logged, 0), logged)
-    groups = model.select("segment", "born_at").drop_nulls().unique("segment").sort("segment")
-    groups = groups.with_row_index("number").cast({"number": pl.Int64})
-    lent = model.join(groups, on="segment", how="left", maintain_order="left")
-    births = groups["born_at"].to_numpy()
+    now = scaling.compared(behaviour(known, _features(model), logged, 0), logged)
+    groups = model.select("segment", "born_at").drop_nulls().unique().sort("segment")
+    segments, births = [*groups["segment"], None], groups["born_at"].to_numpy()
+    numbers = {segment: number for number, segment in enumerate(groups["segment"])}
     kept = density.Model(
         points=scaling.points(compared),
-        labels=lent["number"].fill_null(-1).to_numpy(),
+        labels=np.array([numbers.get(segment, -1) for segment in model["segment"]]),
         core=model["core_distance"].to_numpy(),
         births=births,
         deaths=births,
         min_samples=model["min_samples"][0],
     )
-    found = now.select("customer_id", number=density.assign(kept, scaling.points(now, compared))[0])
-    found = found.join(groups, on="number", how="left")
-    return (
-        ids.select("customer_id")
-        .join(found, on="customer_id", how="left")
-        .select("customer_id", "segment")
-        .sort("customer_id")
-    )
+    labels, *_ = density.assign(kept, scaling.points(now, compared))
+    segment = pl.Series([segments[label] for label in labels], dtype=pl.String)
+    found = now.select("customer_id", segment=segment)
+    return ids.join(found, on="customer_id", how="left", maintain_order="left")
 
 
 def lost(model: pl.DataFrame, customers: pl.DataFrame) -> list[str]:
     """The features of an earlier ``model`` that customers_at has no more."""
-    features = [name.removesuffix(LOG) for name in model.columns if name not in MODEL]
-    return [name for name in features if name not in customers.columns]
+    return [name for name in _features(model) if name not in customers.columns]
 
 
-def definition(
-    features: list[str], logged: list[str], min_cluster_size: int, clustering: Clustering
-) -> str:
-    """How the customers were compared, for the page."""
-    names = [f"{name} (log)" if name in logged else name for name in features]
-    fitted, n = len(clustering.rows), len(clustering.points)
-    sample = (
-        f" Found among {fitted:,} customers drawn at random, in groups of at least "
-        f"{clustering.min_cluster_size} of them; the other {n - fitted:,} were assigned to where "
-        "they would join them."
+def _features(model: pl.DataFrame) -> list[str]:
+    return [name.removesuffix(LOG) for name in model.columns if name not in MODEL]
+
+
+def who_is_counted(r: Refresh, behaviour: pl.DataFrame, min_events: int) -> Finding:
+    """How many of the current customers can be compared."""
+    sentence = "{value} of {current} current customers can be compared: every feature is known"
+    if min_events:
+        sentence += f", and they have at least {min_events} events in the last ninety days"
+    current = {"current": int(r.tables.customers_at["in_risk_set"].sum())}
+    return Finding("compared", f"{sentence}.", behaviour.height, "customers", further=current)
+
+
+def tree(r: Refresh, found: Clustering) -> Exhibit:
+    """What parts into what as density rises, and how many are in no cluster."""
+    return Exhibit(
+        density.nodes(found.fit).rename({"group": "cluster"}),
+        lambda nodes: f"{nodes['cluster'].max() + 1} clusters stand out",
+        draw=charts.condensed_tree,
+        definition=_definition(found),
+        findings=_noise(r, found),
+        empty="Nothing splits into groups of that size: nobody is in a cluster.",
     )
-    return (
-        f"HDBSCAN on {', '.join(names)}, each scaled by median and interquartile range; groups of "
-        f"at least {min_cluster_size} customers, min_samples {clustering.fit.min_samples}."
-    ) + (sample if fitted < n else "")
 
 
-def headline(clustering: Clustering) -> str:
-    """How many clusters there are and how many customers are in none, in a sentence."""
-    k = clustering.labels.max(initial=-1) + 1
-    if not k:
-        return "No cluster stands out: everybody compared is noise"
-    noise = (clustering.labels < 0).mean()
-    return f"{k} clusters stand out, and {noise:.0%} of those compared are in none"
+def _noise(r: Refresh, found: Clustering) -> list[Finding]:
+    """The share of the compared customers in no cluster, with the least and most of it in samples;
+    nothing where they, or all others, are too few to be counted."""
+    noise = found.table["cluster"] == -1
+    if min(noise.sum(), (~noise).sum()) in range(1, r.min_cell) or noise.is_empty():
+        return []
+    shares = [float((one.fit.labels < 0).mean()) for one in found.samples]
+    sentence = "{value} of the compared customers are in no cluster ({ci} in samples of them)."
+    return [Finding("noise_share", sentence, noise.mean(), "share", (min(shares), max(shares)))]
+
+
+def _definition(found: Clustering) -> str:
+    """How the customers were compared."""
+    features = found.behaviour.columns[1:]
+    labels = [schema.label(name).lower() + LOG * (name in found.logged) for name in features]
+    said = (
+        f"HDBSCAN on {', '.join(labels)}, each scaled by median and interquartile range; groups of "
+        f"at least {found.min_cluster_size} customers, min_samples {found.fit.min_samples}."
+    )
+    if len(found.rows) < len(found.points):
+        said += f" Found among {len(found.rows):,} customers drawn at random; the others join them."
+    return said

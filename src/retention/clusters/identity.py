@@ -1,39 +1,30 @@
 """Who is who over refreshes: today's clusters are matched to the segments of the last refresh.
 
 Both are judged on the customers who were compared at both dates. Every segment that a book ever
-had stands in its ledger, so that no number is given twice.
+had stands in the table "known_segments", so that no number is given twice.
 """
+
+from functools import partial
 
 import numpy as np
 import polars as pl
 from scipy.optimize import linear_sum_assignment
 
+from retention.clusters.previous_segments import Previous
 from retention.errors import Failed
+from retention.exhibit import Exhibit, Finding
 
 KINDS = ("same", "split", "merged", "new", "gone")
 PART = 10  # a part of a split or merger is at least this-th of the whole
-RULE = (
-    "Compared on customers who were compared at both dates. A segment lives on in the group that "
-    "shares most with it, if its shared customers are more than a third of all in either of "
-    "the two. It split if groups made mostly of it, with a tenth of it each, hold most of it; "
-    "segments merged if most of each is in one group, a tenth of it each, and make most of it."
-)
 
 
 def match(
-    clusters: pl.DataFrame,
-    trusted: list[int],
-    previous_members: pl.DataFrame,
-    previous_compared: pl.DataFrame,
-    ledger: pl.DataFrame,
+    clusters: pl.DataFrame, trusted: list[int], before: Previous
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """What has become of the previous segments, and which segment each trusted cluster is.
 
     Takes   clusters: customer_id, cluster (everybody compared now; -1 is noise)
-            previous_members: customer_id, segment (of clusters, not of rules)
-            previous_compared: customer_id (everybody compared then)
-            ledger: the table "known_segments" of the previous refresh; all three without rows at
-            the first refresh
+            before: what the previous refresh knew (nothing at the first)
     Returns the table "segment_changes": previous_segment (null: new), segment (null: gone), kind
             (one of KINDS), n (customers in both), jaccard (n as a share of those in either);
             and cluster, segment: one row per trusted cluster
@@ -45,23 +36,25 @@ def match(
     split; a segment without an heir of which most is in one cluster, and makes a tenth of it, is
     a part of a merger; the parts, with the heir, must be most of the whole. All other clusters
     are new, all other segments gone. A pair in a split and a merger at once is called split. New
-    ids count on from the highest of the ledger, the largest cluster first.
+    ids count on from the highest that is known, the largest cluster first.
 
     Raises:
-        Failed: a customer is in two previous segments, or one of these is not in the ledger.
+        Failed: a previous segment is not known.
 
     Source: Spiliopoulou et al. (2006), MONIC, KDD: transitions of clusters; Kuhn (1955). The
     bounds: DECISIONS (who inherits an id). Checked on planted stories in
-    tests/test_planted_identity.py, on drawn tables in tests/test_identity.py.
+    tests/clusters/test_planted_identity.py, on drawn tables in tests/clusters/test_identity.py.
     """
-    _check(previous_members, ledger)
+    if lost := sorted(set(before.members["segment"]) - set(before.known["segment"])):
+        what = f"known_segments of the previous refresh lacks {len(lost)} segments of its members"
+        raise Failed(f"{what} ({', '.join(lost)}); make that refresh again")
     groups = _groups(clusters, trusted)
-    pairs = _named(_with_heirs(_pairs(clusters, groups, previous_members, previous_compared)))
-    ids = _ids(groups, pairs, ledger)
+    pairs = _named(_with_heirs(_pairs(clusters, groups, before)))
+    ids = _ids(groups, pairs, before.known)
     found = pairs.join(ids, on="cluster", how="left", maintain_order="left")
     born = ids.join(found, on="segment", how="anti").select("segment", kind=pl.lit("new"))
     ended = (
-        previous_members.select(previous_segment="segment")
+        before.members.select(previous_segment="segment")
         .unique(maintain_order=True)
         .join(found, on="previous_segment", how="anti")
         .with_columns(kind=pl.lit("gone"))
@@ -86,49 +79,28 @@ def members(clusters: pl.DataFrame, ids: pl.DataFrame) -> pl.DataFrame:
     return joined.select("customer_id", "segment")
 
 
-def same(changes: pl.DataFrame, since: str) -> int | None:
-    """How many segments are the same as on the day ``since``; None at the first refresh."""
-    return changes.filter(kind="same").height if since else None
+def changes(changes: pl.DataFrame, since: str) -> Exhibit:
+    """What became of each segment since the refresh of the day ``since`` ("" at the first)."""
+    return Exhibit(
+        changes,
+        "What became of each segment",
+        findings=partial(_same, since=since),
+        empty="Without segments, now or before, there is nothing to follow.",
+        name="segment_changes",
+    )
 
 
-def headline(changes: pl.DataFrame, since: str) -> str:
-    """How many segments are the same as on the day ``since``, and what happened to the others.
-
-    Takes   changes: the table "segment_changes"; ``since`` is "" at the first refresh
-    """
-    before, now = (_names(changes, name) for name in ("previous_segment", "segment"))
-    if not since:
-        return f"This is the first refresh: {_are(now, 'new')}" if now else "There are no segments"
-    if not before and not now:
-        return f"There are no segments, as on {since}"
-    parted = _parts(changes, "split", "previous_segment", "segment")
-    joined = _parts(changes, "merged", "segment", "previous_segment")
-    told = [
-        *(f"{whole} split into {_listed(parts)}" for whole, parts in parted),
-        *(f"{_listed(parts)} merged into {whole}" for whole, parts in joined),
-        _are(_names(changes.filter(kind="new"), "segment"), "new"),
-        _are(_names(changes.filter(kind="gone"), "previous_segment"), "gone"),
-    ]
-    what = "; ".join(filter(None, told))
-    if not what:
-        all_of = f"All {len(now)} segments are" if len(now) > 1 else "The one segment is"
-        return f"{all_of} the same as on {since}"
-    same = changes.filter(kind="same").height
-    return f"{same or 'None'} of {len(now)} segments are the same as on {since}: {what}"
-
-
-def _check(previous_members: pl.DataFrame, ledger: pl.DataFrame) -> None:
-    if twice := previous_members["customer_id"].is_duplicated().sum():
-        raise Failed(
-            f"members of the previous refresh: {twice} rows of customers in two segments; "
-            "leave out those of rules (`kind` in segments)"
-        )
-    lost = set(previous_members["segment"]) - set(ledger["segment"])
-    if lost:
-        raise Failed(
-            f"known_segments of the previous refresh lacks {len(lost)} segments of its members "
-            f"({', '.join(sorted(lost))}); make that refresh again"
-        )
+def _same(changes: pl.DataFrame, since: str) -> list[Finding]:
+    """How many segments are the same as on the day ``since``, and what happened to the others."""
+    same, now = changes.filter(kind="same").height, changes["segment"].drop_nulls().n_unique()
+    said = f"{same or 'None'} of {now} segments are the same as on {since}"
+    if not now or not since:
+        said = "This is the first refresh with segments" if now else "There are no segments"
+    others = changes.filter(pl.col("kind") != "same").group_by("kind", maintain_order=True)
+    pair = pl.concat_str("previous_segment", "segment", separator=" to ", ignore_nulls=True)
+    told = [f"{kind}: {', '.join(pairs)}" for kind, pairs in others.agg(pair).iter_rows()]
+    sentence = "; ".join([said, *told]) + "."
+    return [Finding("segments_same", sentence, same if since else None, "segments")]
 
 
 def _groups(clusters: pl.DataFrame, trusted: list[int]) -> pl.DataFrame:
@@ -142,23 +114,17 @@ def _groups(clusters: pl.DataFrame, trusted: list[int]) -> pl.DataFrame:
     )
 
 
-def _pairs(
-    clusters: pl.DataFrame,
-    groups: pl.DataFrame,
-    previous_members: pl.DataFrame,
-    previous_compared: pl.DataFrame,
-) -> pl.DataFrame:
+def _pairs(clusters: pl.DataFrame, groups: pl.DataFrame, before: Previous) -> pl.DataFrame:
     """Segments and clusters that share customers: n, n_then, n_now, jaccard; all of stayers."""
-    then = previous_members.join(clusters, on="customer_id", how="semi")
-    now = clusters.join(previous_compared, on="customer_id", how="semi").join(
-        groups, on="cluster", how="semi"
-    )
+    then = before.members.join(clusters, on="customer_id", how="semi")
+    now = clusters.join(before.compared, on="customer_id", how="semi")
+    now = now.join(groups, on="cluster", how="semi")
     then = then.select("customer_id", previous_segment="segment", n_then=pl.len().over("segment"))
     now = now.select("customer_id", "cluster", n_now=pl.len().over("cluster"))
     counts = [pl.col(name).first().cast(pl.Int64) for name in ("n_then", "n_now")]
     either = pl.col("n_then") + pl.col("n_now") - pl.col("n")
     return (
-        then.join(now, on="customer_id", how="inner", maintain_order="left")
+        then.join(now, on="customer_id", validate="1:1", maintain_order="left")
         .group_by("previous_segment", "cluster", maintain_order=True)
         .agg(pl.len().cast(pl.Int64).alias("n"), *counts)
         .with_columns(jaccard=pl.col("n") / either)
@@ -206,29 +172,10 @@ def _named(pairs: pl.DataFrame) -> pl.DataFrame:
     return parts.with_columns(kind=kind).drop_nulls("kind")
 
 
-def _ids(groups: pl.DataFrame, pairs: pl.DataFrame, ledger: pl.DataFrame) -> pl.DataFrame:
+def _ids(groups: pl.DataFrame, pairs: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """The segment of every trusted cluster: the one it carries on, or the next number."""
     heirs = pairs.filter("is_heir").select("cluster", heir_of="previous_segment")
-    last = ledger.select(number("segment").max()).item() or 0
+    last = known.select(number("segment").max()).item() or 0
     joined = groups.join(heirs, on="cluster", how="left", maintain_order="left")
-    further = last + pl.col("heir_of").is_null().cum_sum()
-    fresh = pl.concat_str(pl.lit("s"), further)
+    fresh = pl.concat_str(pl.lit("s"), last + pl.col("heir_of").is_null().cum_sum())
     return joined.with_columns(segment=pl.coalesce("heir_of", fresh))
-
-
-def _names(changes: pl.DataFrame, column: str) -> list[str]:
-    return changes[column].drop_nulls().unique(maintain_order=True).to_list()
-
-
-def _parts(changes: pl.DataFrame, kind: str, whole: str, part: str) -> list[tuple[str, list[str]]]:
-    """Every ``whole`` that something of this kind happened to, with its parts."""
-    concerned = changes.filter((pl.col("kind") == kind).any().over(whole)).drop_nulls(whole)
-    return concerned.group_by(whole, maintain_order=True).agg(pl.col(part)).rows()
-
-
-def _listed(names: list[str]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
-
-
-def _are(names: list[str], what: str) -> str:
-    return f"{_listed(names)} {'is' if len(names) == 1 else 'are'} {what}" if names else ""

@@ -1,31 +1,27 @@
-"""Who changed group since the last refresh, and whether they moved or the groups did."""
+"""Who changed segment since the last refresh, and whether they moved or the segments did."""
+
+from functools import partial
 
 import polars as pl
 
+from retention import charts, schema, words
+from retention.clusters.previous_segments import Previous
 from retention.errors import Failed
+from retention.exhibit import Exhibit, Finding
+from retention.refresh import Refresh
 from retention.stats.intervals import wilson
 
 NONE = "none"  # compared, but in no segment: noise, or a cluster that is not trusted
 MOVED_BY = ("stayed", "customer", "definition", "entered", "left")
-BECAUSE = {"customer": "they behave otherwise", "definition": "the groups were drawn anew"}
-RULE = (
-    "A customer moved where what is known now, placed by the groups of then, is no longer in "
-    "the old group; where it still is, the groups were drawn anew. "
-    f"'{NONE}': compared, but in no group."
-)
 
 
 def migrations(
-    members: pl.DataFrame,
-    compared: pl.DataFrame,
-    previous_members: pl.DataFrame,
-    previous_compared: pl.DataFrame,
-    under_old_model: pl.DataFrame,
+    members: pl.DataFrame, compared: pl.DataFrame, before: Previous, under_old_model: pl.DataFrame
 ) -> pl.DataFrame:
     """How many customers went from which segment to which, and why.
 
-    Takes   members, previous_members: customer_id, segment (of clusters; now and then)
-            compared, previous_compared: customer_id (everybody compared, now and then)
+    Takes   members: customer_id, segment (of clusters); compared: customer_id (everybody compared
+            now); before: what the previous refresh knew of both
             under_old_model: customer_id, segment (null: none): where the groups of then would
             place what is known now, at least of everybody whose segment is another now
     Returns the table "migrations": previous_segment (null: not compared then), segment (null: not
@@ -35,128 +31,97 @@ def migrations(
     would place them elsewhere too, else by "definition". No rows at the first refresh.
 
     Raises:
-        Failed: a customer stands twice in a table, is a member but not compared, or changed
-            segment and is not placed under the old model.
+        Failed: a customer who changed segment is not placed under the old model.
 
-    Checked on planted moves and moved definitions in tests/test_planted_identity.py.
+    Checked on planted moves and moved definitions in tests/clusters/test_planted_identity.py.
     """
-    if previous_compared.is_empty():
-        return pl.DataFrame(
-            schema=dict.fromkeys(("previous_segment", "segment"), pl.String)
-            | {"n": pl.Int64, "moved_by": pl.String}
-        )
-    _refuse_twice(
-        members=members,
-        compared=compared,
-        previous_members=previous_members,
-        previous_compared=previous_compared,
-        under_old_model=under_old_model,
-    )
-    then = _placed(previous_compared, previous_members, "previous_segment")
+    then = _placed(before.compared, before.members, "previous_segment")
     now = _placed(compared, members, "segment")
     placed = under_old_model.select("customer_id", placed=pl.col("segment").fill_null(NONE))
-    both = then.join(now, on="customer_id", how="full", coalesce=True)
-    whole = both.join(placed, on="customer_id", how="left")
-    moved = whole.with_columns(_moved_by())
+    both = then.join(now, on="customer_id", how="full", coalesce=True, validate="1:1")
+    both = both.join(placed, on="customer_id", how="left", validate="1:1")
+    moved = both.with_columns(_moved_by())
     if unknown := moved["moved_by"].null_count():
         raise Failed(f"under the old model {unknown} customers who changed segment lack a place")
     columns = ["previous_segment", "segment", "moved_by"]
     counted = moved.group_by(columns, maintain_order=True).agg(n=pl.len().cast(pl.Int64))
-    return counted.sort(columns, nulls_last=True).select(*columns[:2], "n", columns[2])
+    counted = counted.sort(columns, nulls_last=True).select(*columns[:2], "n", columns[2])
+    return counted.clear() if before.compared.is_empty() else counted
 
 
-def moved(migrations: pl.DataFrame, min_cell: int, confidence: float = 0.95) -> pl.DataFrame:
-    """How many of those compared at both dates changed group, and the share by definition.
+def causes(migrations: pl.DataFrame, confidence: float) -> pl.DataFrame:
+    """How many of those compared at both dates changed segment, and how many of them because the
+    segments were drawn anew.
 
-    Takes   the table "migrations", before small cells are hidden
-    Returns one row: n (compared at both dates), moved, customer, definition (customers), share (of
-            the moved, by definition), ci_lower, ci_upper (Wilson), few (the cause of fewer than
-            ``min_cell`` moves, but of some). Where there is one, customer, definition and share
-            are null, as where nobody moved the share is
+    Takes   the table "migrations", before small counts are hidden
+    Returns one row: n (compared at both dates), n_moved, n_redrawn (customers), share_redrawn (of
+            those who moved; null where nobody did), ci_lower, ci_upper (Wilson)
     """
-    causes = ("customer", "definition")
     by = {name: pl.col("n").filter(pl.col("moved_by") == name).sum() for name in MOVED_BY[:3]}
-    few = pl.coalesce(
-        pl.when(pl.col(name).is_between(1, min_cell - 1)).then(pl.lit(name)) for name in causes
-    )
-    moved = pl.col("moved")
+    moved = pl.col("n_moved")
     return (
         migrations.select(**by)
-        .with_columns(few=few, moved=pl.col("customer") + pl.col("definition"))
-        .with_columns(pl.when(pl.col("few").is_null()).then(name).alias(name) for name in causes)
-        .with_columns(share=pl.col("definition") / pl.when(moved > 0).then(moved))
-        .with_columns(wilson("definition", "moved", confidence), n=moved + pl.col("stayed"))
-        .select("n", "moved", *causes, "share", "ci_lower", "ci_upper", "few")
+        .with_columns(n_moved=pl.col("customer") + pl.col("definition"))
+        .select(n=moved + pl.col("stayed"), n_moved=moved, n_redrawn="definition")
+        .with_columns(share_redrawn=pl.col("n_redrawn") / pl.when(moved > 0).then(moved))
+        .with_columns(wilson("n_redrawn", "n_moved", confidence))
     )
 
 
-def headline(moved: pl.DataFrame, min_cell: int) -> str:
-    """How many changed group and why, in a sentence.
+def moves(r: Refresh, migrations: pl.DataFrame, lost: list[str]) -> Exhibit:
+    """Who went from which segment to which, and why: the table "migrations".
 
-    Takes   the row of `moved`, with the same ``min_cell``
+    Takes   migrations; ``lost``: the features of the old segments that are measured no more
     """
-    row = moved.row(0, named=True)
-    if not row["n"]:
-        return "Nobody was compared at both dates"
-    if not row["moved"]:
-        return f"None of {row['n']:,} customers changed group"
-    said = f"{row['moved']:,} of {row['n']:,} customers changed group"
-    if row["few"]:
-        return f"{said}, fewer than {min_cell} of them because {BECAUSE[row['few']]}"
-    return f"{said}: " + ", ".join(f"{row[name]:,} because {BECAUSE[name]}" for name in BECAUSE)
-
-
-def unplaced(lost: list[str]) -> str:
-    """That nobody could be placed by the groups of then, in a sentence; "" where all could.
-
-    Takes   lost: the features of the old model that are measured no more
-    """
-    said = f" The old segments used {', '.join(lost)}, which is measured no more: nobody can be "
-    return said + "placed in them, and every move counts as the customer's." if lost else ""
-
-
-def largest(migrations: pl.DataFrame) -> pl.DataFrame:
-    """The moves between places that are shown, the largest first: move ("s1 to s2"), n."""
-    then, now = (pl.col(name).fill_null("-") for name in ("previous_segment", "segment"))
-    moves = migrations.filter(pl.col("moved_by").is_in(["customer", "definition"]))
-    return (
-        moves.with_columns(move=pl.concat_str(then, pl.lit(" to "), now))
-        .group_by("move")
-        .agg(pl.col("n").sum())
-        .sort("n", "move", descending=[True, False])
-        .filter(pl.col("n") > 0)
+    told = r.hide(causes(migrations, r.confidence)).row(0, named=True)
+    names = {*migrations["previous_segment"], *migrations["segment"]} - {None, NONE}
+    order = [*sorted(names, key=lambda name: (len(name), name)), NONE]
+    draw = partial(charts.flow, before="previous_segment", after="segment", order=order)
+    unplaced = f"As {', '.join(map(schema.label, lost))} is measured no more, every move counts as"
+    return Exhibit(
+        migrations,
+        _headline(told),
+        draw=partial(draw, hatched=("moved_by", "definition", "drawn anew")),
+        definition=f"{unplaced} the customer's." if lost else "",
+        findings=_redrawn(told),
+        empty="This is the first refresh that knows segments: nobody can have moved yet.",
+        name="migrations",
     )
 
 
-def _refuse_twice(**tables: pl.DataFrame) -> None:
-    for name, table in tables.items():
-        if twice := table["customer_id"].is_duplicated().sum():
-            raise Failed(f"{name}: {twice} rows of customers who stand there twice; keep one each")
+def _headline(told: dict) -> str:
+    if told["n_moved"] is None:
+        return "Who is in which segment, then and now"
+    n, moved = words.text(told["n"]), words.text(told["n_moved"] or "None")
+    return f"{moved} of {n} customers changed segment"
+
+
+def _redrawn(told: dict) -> list[Finding]:
+    if told["share_redrawn"] is None:
+        return []
+    sentence = (
+        "{value} ({ci}) of those who changed segment since the last refresh did so because the "
+        "segments were drawn anew."
+    )
+    limits = told["ci_lower"], told["ci_upper"]
+    return [Finding("moved_by_definition", sentence, told["share_redrawn"], "share", limits)]
 
 
 def _placed(compared: pl.DataFrame, members: pl.DataFrame, name: str) -> pl.DataFrame:
     """Everybody compared: customer_id, and the segment (or NONE) as ``name``."""
-    if lost := members.join(compared, on="customer_id", how="anti").height:
-        raise Failed(f"{name}: {lost} members were not compared; hand over everybody who was")
     segment = members.select("customer_id", pl.col("segment").alias(name))
-    joined = compared.select("customer_id").join(
-        segment, on="customer_id", how="left", maintain_order="left"
-    )
+    joined = compared.select("customer_id").join(segment, on="customer_id", how="left")
     return joined.with_columns(pl.col(name).fill_null(NONE))
 
 
 def _moved_by() -> pl.Expr:
     then, now, placed = pl.col("previous_segment"), pl.col("segment"), pl.col("placed")
-    return (
-        pl.when(then.is_null())
-        .then(pl.lit("entered"))
-        .when(now.is_null())
-        .then(pl.lit("left"))
-        .when(then == now)
-        .then(pl.lit("stayed"))
-        .when(placed == then)
-        .then(pl.lit("definition"))
-        .when(placed != then)
-        .then(pl.lit("customer"))
-        .alias("moved_by")
-    )
+    cases = {
+        "entered": then.is_null(),
+        "left": now.is_null(),
+        "stayed": then == now,
+        "definition": placed == then,
+        "customer": placed != then,
+    }
+    first = [pl.when(case).then(pl.lit(name)) for name, case in cases.items()]
+    return pl.coalesce(first).alias("moved_by")

@@ -1,13 +1,20 @@
 """What segments are like: size, behaviour in its own units, what sets each apart, and a name."""
 
+from functools import partial
+
 import numpy as np
 import polars as pl
+from sklearn.decomposition import PCA
 
-from retention.book import Rule
-from retention.stats.intervals import wilson
+from retention import charts, schema
+from retention.clusters import rule_segments, segment_names
+from retention.clusters.clusters import Clustering
+from retention.exhibit import Exhibit
+from retention.refresh import Refresh
 
 CLEAR = 0.25  # interquartile ranges from which on a trait may name a segment
 POINTS = 4_000  # customers drawn on the map
+NATURAL = (pl.col("segment").str.len_chars(), pl.col("segment"))  # s2 before s10
 # How a segment is called whose customers have much or little of a feature.
 TRAITS = {
     "tenure_days": ("long with us", "with us for a short time"),
@@ -46,226 +53,129 @@ def profile(points: np.ndarray, features: list[str], segments: pl.Series) -> pl.
         .group_by("segment", maintain_order=True)
         .agg(pl.col(features).median())
         .unpivot(index="segment", variable_name="trait", value_name="difference")
-        .sort(*_natural(), "trait")
+        .sort(*NATURAL, "trait")
     )
 
 
-def proposed(profile: pl.DataFrame, taken: list[str]) -> dict[str, str]:
-    """A plain name for every segment: the words for its two strongest traits.
+def named(profile: pl.DataFrame, taken: list[str]) -> pl.DataFrame:
+    """A plain name for every segment, the words for its two strongest traits: segment, name.
 
     Takes   profile; ``taken``: names that are in use, which none gets again: it is told apart by
             its third trait, or else by its id. Traits of less than CLEAR name nobody, unless
             there is no other
     """
-    names = {}
-    strength = pl.col("difference").abs()
-    ordered = profile.sort(*_natural(), strength, "trait", descending=[False, False, True, False])
+    names, strength = {}, pl.col("difference").abs()
+    ordered = profile.sort(*NATURAL, strength, "trait", descending=[False, False, True, False])
     for (segment,), traits in ordered.group_by("segment", maintain_order=True):
         clear = traits.filter(strength >= CLEAR)
         chosen = clear if clear.height else traits[:1]
         words = list(dict.fromkeys(map(_words, chosen["trait"], chosen["difference"])))
         sayings = [", ".join(words[:many]).capitalize() for many in (2, 3)]
-        used = {*taken, *names.values()}
-        free = [saying for saying in sayings if saying not in used]
-        names[segment] = free[0] if free else f"{sayings[0]} ({segment})"
-    return names
+        sayings.append(f"{sayings[0]} ({segment})")
+        names[segment] = next(one for one in sayings if one not in {*taken, *names.values()})
+    columns = {"segment": pl.String, "name": pl.String}
+    return pl.DataFrame(list(names.items()), columns, orient="row")
 
 
 def _words(trait: str, difference: float) -> str:
-    plain = trait.replace("_", " ")
+    plain = schema.label(trait).lower()
     high, low = TRAITS.get(trait, (f"high {plain}", f"low {plain}"))
     return high if difference > 0 else low
 
 
-def headline(profile: pl.DataFrame, names: dict[str, str]) -> str:
-    """The segment and trait that lie farthest from the middle of all, in a sentence."""
-    if profile.is_empty():
-        return "No segment to describe"
-    segment, trait, difference = profile.sort(
-        pl.col("difference").abs(), "segment", "trait", descending=True
-    ).row(0)
-    return f"{names[segment]} ({segment}) stands out most: {_words(trait, difference)}"
-
-
-def to_name(ids: pl.DataFrame, proposed: dict[str, str]) -> pl.DataFrame:
-    """The segments of today with their ``proposed`` names: segment, name.
-
-    Takes   ids: cluster, segment
-    """
-    return ids.select(
-        "segment", name=pl.Series([proposed[one] for one in ids["segment"]], dtype=pl.String)
+def profiles(r: Refresh, found: Clustering) -> Exhibit:
+    """How far every segment lies from the typical customer in each trait."""
+    table = profile(found.points, found.behaviour.columns[1:], place(r, found))
+    labels = {trait: schema.label(trait) for trait in table["trait"]}
+    heat = partial(charts.heat_map, row="trait", column="segment", value="difference")
+    return Exhibit(
+        table.with_columns(pl.col("trait").replace(labels)),
+        lambda _: _stands_out(table, dict(names(r).select("segment", "name").iter_rows())),
+        draw=partial(heat, span=(-2, 2), title="Interquartile ranges from the median"),
+        empty="No cluster is a segment: there is nothing to describe.",
     )
 
 
-def names(known: pl.DataFrame, rules: dict[str, Rule]) -> dict[str, str]:
-    """The name of every segment, of clusters and of ``rules``.
-
-    Takes   the table "known_segments"; the book's ``segments:``
-    """
-    own = {segment: rule.name for segment, rule in rules.items()}
-    return dict(known.select("segment", "name").iter_rows()) | own
+def _stands_out(profile: pl.DataFrame, names: dict[str, str]) -> str:
+    """The segment and trait that lie farthest from the middle of all, in a sentence."""
+    farthest = profile.sort(pl.col("difference").abs(), "segment", "trait", descending=True)
+    segment, trait, difference = farthest.row(0)
+    return f"{names[segment]} ({segment}) stands out most: {_words(trait, difference)}"
 
 
-def segments(
-    members: pl.DataFrame,
-    customers: pl.DataFrame,
-    features: list[str],
-    names: dict[str, str],
-    rules: list[str],
+def names(r: Refresh) -> pl.DataFrame:
+    """Every segment of clusters that is known, and those of the book's rules: segment, name, kind
+    (cluster or rule)."""
+    known = r.tables.known_segments.select("segment", "name", kind=pl.lit("cluster"))
+    rules = [(segment, rule.name, "rule") for segment, rule in r.book.segments.items()]
+    return pl.concat([known, pl.DataFrame(rules, known.schema, orient="row")])
+
+
+def place(r: Refresh, found: Clustering) -> pl.Series:
+    """The segment of every compared customer, of clusters alone; null = in none."""
+    own = r.tables.members.filter(~pl.col("segment").is_in([*r.book.segments]))
+    return found.table.join(own, on="customer_id", how="left", maintain_order="left")["segment"]
+
+
+def segment_table(
+    members: pl.DataFrame, customers: pl.DataFrame, features: list[str], names: pl.DataFrame
 ) -> pl.DataFrame:
     """Size and typical behaviour of every segment.
 
-    Takes   members: customer_id, segment; customers_at; the ``names`` of segments; which of them
-            are ``rules`` of the book
+    Takes   members: customer_id, segment; customers_at; names: segment, name, kind
     Returns the table "segments": segment, name, kind (cluster or rule), n, share_of_customers (of
             the current ones), share_of_amount (of their last 365 days; null where nobody paid),
             and the median of every feature
     """
     current = customers.filter(pl.col("in_risk_set"))
-    total = current["amount_cents_365d"].sum()
-    spent = pl.col("amount_cents_365d").sum() / total if total else pl.lit(None, pl.Float64)
-    kind = pl.when(pl.col("segment").is_in(rules)).then(pl.lit("rule")).otherwise(pl.lit("cluster"))
+    total = current["amount_cents_365d"].sum() or None
     return (
-        members.join(current, on="customer_id", how="inner")
-        .group_by("segment", maintain_order=True)
+        members.join(names, on="segment")
+        .join(current, on="customer_id")
+        .group_by("segment", "name", "kind", maintain_order=True)
         .agg(
             n=pl.len().cast(pl.Int64),
             share_of_customers=pl.len() / current.height,
-            share_of_amount=spent,
+            share_of_amount=(pl.col("amount_cents_365d").sum() / total).cast(pl.Float64),
             **{name: pl.col(name).cast(pl.Float64).median() for name in features},
         )
-        .sort(*_natural())
-        .select(
-            "segment",
-            pl.col("segment").replace_strict(names, return_dtype=pl.String).alias("name"),
-            kind.alias("kind"),
-            pl.exclude("segment"),
-        )
+        .sort(NATURAL)
     )
 
 
-def favourites(
-    baskets: pl.LazyFrame, habits: pl.LazyFrame, members: pl.DataFrame, confidence: float = 0.95
-) -> pl.DataFrame:
-    """The category and the channel that are the favourite of the most customers of each segment.
-
-    Takes   the tables baskets and habits; members
-    Returns segment, what (category or channel), favourite, count (customers whose own favourite it
-            is: bought or used most often, of several the first in the alphabet), n (customers of
-            whom any is known), share, ci_lower, ci_upper, share_of_all (of all who are in a
-            segment). No rows where nothing is known
-    """
-    bought = baskets.select("customer_id", favourite="category", times=1)
-    used = habits.select("customer_id", favourite="channel", times="events")
-    both = [
-        _favourite(done.drop_nulls(), label, members, confidence)
-        for label, done in {"category": bought, "channel": used}.items()
-    ]
-    return pl.concat(both).sort(*_natural(), "what")
-
-
-def _favourite(
-    done: pl.LazyFrame, label: str, members: pl.DataFrame, confidence: float
-) -> pl.DataFrame:
-    own = (
-        done.group_by("customer_id", "favourite")
-        .agg(pl.col("times").sum())
-        .sort("customer_id", "times", "favourite", descending=[False, True, False])
-        .unique("customer_id", keep="first", maintain_order=True)
-        .collect()
-    )
-    chosen = members.join(own, on="customer_id", maintain_order="left")
-    people = pl.len().cast(pl.Int64)
-    alone = chosen.unique("customer_id", keep="first", maintain_order=True)
-    everyone = alone.group_by("favourite").agg(all=people).sort("favourite")
-    return (
-        chosen.group_by("segment", "favourite")
-        .agg(count=people)
-        .with_columns(n=pl.col("count").sum().over("segment"))
-        .sort("segment", "count", "favourite", descending=[False, True, False])
-        .unique("segment", keep="first", maintain_order=True)
-        .join(everyone, on="favourite", maintain_order="left")
-        .with_columns(share=pl.col("count") / pl.col("n"))
-        .with_columns(*wilson("count", "n", confidence))
-        .select(
-            "segment",
-            pl.lit(label).alias("what"),
-            *("favourite", "count", "n", "share", "ci_lower", "ci_upper"),
-            share_of_all=pl.col("all") / alone.height,
-        )
+def segment_map(r: Refresh, found: Clustering) -> Exhibit:
+    """The segments on a map of the compared customers, and the table "segments" behind it."""
+    whose, features = place(r, found), found.behaviour.columns[1:]
+    members, known = r.tables.members, r.tables.known_segments
+    rules = rule_segments.definition(r.book.segments, members)
+    return Exhibit(
+        segment_table(members, r.tables.customers_at, features, names(r)),
+        _largest,
+        draw=(lambda _: charts.scatter(picture(found.points, whose, known)))
+        if whose.count()
+        else None,
+        definition=" ".join(filter(None, (rules, segment_names.to_come(known, r.book.names)))),
+        empty="No cluster is a segment, and the book has no rules.",
+        name="segments",
     )
 
 
-def sizes_headline(segments: pl.DataFrame) -> str:
+def _largest(segments: pl.DataFrame) -> str:
     """How many segments there are and which is the largest, in a sentence."""
-    if segments.is_empty():
-        return "No cluster is a segment, and the book has no rules"
     largest = segments.sort("n", "segment", descending=[True, False]).row(0, named=True)
     many = f"{segments.height} segments" if segments.height > 1 else "One segment"
-    return (
-        f"{many}; the largest: {largest['name']}, {largest['share_of_customers']:.0%} of customers"
-    )
+    return f"{many}; the largest: {largest['name']}, {largest['share_of_customers']:.0%} of all"
 
 
-def definition(currency: str, *further: str) -> str:
-    """What the table of segments holds, for the page, and what is to be said ``further``."""
-    said = (
-        "Shares are of the current customers and of what they paid in the last 365 days; further "
-        f"columns are medians in the feature's own unit, amounts in {currency}. A cluster "
-        "that cannot be trusted, and noise, is no segment."
-    )
-    return " ".join([said, *filter(None, further)])
-
-
-def hide_few(favourites: pl.DataFrame, columns: list[str], min_cell: int) -> pl.DataFrame:
-    """``favourites`` with ``columns`` null where fewer than ``min_cell`` customers chose it, or all
-    but fewer, and n null where it is below."""
-    count, n = pl.col("count"), pl.col("n")
-    few = (count < min_cell) | (n - count).is_between(1, min_cell - 1)
-    shown = favourites.with_columns(pl.when(~few).then(name).alias(name) for name in columns)
-    return shown.with_columns(n=pl.when(n >= min_cell).then(n)).drop("count")
-
-
-def certainty(clusters: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
-    """Quartiles of membership by segment: segment, n, lower, median, upper."""
-    membership = pl.col("membership")
-    return (
-        members.join(clusters, on="customer_id")
-        .group_by("segment", maintain_order=True)
-        .agg(
-            n=pl.len().cast(pl.Int64),
-            lower=membership.quantile(0.25, "linear"),
-            median=membership.median(),
-            upper=membership.quantile(0.75, "linear"),
-        )
-        .sort(*_natural())
-    )
-
-
-def picture(points: np.ndarray, segments: pl.Series, names: dict[str, str]) -> pl.DataFrame:
-    """Customers in two dimensions, for a chart: x, y (principal components), segment, name, n.
+def picture(points: np.ndarray, segments: pl.Series, names: pl.DataFrame) -> pl.DataFrame:
+    """Customers in two dimensions, for a chart: x, y (principal components), segment, n, name.
 
     Takes   ``points`` on the scale on which customers were compared; of the same rows
-            ``segments``, null = in none
+            ``segments``, null = in none; names: segment, name
     Returns at most `POINTS` customers, a seeded sample of more; n counts all of the segment
     """
-    if not len(points):
-        return pl.DataFrame(schema={"x": pl.Float64, "y": pl.Float64, "segment": pl.String})
-    centred = points - points.mean(axis=0)
-    _, axes = np.linalg.eigh(centred.T @ centred)
-    axes = axes[:, ::-1][:, :2].T
-    largest = np.abs(axes).argmax(axis=1)
-    flat = centred @ (axes * np.sign(axes[range(len(axes)), largest])[:, None]).T
-    table = pl.DataFrame(
-        {"x": flat[:, 0], "y": flat[:, -1], "segment": segments.cast(pl.String)}
-    ).with_columns(
-        pl.col("segment").replace_strict(names, default=None, return_dtype=pl.String).alias("name"),
-        n=pl.len().over("segment"),
-    )
+    flat = PCA(min(2, points.shape[1])).fit_transform(points)
+    table = pl.DataFrame({"x": flat[:, 0], "y": flat[:, -1], "segment": segments})
     few = np.sort(np.random.default_rng(0).permutation(len(points))[:POINTS])
-    return table[few]
-
-
-def _natural() -> tuple[pl.Expr, pl.Expr]:
-    """Sorts s2 before s10."""
-    return pl.col("segment").str.len_chars(), pl.col("segment")
+    drawn = table.with_columns(n=pl.len().over("segment"))[few]
+    return drawn.join(names, on="segment", how="left", maintain_order="left")

@@ -14,7 +14,7 @@ class Previous:
     date: str  # its snapshot date, "" at the first
     members: pl.DataFrame  # customer_id, segment; of clusters alone
     compared: pl.DataFrame  # customer_id
-    ledger: pl.DataFrame  # the table "known_segments"
+    known: pl.DataFrame  # the table "known_segments"
     model: pl.DataFrame  # the table "cluster_model"
 
 
@@ -24,16 +24,12 @@ def read(space: workspace.Workspace) -> Previous:
     Raises:
         Refused: it was pruned. Failed: a file of it is spoilt (see `workspace.read_previous`).
     """
-    names = ("members", "segments", "clusters", "cluster_model", "known_segments")
-    tables = {name: workspace.read_previous(space, name) for name in names}
-    ledger, before = tables.pop("known_segments"), workspace.previous(space)
-    if tables["cluster_model"].is_empty():
-        tables = {name: table.clear() for name, table in tables.items()}
-    clusters = tables["segments"].filter(kind="cluster")
-    return Previous(
-        before.name[:10] if before and ledger.height + tables["cluster_model"].height else "",
-        tables["members"].join(clusters, on="segment", how="semi", maintain_order="left"),
-        tables["clusters"].select("customer_id"),
-        ledger,
-        tables["cluster_model"],
-    )
+    names = ("known_segments", "members", "segments", "clusters", "cluster_model")
+    known, *tables = (workspace.read_previous(space, name) for name in names)
+    if tables[-1].is_empty():
+        tables = [table.clear() for table in tables]
+    members, segments, clusters, model = tables
+    own = members.join(segments.filter(kind="cluster"), on="segment", how="semi")
+    before = workspace.previous(space) if known.height + model.height else None
+    date = before.name[:10] if before else ""
+    return Previous(date, own, clusters.select("customer_id"), known, model)

@@ -4,9 +4,7 @@ import narwhals as nw
 import polars as pl
 
 from retention.book import Rule
-from retention.errors import Refused
 from retention.tables import conditions
-from retention_runner.notebooks import nearest
 
 
 def members(customers: pl.DataFrame, rules: dict[str, Rule]) -> pl.DataFrame:
@@ -18,15 +16,14 @@ def members(customers: pl.DataFrame, rules: dict[str, Rule]) -> pl.DataFrame:
         Refused: a condition names no column of customers_at, or values of another kind than it
             holds; the message names segment, column and what is nearest.
 
-    Checked on drawn customers in tests/test_rule_segments.py.
+    Checked on drawn customers in tests/clusters/test_rule_segments.py.
     """
     current = customers.filter(pl.col("in_risk_set"))
-    found = [
-        current.filter(_holds(current, segment, rule)).select(
-            "customer_id", segment=pl.lit(segment, pl.String)
-        )
-        for segment, rule in rules.items()
-    ]
+    columns, found = nw.from_native(current).collect_schema(), []
+    for segment, rule in rules.items():
+        conditions.require(rule.conditions, columns, f"segments: {segment}")
+        who = nw.from_native(current).filter(conditions.holds(rule.conditions)).to_native()
+        found.append(who.select("customer_id", segment=pl.lit(segment)))
     empty = pl.DataFrame(schema={"customer_id": pl.String, "segment": pl.String})
     return pl.concat([empty, *found]).sort("customer_id", "segment")
 
@@ -39,43 +36,11 @@ def large(members: pl.DataFrame, current: int, min_cell: int) -> pl.DataFrame:
     return members.filter(n >= min_cell, (rest == 0) | (rest >= min_cell))
 
 
-def names(rules: dict[str, Rule]) -> list[str]:
-    """What the rules' segments are called."""
-    return [rule.name for rule in rules.values()]
-
-
 def definition(rules: dict[str, Rule], shown: pl.DataFrame) -> str:
-    """The rules in words, for the page, and which have no segment among the members ``shown``."""
-    said = [f"{rule.name}: {_words(rule)}" for rule in rules.values()]
+    """The rules in words, and which have no segment among the members ``shown``."""
+    if not rules:
+        return ""
+    said = [f"{rule.name}: {conditions.in_words(rule.conditions)}" for rule in rules.values()]
     absent = [rule.name for key, rule in rules.items() if key not in set(shown["segment"])]
-    few = f" Met by too few customers, or by all but too few, to be shown: {', '.join(absent)}."
-    whole = f"By rule, overlapping others: {'; '.join(said)}." if said else ""
-    return whole + (few if absent else "")
-
-
-def _holds(current: pl.DataFrame, segment: str, rule: Rule) -> pl.Series:
-    schema = nw.from_native(current).collect_schema()
-    for name, condition in rule.conditions.items():
-        if name not in schema:
-            hint = nearest(name, schema)
-            raise Refused(f"segments: {segment}: customers_at has no column {name!r}{hint}")
-        if what := conditions.misfit(condition, schema[name]):
-            raise Refused(f"segments: {segment}: column {name!r} {what}; write what stands there")
-    holds = nw.from_native(current).select(holds=conditions.holds(rule.conditions))
-    return holds.to_native()["holds"]
-
-
-def _words(rule: Rule) -> str:
-    parts = []
-    for name, condition in rule.conditions.items():
-        plain = name.replace("_", " ")
-        if isinstance(condition, list):
-            parts.append(f"{plain} is {' or '.join(map(str, condition))}")
-        elif hasattr(condition, "model_fields_set"):
-            given = condition.model_dump(exclude_none=True, exclude={"known"}).items()
-            shown = ((key, f"{v:g}" if isinstance(v, float) else v) for key, v in given)
-            said = [f"{key.replace('_', ' ')} {value}" for key, value in shown]
-            parts.append(f"{plain} {' and '.join(said) or 'is known'}")
-        else:
-            parts.append(f"{plain} is {condition}")
-    return ", ".join(parts)
+    few = f" Too few customers meet, or do not meet, the rule: {', '.join(absent)}."
+    return f"By rule, overlapping others: {'; '.join(said)}." + few * bool(absent)

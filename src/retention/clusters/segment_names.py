@@ -1,18 +1,17 @@
-"""The ledger of segments: every one that a book ever had, under its lasting id and name."""
+"""Every segment that a book ever had, under its lasting id and name."""
 
 import polars as pl
 
 from retention.book import CLUSTER
-from retention.errors import Refused
-from retention_runner import notebooks
+from retention.errors import Refused, nearest
 
 
 def carried(
-    ledger: pl.DataFrame, named: pl.DataFrame, given: dict[str, str], snapshot_day: int
+    before: pl.DataFrame, named: pl.DataFrame, given: dict[str, str], snapshot_day: int
 ) -> pl.DataFrame:
-    """The ledger after this refresh.
+    """The segments known after this refresh.
 
-    Takes   ledger: the table "known_segments" of the previous refresh; no rows at the first one
+    Takes   before: the table "known_segments" of the previous refresh; no rows at the first one
             named: segment, name: the segments of today, with a name for those that have none yet
                 (null: none)
             given: the book's ``names:``, id to name, which win over all others
@@ -25,15 +24,15 @@ def carried(
     Raises:
         Refused: ``given`` names what can be no id, or two segments would be called alike.
 
-    Checked on drawn tables in tests/test_ledger.py.
+    Checked on drawn tables in tests/clusters/test_segment_names.py.
     """
-    known = sorted({*ledger["segment"], *named["segment"]})
+    known = sorted({*before["segment"], *named["segment"]})
     for segment in sorted(given):
         if not CLUSTER.fullmatch(segment):
-            hint = notebooks.nearest(segment, known)
+            hint = nearest(segment, known)
             raise Refused(f"names: there is no segment {segment!r}{hint}")
     today = named.select("segment", proposed="name", now=pl.lit(snapshot_day, pl.Int64))
-    whole = ledger.join(today, on="segment", how="full", coalesce=True)
+    whole = before.join(today, on="segment", how="full", coalesce=True)
     whole = whole.sort(pl.col("segment").str.len_chars(), "segment")
     names = _names(whole, {key: name for key, name in given.items() if key in known})
     return whole.select(
@@ -59,10 +58,8 @@ def _names(whole: pl.DataFrame, given: dict[str, str]) -> dict[str, str]:
     owners = {name: segment for segment, name in names.items()}
     for segment, name in names.items():
         if owners[name] != segment:
-            raise Refused(
-                f"names: {segment} and {owners[name]} would both be called {name!r}; "
-                "give one of them another name"
-            )
+            both = f"{segment} and {owners[name]} would both be called {name!r}"
+            raise Refused(f"names: {both}; give one of them another name")
     for segment, name in whole.select("segment", "proposed").drop_nulls().iter_rows():
         if segment not in names:
             names[segment] = f"{name} ({segment})" if name in names.values() else name

@@ -5,19 +5,22 @@ back: customers in both over customers in either (Jaccard), of its best match.
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import polars as pl
 from sklearn.metrics import adjusted_rand_score
 
+from retention import charts
+from retention.clusters.clusters import Clustering
+from retention.exhibit import Exhibit, Finding
 from retention.stats import density, overlap, scaling
 from retention.stats.stability import AT_MOST, Sample, shrunk, stability
 
 SAMPLES, ORDER, IDS, SPREAD = "other samples", "other order", "other ids", "counts spread"
 DISTINCT, SIZES, VERDICT = "distinct rows", "other sizes", "verdict"
 ALL = "all clusters"
-FIRST = ("segment", "n", "verdict", "stability")
-BANDS = {0.85: "highly stable", 0.75: "stable", 0.6: "doubtful", 0.0: "unstable"}
+BANDS = {0.85: "highly stable", 0.75: "stable", 0.6: "doubtful", -1.0: "unstable"}
 LEAST = 0.6  # of a cluster that has to be found again in every check but that of sizes
 COPIES = 0.5  # distinct rows for each customer, below which a cluster is mostly copies
 AGAIN = (SAMPLES, ORDER, IDS, SPREAD)
@@ -33,56 +36,46 @@ WHY = {
 SCHEMA = {"cluster": pl.Int64, "n": pl.Int64, "check": pl.String, "value": pl.Float64}
 
 
-def checks(
-    behaviour: pl.DataFrame,
-    units: pl.DataFrame,
-    logged: list[str],
-    fit: density.Fit,
-    samples: list[Sample],
-    *,
-    min_cluster_size: int,
-) -> pl.DataFrame:
+def checks(found: Clustering, units: pl.DataFrame) -> pl.DataFrame:
     """Every check of every cluster and of the whole division.
 
-    Takes   of the customers that were fitted behaviour: customer_id and features as measured;
-            units: the same, with what one event more would make of each feature (0 = it counts
-            nothing); their ``fit`` for at least ``min_cluster_size``; ``samples`` of them
+    Takes   clusters; ``units``, of the customers that were fitted what one event more would make
+            of each feature (see `clusters.units`; 0 = it counts nothing)
     Returns cluster (null = all clusters together), n (customers), check, value: the part that is
             found again, 0 to 1, of several the least; of all the adjusted Rand index; of
             "distinct rows" rows over customers. No rows where there is no cluster
 
     More than `AT_MOST` customers are not fitted again for other orders, ids and counts: the first
-    sample stands for them. Checked on planted groups, splits and lattices in tests/test_trust.py.
+    sample stands for them. Checked on planted groups, splits and lattices in
+    tests/clusters/test_trust.py.
     """
-    if fit.labels.max(initial=-1) < 0:
+    labels, n = found.fit.labels, len(found.fit.labels)
+    if labels.max(initial=-1) < 0:
         return pl.DataFrame(schema=SCHEMA)
-    n = len(fit.labels)
-    base = Sample(np.arange(n), fit) if n <= AT_MOST else samples[0]
-    size = shrunk(min_cluster_size, len(base.rows), n)
-    matches = overlap.jaccard(fit.labels[base.rows], base.fit.labels)
-    match = np.where(matches.max(axis=1, initial=0) > 0, _best(matches), -1)
+    base = Sample(np.arange(n), found.fit) if n <= AT_MOST else found.samples[0]
+    size = shrunk(found.smallest, len(base.rows), n)
+    matches = overlap.jaccard(labels[base.rows], base.fit.labels)
+    best = matches.argmax(axis=1) if matches.size else np.zeros(len(matches), int)
+    match = np.where(matches.max(axis=1, initial=0) > 0, best, -1)
 
     def again(theirs: np.ndarray) -> np.ndarray:
         return np.append(overlap.best(base.fit.labels, theirs), 0)[match]
 
-    found, rand = {SAMPLES: stability(fit.labels, samples, min_cluster_size)}, {}
-    for check, theirs in _changed(behaviour[base.rows], units[base.rows], logged, base.fit, size):
-        found[check] = np.minimum(found.get(check, 1), again(theirs))
+    behaviour = found.behaviour[found.rows]
+    changed = _changed(behaviour[base.rows], units[base.rows], found.logged, base.fit, size)
+    values, rand = {SAMPLES: stability(labels, found.samples, found.smallest)}, {}
+    for check, theirs in changed:
+        values[check] = np.minimum(values.get(check, 1), again(theirs))
         rand[check] = min(rand.get(check, 1), adjusted_rand_score(base.fit.labels, theirs))
     nearby = [density.cut(base.fit, max(round(size * part), 2)).labels for part in NEARBY]
-    found |= {SIZES: np.min([*map(again, nearby)], axis=0), DISTINCT: _distinct(behaviour, fit)}
-    sizes = np.bincount(fit.labels[fit.labels >= 0])
-    rows = [
-        (cluster, sizes[cluster], check, value)
-        for check, values in found.items()
-        for cluster, value in enumerate(values)
-    ]
-    rows += [(None, n, check, value) for check, value in rand.items()]
-    return pl.DataFrame(rows, SCHEMA, orient="row")
-
-
-def _best(matches: np.ndarray) -> np.ndarray:
-    return matches.argmax(axis=1) if matches.size else np.zeros(len(matches), int)
+    values |= {SIZES: np.min([*map(again, nearby)], axis=0), DISTINCT: _distinct(behaviour, labels)}
+    wide = pl.DataFrame(values).with_row_index("cluster")
+    sizes = pl.Series("n", np.bincount(labels[labels >= 0]))
+    of_each = wide.with_columns(sizes).unpivot(
+        index=["cluster", "n"], variable_name="check", value_name="value"
+    )
+    of_all = pl.DataFrame([(None, n, *one) for one in rand.items()], SCHEMA, orient="row")
+    return pl.concat([of_each.cast(SCHEMA), of_all])
 
 
 def _changed(
@@ -91,10 +84,10 @@ def _changed(
     """The groups that are found when what should not matter is changed, by check."""
     order = np.random.default_rng(0).permutation(len(fit.labels))
     back = np.argsort(order)
-    yield ORDER, density.fit(fit.points[order], size, fit.min_samples).labels[back]
     compared = scaling.compared(behaviour, logged)
     other = scaling.points(compared, key="other ids ")
-    yield IDS, density.fit(other[order], size, fit.min_samples).labels[back]
+    for check, points in {ORDER: fit.points, IDS: other}.items():
+        yield check, density.fit(points[order], size, fit.min_samples).labels[back]
     for seed in (1, 2):
         rng = np.random.default_rng(seed)
         spread = behaviour.with_columns(
@@ -105,47 +98,39 @@ def _changed(
         yield SPREAD, density.fit(points, size, fit.min_samples).labels
 
 
-def _distinct(behaviour: pl.DataFrame, fit: density.Fit) -> np.ndarray:
+def _distinct(behaviour: pl.DataFrame, labels: np.ndarray) -> list[float]:
     """Distinct rows of features for each customer of every cluster."""
-    clusters = behaviour.with_columns(cluster=pl.Series(fit.labels))
-    return (
-        clusters.filter(pl.col("cluster") >= 0)
-        .group_by("cluster", maintain_order=True)
-        .agg(share=pl.struct(behaviour.columns[1:]).n_unique() / pl.len())
-        .sort("cluster")["share"]
-        .to_numpy()
-    )
+    features = behaviour.drop("customer_id")
+    groups = [features.filter(labels == cluster) for cluster in range(labels.max() + 1)]
+    return [group.n_unique() / group.height for group in groups]
 
 
 def judged(checks: pl.DataFrame) -> pl.DataFrame:
     """The checks with a verdict each, and a last one for every cluster: trusted or refused.
 
-    Returns ``checks`` with verdict: a band of stability (see `definition`), "distinct" or "mostly
-            copies", and rows of the check "verdict", whose value is the least part found again. A
-            cluster is refused below LEAST or COPIES, and if it alone were trusted: a division
-            needs two sides.
+    Returns ``checks`` with verdict: a band of stability (`BANDS`), "distinct" or "mostly copies",
+            and rows of the check "verdict", whose value is the least part found again. A cluster
+            is refused below LEAST or COPIES, and if it alone were trusted: a division needs two
+            sides.
     """
     share, copies = pl.col("value"), pl.col("check") == DISTINCT
-    band = pl.lit("unstable")
-    for limit, words in sorted(BANDS.items()):
-        band = pl.when(share >= limit).then(pl.lit(words)).otherwise(band)
+    band = pl.coalesce(pl.when(share >= at).then(pl.lit(word)) for at, word in BANDS.items())
     kept = pl.when(share >= COPIES).then(pl.lit("distinct")).otherwise(pl.lit("mostly copies"))
     bands = checks.with_columns(verdict=pl.when(copies).then(kept).otherwise(band))
     decides = pl.col("check").is_in(AGAIN)
     stands = (share.filter(decides).min() >= LEAST) & (share.filter(copies).min() >= COPIES)
+    trusted = pl.col("stands") & (pl.col("stands").sum() >= 2)
     last = (
-        bands.filter(pl.col("cluster").is_not_null())
+        checks.drop_nulls("cluster")
         .group_by("cluster", maintain_order=True)
         .agg(pl.col("n").first(), value=share.filter(decides).min(), stands=stands)
-        .with_columns(trusted=pl.col("stands") & (pl.col("stands").sum() >= 2))
+        .with_columns(
+            check=pl.lit(VERDICT),
+            verdict=pl.when(trusted).then(pl.lit("trusted")).otherwise(pl.lit("refused")),
+        )
     )
-    verdict = pl.when("trusted").then(pl.lit("trusted")).otherwise(pl.lit("refused"))
-    return pl.concat(
-        [
-            bands,
-            last.select("cluster", "n", pl.lit(VERDICT).alias("check"), "value", verdict=verdict),
-        ]
-    ).sort("cluster", nulls_last=False, maintain_order=True)
+    whole = pl.concat([bands, last.select(bands.columns)])
+    return whole.sort("cluster", nulls_last=False, maintain_order=True)
 
 
 def trusted(judged: pl.DataFrame) -> list[int]:
@@ -153,84 +138,52 @@ def trusted(judged: pl.DataFrame) -> list[int]:
     return judged.filter(check=VERDICT, verdict="trusted")["cluster"].sort().to_list()
 
 
-def named(judged: pl.DataFrame, ids: pl.DataFrame) -> pl.DataFrame:
-    """The table "cluster_trust": segment, check, n, value, verdict.
+def trust(judged: pl.DataFrame, ids: pl.DataFrame) -> Exhibit:
+    """Which clusters can be trusted, and what part of each is found again: "cluster_trust".
 
     Takes   judged; ids: cluster, segment: which segment each trusted cluster is. A cluster that is
             none is "cluster 3", as in the table "clusters"; the whole division is "all clusters"
     """
     number = pl.concat_str(pl.lit("cluster "), "cluster")
-    return judged.join(ids, on="cluster", how="left", maintain_order="left").select(
+    named = judged.join(ids, on="cluster", how="left", maintain_order="left").select(
         pl.coalesce("segment", number, pl.lit(ALL)).alias("segment"),
         *("check", "n", "value", "verdict"),
     )
-
-
-def parts(named: pl.DataFrame) -> pl.DataFrame:
-    """What was found again of every segment or refused cluster: segment, check, value.
-
-    Takes   the table "cluster_trust"
-    """
-    return named.filter(pl.col("check") != VERDICT, pl.col("segment") != ALL)
-
-
-def verdicts(named: pl.DataFrame) -> pl.DataFrame:
-    """The verdict on every segment or refused cluster, with the least part that decided."""
-    return named.filter(check=VERDICT)
-
-
-def side_by_side(named: pl.DataFrame) -> pl.DataFrame:
-    """One row per segment or refused cluster and for all: segment, n, verdict, and every check."""
-    checks = named.filter(pl.col("check") != VERDICT)
-    wide = checks.pivot(on="check", index=["segment", "n"], values="value", maintain_order=True)
-    last = verdicts(named).select("segment", "verdict")
-    band = named.filter(check=SAMPLES).select("segment", stability="verdict")
-    both = last.join(band, on="segment", how="left")
-    return wide.join(both, on="segment", how="left", maintain_order="left").select(
-        *FIRST, pl.exclude(FIRST)
+    parts = (pl.col("check") != VERDICT) & (pl.col("segment") != ALL)
+    draw = partial(charts.heat_map, row="segment", column="check", value="value")
+    return Exhibit(
+        named,
+        _headline,
+        draw=lambda table: draw(table.filter(parts), title="Part that is found again"),
+        findings=_verdict,
+        empty="There is no cluster to check.",
+        name="cluster_trust",
+        limit=100,
     )
 
 
-def definition() -> str:
-    """The checks and their limits in words, for the page."""
-    bands = sorted(BANDS.items(), reverse=True)
-    said = ", ".join(f"{words} from {limit:.2f}" for limit, words in bands[:-1])
-    return (
-        "Of each cluster, customers found in it and in its best match again, over those in either "
-        "(1 = the same). Other samples: mean of eight, of four in five customers (20,000 at most). "
-        "Other order, other ids: rows shuffled, and ids changed as well. Counts spread: whole "
-        "numbers, shares of them and amounts spread evenly over one unit (of an amount, what an "
-        "order brings); the worse of two. "
-        "Other sizes: the worse of a smallest size a quarter less and more; it does not decide. "
-        f"Distinct rows: rows of features over customers. {said.capitalize()}. Refused: below "
-        f"{LEAST:.2f} in any other check, below {COPIES:.2f} distinct rows, or if only one would "
-        "be left."
-    )
+def _headline(named: pl.DataFrame) -> str:
+    verdicts = named.filter(check=VERDICT)["verdict"]
+    return f"{(verdicts == 'trusted').sum()} of {verdicts.len()} clusters can be trusted"
 
 
-def headline(judged: pl.DataFrame) -> str:
-    """How many clusters are trusted, in a sentence."""
-    verdicts = judged.filter(check=VERDICT)["verdict"]
-    good, k = (verdicts == "trusted").sum(), verdicts.len()
-    if not k:
-        return "There is no cluster to trust"
-    if good in (0, k):
-        return f"{'All' if good else 'None of'} {k} clusters can be trusted"
-    return f"{good} of {k} clusters can be trusted"
-
-
-def refusals(judged: pl.DataFrame) -> str:
-    """Which clusters are refused and why, in sentences; "" where none is."""
-    refused = judged.filter(check=VERDICT, verdict="refused")["cluster"].to_list()
-    bad = judged.filter(
-        pl.col("verdict").is_in(["unstable", "mostly copies"]),
+def _verdict(named: pl.DataFrame) -> list[Finding]:
+    """How many clusters are trusted, which are refused, and why."""
+    verdicts = named.filter(check=VERDICT)
+    if verdicts.is_empty():
+        return []
+    fell = named.filter(
         pl.col("check").is_in([*AGAIN, DISTINCT]),
+        pl.col("verdict").is_in(["unstable", "mostly copies"]),
     )
-    by_why: dict[tuple[str, ...], list[str]] = {}
-    for cluster in refused:
-        why = tuple(bad.filter(cluster=cluster)["check"]) or (VERDICT,)
-        by_why.setdefault(why, []).append(str(cluster))
-    return " ".join(
-        f"Refused: {', '.join(of)}. " + "; ".join(WHY[check] for check in why).capitalize() + "."
-        for why, of in by_why.items()
+    whys = fell.group_by("segment", maintain_order=True).agg(
+        why=pl.col("check").replace(WHY).str.join("; ")
     )
+    refused = verdicts.filter(verdict="refused")
+    refused = refused.join(whys, on="segment", how="left", maintain_order="left")
+    refused = refused.with_columns(pl.col("why").fill_null(WHY[VERDICT]))
+    by_why = refused.group_by("why", maintain_order=True).agg(pl.col("segment").str.join(", "))
+    said = "".join(f" Refused: {of} ({why})." for why, of in by_why.iter_rows())
+    good, k = verdicts.filter(verdict="trusted").height, {"k": verdicts.height}
+    sentence = "{value} of {k} clusters can be trusted." + said
+    return [Finding("trusted_clusters", sentence, good, "clusters", further=k)]

@@ -5,6 +5,7 @@ put together with its neighbours (by time) or with others (by attribute), so tha
 it away.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -91,33 +92,23 @@ def first_seen(
     lazy = starts.lazy()
     came = habits.join(lazy, on="customer_id").filter(pl.col("first_day") == pl.col("start_day"))
     bought = baskets.join(lazy, on="customer_id").filter(pl.col("day") == pl.col("start_day"))
-    spent = pl.col("amount_cents").sum()
-    found = {
-        "first_channel": _foremost(came, "channel", -pl.col("hour").min()),
-        "first_product": _foremost(bought, "product", spent),
-        "first_category": _foremost(bought, "category", spent),
-    }
-    table = starts.select("customer_id")
     for name in (name for name in FIRST if name in asked):
-        first = found[name].collect().rename({"level": name})
-        table = table.join(first, on="customer_id", how="left", maintain_order="left")
-    return table
+        if name == "first_channel":
+            first = _foremost(came, name, -pl.col("hour").min())
+        else:
+            first = _foremost(bought, name, pl.col("amount_cents").sum())
+        starts = starts.join(first, on="customer_id", how="left", maintain_order="left")
+    return starts.drop("start_day")
 
 
-def _foremost(rows: pl.LazyFrame, column: str, rank: pl.Expr) -> pl.LazyFrame:
-    """The one level of ``column`` per customer with the highest ``rank``: customer_id, level."""
-    whose = "customer_id"
-    return (
-        rows.drop_nulls(column)
-        .with_columns(pl.col(column).alias("level"))
-        .group_by(whose, "level")
-        .agg(rank.alias("rank"))
-        .sort(whose, "level")
-        .filter((pl.col("rank") == pl.col("rank").max().over(whose)).fill_null(True))
-        .group_by(whose)
-        .agg(pl.when(pl.len() == 1).then(pl.col("level").first()).otherwise(pl.lit(SEVERAL)))
-        .sort(whose)
-    )
+def _foremost(rows: pl.LazyFrame, name: str, rank: pl.Expr) -> pl.DataFrame:
+    """The one level per customer of what ``name`` is the first of, by the highest ``rank``:
+    customer_id, ``name``."""
+    level, best = name.removeprefix("first_"), pl.col("rank").max().over("customer_id")
+    ranked = rows.drop_nulls(level).group_by("customer_id", level).agg(rank=rank)
+    one = pl.when(pl.len() == 1).then(pl.col(level).first()).otherwise(pl.lit(SEVERAL))
+    top = ranked.filter((pl.col("rank") == best).fill_null(True))
+    return top.group_by("customer_id").agg(one.alias(name)).sort("customer_id").collect()
 
 
 def known_at_start(
@@ -146,7 +137,7 @@ def divide(known: pl.DataFrame, names: Iterable[str], min_cell: int) -> dict[str
 
     Each step in the number that reached an age, and each cohort, stands for ``min_cell`` customers
     or more: neighbouring periods of the start are taken together until they do, levels of an
-    attribute become "other". Checked in tests/test_cohorts.py.
+    attribute become "other". Checked in tests/cohorts/test_cohorts.py.
 
     Raises:
         Refused: there is no such column.
@@ -181,42 +172,37 @@ def _grouped(known: pl.DataFrame, level: pl.Series, by: str, min_cell: int) -> p
     period = nw.from_native(known).select(period=calendar.period("start_day", unit)).to_native()
     rows = known.select("customer_id", "start_day", level.alias("cohort"), period["period"])
     sizes = rows.group_by("period", "cohort").agg(n=pl.len()).sort("period", "cohort")
-    groups = _neighbours(sizes, min_cell)
-    until = {p: calendar.last_day(last, unit) for _, last, periods in groups for p in periods}
-    rows = rows.with_columns(until_day=_looked_up("period", until, pl.Int64))
+    named = [
+        (period, _name(periods, unit), calendar.last_day(periods[-1], unit))
+        for periods in _neighbours(sizes, min_cell)
+        for period in periods
+    ]
+    columns = {"period": rows["period"].dtype, "name": pl.String, "until_day": pl.Int64}
+    until = pl.DataFrame(named, columns, orient="row")
+    rows = rows.join(until, on="period", how="left", maintain_order="left")
     if by in BY_TIME:
-        names = {p: _name(first, last, unit) for first, last, periods in groups for p in periods}
-        rows = rows.with_columns(cohort=_looked_up("period", names, pl.String))
-    return rows.drop("period")
+        rows = rows.with_columns(cohort="name")
+    return rows.drop("period", "name")
 
 
-def _neighbours(sizes: pl.DataFrame, min_cell: int) -> list[tuple[int, int, list[int]]]:
-    """Periods taken together until each level in them has ``min_cell`` customers: first, last, all.
+def _neighbours(sizes: pl.DataFrame, min_cell: int) -> list[list[int]]:
+    """Periods taken together until each level in them has ``min_cell`` customers.
 
     Takes   sizes: period, cohort, n, sorted; what is left at the end joins the last group
     """
-    groups, held, together = [], {}, []
+    groups, held, together = [], Counter(), []
     for (period,), rows in sizes.group_by("period", maintain_order=True):
         together.append(period)
-        for cohort, n in rows.select("cohort", "n").iter_rows():
-            held[cohort] = held.get(cohort, 0) + n
+        held.update(dict(rows.select("cohort", "n").iter_rows()))
         if min(held.values()) >= min_cell:
             groups.append(together)
-            held, together = {}, []
-    if together:
-        groups = [*groups[:-1], [*(groups[-1] if groups else []), *together]]
-    return [(periods[0], periods[-1], periods) for periods in groups]
+            held, together = Counter(), []
+    return [*groups[:-1], [*groups[-1], *together]] if groups else [together] * bool(together)
 
 
-def _name(first: int, last: int, unit: str) -> str:
-    names = [calendar.name_of(period, unit) for period in dict.fromkeys([first, last])]
-    return " to ".join(names)
-
-
-def _looked_up(column: str, values: dict, dtype: type[pl.DataType]) -> pl.Expr:
-    if not values:
-        return pl.lit(None, dtype)
-    return pl.col(column).replace_strict(values, return_dtype=dtype)
+def _name(periods: list[int], unit: str) -> str:
+    ends = dict.fromkeys([periods[0], periods[-1]])
+    return " to ".join(calendar.name_of(period, unit) for period in ends)
 
 
 def cells(cohorts: dict[str, pl.DataFrame]) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -3,7 +3,7 @@
 import polars as pl
 
 from retention import charts
-from retention.exhibit import Exhibit, Finding
+from retention.exhibit import Exhibit, Finding, said_of
 from retention.refresh import Refresh
 from retention.stats.intervals import wilson
 
@@ -12,7 +12,7 @@ MONTHS = 9  # of life that are drawn
 
 
 def drop_off(r: Refresh, retention: pl.DataFrame) -> Exhibit:
-    """Before which month of life most customers drop off: the table "drop_off"."""
+    """Before which month of life most customers drop off."""
     return Exhibit(
         by_age(r.hide(retention), r.min_cell, r.confidence),
         _headline,
@@ -28,7 +28,6 @@ def drop_off(r: Refresh, retention: pl.DataFrame) -> Exhibit:
         "shown, added up.",
         findings=_steepest,
         empty="No cohort is old enough.",
-        name="drop_off",
     )
 
 
@@ -36,11 +35,12 @@ def by_age(shown: pl.DataFrame, min_cell: int, confidence: float = 0.95) -> pl.D
     """Of those still there in one month of life, the share who are not in the next.
 
     Takes   the table "retention" with small cells hidden
-    Returns the table "drop_off": age (the month not reached, from 1), n_at_risk (still there in the
+    Returns one row per age: age (the month not reached, from 1), n_at_risk (still there in the
             month before, in cohorts of which both months are shown), n_left, drop_off with Wilson's
             limits. No rows where fewer than ``min_cell`` were still there.
     """
-    cells = _cells(shown).filter(pl.col("cohort_by") == "start_month")
+    cells = shown.filter(definition="active since", unit="month", cohort_by="start_month")
+    cells = cells.drop_nulls("n_active")
     after = cells.select("cohort", pl.col("age") - 1, later="n_active")
     return (
         cells.join(after, on=["cohort", "age"])
@@ -57,25 +57,20 @@ def by_age(shown: pl.DataFrame, min_cell: int, confidence: float = 0.95) -> pl.D
     )
 
 
-def _cells(shown: pl.DataFrame) -> pl.DataFrame:
-    """The months of "active since" that are shown."""
-    return shown.filter(definition="active since", unit="month").drop_nulls("n_active")
-
-
 def _steepest(life: pl.DataFrame) -> list[Finding]:
-    age, n, _, share, *ci = _worst(life)
     sentence = (
         "They drop off most between month {before} and month {age} of their life: {value} of the "
-        "{n} still there in the one are not in the other ({ci})."
+        "{n_at_risk} still there in the one are not in the other ({ci})."
     )
-    further = {"before": age - 1, "age": age, "n": n}
-    return [Finding("steepest_drop_off", sentence, share, "share", tuple(ci), further)]
+    worst = _worst(life).with_columns(before=pl.col("age") - 1)
+    return said_of(worst, "steepest_drop_off", sentence, "drop_off")
 
 
 def _headline(life: pl.DataFrame) -> str:
-    age, _, _, share, *_ = _worst(life)
+    age, share = _worst(life).select("age", "drop_off").row(0)
     return f"Most are lost before month {age} of life: {share:.0%} of those still there"
 
 
-def _worst(life: pl.DataFrame) -> tuple:
-    return life.sort("drop_off", "age", descending=[True, False], nulls_last=True).row(0)
+def _worst(life: pl.DataFrame) -> pl.DataFrame:
+    known = life.drop_nulls("drop_off")
+    return known.sort("drop_off", "age", descending=[True, False]).head(1)

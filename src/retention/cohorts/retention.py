@@ -9,6 +9,7 @@ Counting is Narwhals on whole numbers; rates, one row per cohort and age, are Po
 
 from collections.abc import Iterator
 from functools import partial
+from itertools import product
 from typing import NamedTuple
 
 import narwhals as nw
@@ -17,17 +18,28 @@ import polars as pl
 from retention import charts
 from retention.book import Churn
 from retention.cohorts.cohorts import Members
-from retention.exhibit import Exhibit, Finding
+from retention.exhibit import Exhibit, Finding, said_of
 from retention.refresh import Refresh
 from retention.stats.intervals import wilson
 from retention.tables import blocks, calendar
 
 KEY = ("definition", "unit", "cohort_by", "cohort", "age", "until_age")
-CELL = ["unit", "cohort_by", "cohort", "age"]  # what all definitions say something about
-SUMS = ["definition", "unit", "cohort_by", "age", "until_age"]  # within which cohorts add up
 RATES = ["n_active", "retention", "ci_lower", "ci_upper"]
 WHOSE = ["unit", "cohort_by", "definition", "cohort", "reach", "first", "last"]  # of a tally
 SPAN = ["definition", "unit", "age", "until_age"]
+DEFINITIONS = ("bounded", "unbounded", "bracket", "active since")
+LINES = ("unbounded", "active since", "bounded")  # those that make a curve
+NEWEST = 18  # cohorts that one triangle shows: more are too small to read
+BY_TIME = ("all", "start_day", "start_week", "start_month")
+BRACKETS = {"day": [[1, 7]], "month": [[1, 3], [4, 6], [7, 12]]}  # ranges of ages
+
+
+class Scope(NamedTuple):
+    """How far retention is counted: the oldest age and the ranges [first, last], none of which
+    lies within another, by unit."""
+
+    most: dict[str, int]
+    brackets: dict[str, list[list[int]]]
 
 
 def last_known(churn: Churn, snapshot_day: int, unit: str, definition: str = "bounded") -> int:
@@ -51,7 +63,7 @@ def presence(days, *, unit: str, most: int):
     age = calendar.period("day", unit) - calendar.period("start_day", unit)
     return (
         days.select("customer_id", "cell", first=age)
-        .filter((nw.col("first") >= 0) & (nw.col("first") <= most))
+        .filter(nw.col("first").is_between(0, most))
         .unique(["customer_id", "first"])
         .with_columns(last=nw.col("first"))
     )
@@ -73,16 +85,13 @@ def in_force(terms, *, snapshot_day: int, unit: str, most: int):
             until=calendar.period("last_day", unit) - origin,
         )
         .with_columns(free=before + 1)
-    )
-    later, beyond = nw.col("free") > nw.col("begun"), nw.col("until") > most
-    return (
-        ages.with_columns(
-            first=nw.when(later).then("free").otherwise("begun"),
-            last=nw.when(beyond).then(nw.lit(most)).otherwise("until"),
+        .with_columns(
+            first=nw.max_horizontal("begun", "free"),
+            last=nw.min_horizontal("until", nw.lit(most)).cast(nw.Int64),
         )
-        .filter(nw.col("first") <= nw.col("last"))
-        .select("customer_id", "cell", "first", nw.col("last").cast(nw.Int64))
     )
+    whole = ages.filter(nw.col("first") <= nw.col("last"))
+    return whole.select("customer_id", "cell", "first", "last")
 
 
 @nw.narwhalify
@@ -91,59 +100,36 @@ def last_seen(days, *, day: str, snapshot_day: int):
 
     Takes   rows of `presence` or `in_force`; ``day`` names the last day of each, null = snapshot
     """
-    return (
-        days.with_columns(last_day=nw.col(day).fill_null(snapshot_day))
-        .group_by("customer_id", "cell", "start_day")
-        .agg(nw.col("last_day").max())
-    )
-
-
-@nw.narwhalify
-def stretches(presence):
-    """How many customers of a cell were active from one age to another: cell, first, last, n."""
-    return presence.group_by("cell", "first", "last").agg(nw.len().cast(nw.Int64).alias("n"))
+    seen = days.with_columns(last_day=nw.col(day).fill_null(snapshot_day))
+    return seen.group_by("customer_id", "cell", "start_day").agg(nw.col("last_day").max())
 
 
 @nw.narwhalify
 def furthest(lives, *, unit: str, most: int):
-    """How many customers of a cell were seen up to which age: cell, first (0), last, n.
+    """Up to which age each customer was seen: cell, first (0), last; ages beyond ``most`` count
+    as it.
 
-    Takes   lives: cell, start_day, last_day; ages beyond ``most`` count as it
+    Takes   lives: cell, start_day, last_day
     """
     age = calendar.period("last_day", unit) - calendar.period("start_day", unit)
-    cut = nw.when(nw.col("age") > most).then(nw.lit(most)).otherwise("age")
-    return (
-        lives.select("cell", age=age)
-        .select("cell", first=nw.lit(0).cast(nw.Int64), last=cut.cast(nw.Int64))
-        .group_by("cell", "first", "last")
-        .agg(nw.len().cast(nw.Int64).alias("n"))
-    )
+    last = nw.min_horizontal(age, nw.lit(most)).cast(nw.Int64)
+    return lives.select("cell", first=nw.lit(0).cast(nw.Int64), last=last)
 
 
 @nw.narwhalify
 def within(presence, *, first: int, last: int):
-    """How many customers of a cell were active at some age from ``first`` to ``last``: cell,
-    first, last, n."""
-    return (
-        presence.filter((nw.col("first") <= last) & (nw.col("last") >= first))
-        .select("customer_id", "cell")
-        .unique()
-        .group_by("cell")
-        .agg(nw.len().cast(nw.Int64).alias("n"))
-        .select(
-            "cell",
-            nw.lit(first).cast(nw.Int64).alias("first"),
-            nw.lit(last).cast(nw.Int64).alias("last"),
-            "n",
-        )
-    )
+    """Customers who were active at some age from ``first`` to ``last``: cell, first, last."""
+    inside = presence.filter((nw.col("first") <= last) & (nw.col("last") >= first))
+    ends = {"first": nw.lit(first).cast(nw.Int64), "last": nw.lit(last).cast(nw.Int64)}
+    return inside.select("customer_id", "cell").unique().select("cell", **ends)
 
 
-class Scope(NamedTuple):
-    """How far retention is counted: the oldest age and the ranges [first, last], by unit."""
-
-    most: dict[str, int]
-    brackets: dict[str, list[list[int]]]
+@nw.narwhalify
+def counted(rows, *, unit: str, definition: str):
+    """How many customers of a cell were active from one age to another: cell, first, last, n, with
+    ``unit`` and ``definition``."""
+    n = rows.group_by("cell", "first", "last").agg(nw.len().cast(nw.Int64).alias("n"))
+    return n.with_columns(unit=nw.lit(unit), definition=nw.lit(definition))
 
 
 def count(
@@ -170,59 +156,56 @@ def count(
     since = spells.filter(pl.col("spell") == 1).select("customer_id", "end_day")
     stays = members.join(since, on="customer_id", how="left", maintain_order="left")
     stays = last_seen(stays, day="end_day", snapshot_day=snapshot_day)
-    whole = {
-        (unit, "active since"): furthest(stays, unit=unit, most=most)
+    whole = [
+        counted(furthest(stays, unit=unit, most=most), unit=unit, definition="active since")
         for unit, most in scope.most.items()
-    }
-    found = [_by_cohort(whole, cells, churn, snapshot_day, scope)]
+    ]
+    reached = _reached(cells, churn, snapshot_day, scope.most)
+    found = [_by_cohort(whole, reached)]
     for block in blocks.blocks(rows, members):
-        asked = dict(_of_block(block.lazy(), churn, snapshot_day, scope))
-        counts = pl.collect_all(asked.values(), engine="streaming")
-        counts = dict(zip(asked, counts, strict=True))
-        found.append(_by_cohort(counts, cells, churn, snapshot_day, scope))
+        asked = list(_of_block(block.lazy(), churn, snapshot_day, scope))
+        found.append(_by_cohort(pl.collect_all(asked, engine="streaming"), reached))
     return pl.concat(found).group_by(WHOSE).agg(pl.col("n").sum()).sort(WHOSE)
 
 
 def _of_block(
     block: pl.LazyFrame, churn: Churn, snapshot_day: int, scope: Scope
-) -> Iterator[tuple[tuple[str, str], pl.LazyFrame]]:
-    """Counts of one block of customers, by unit and definition: cell, first, last, n."""
+) -> Iterator[pl.LazyFrame]:
+    """What `counted` gives of one block of customers, by unit and definition."""
     is_activity = churn.kind == "activity"
-    day = "day" if is_activity else "end_day"
-    seen = last_seen(block, day=day, snapshot_day=snapshot_day)
+    seen = last_seen(block, day="day" if is_activity else "end_day", snapshot_day=snapshot_day)
     for unit, most in scope.most.items():
         if is_activity:
             present = presence(block, unit=unit, most=most)
         else:
             present = in_force(block, snapshot_day=snapshot_day, unit=unit, most=most)
-        yield (unit, "bounded"), stretches(present)
-        yield (unit, "unbounded"), furthest(seen, unit=unit, most=most)
-        spans = [span for span in scope.brackets.get(unit, []) if span[1] <= most]
-        if spans:
-            yield (unit, "bracket"), pl.concat(within(present, first=a, last=b) for a, b in spans)
+        yield counted(present, unit=unit, definition="bounded")
+        yield counted(furthest(seen, unit=unit, most=most), unit=unit, definition="unbounded")
+        for first, last in scope.brackets.get(unit, []):
+            if last <= most:
+                inside = within(present, first=first, last=last)
+                yield counted(inside, unit=unit, definition="bracket")
 
 
-def _by_cohort(
-    counts: dict[tuple[str, str], pl.DataFrame],
-    cells: pl.DataFrame,
-    churn: Churn,
-    snapshot_day: int,
-    scope: Scope,
+def _reached(
+    cells: pl.DataFrame, churn: Churn, snapshot_day: int, most: dict[str, int]
 ) -> pl.DataFrame:
-    """Counts by cell as counts by cohort, for the ages that each has reached: a tally."""
+    """Up to which age (reach) each of ``cells`` is known, by unit and definition."""
     found = []
-    for (unit, definition), frame in counts.items():
+    for unit, definition in product(most, DEFINITIONS):
         newest = nw.from_native(cells).with_columns(newest=calendar.period("until_day", unit))
         reach = last_known(churn, snapshot_day, unit, definition) - pl.col("newest")
-        reached = newest.to_native().with_columns(
-            pl.lit(unit).alias("unit"),
-            pl.lit(definition).alias("definition"),
-            reach=pl.min_horizontal(reach, scope.most[unit]),
-        )
-        rows = frame.join(reached.filter(pl.col("reach") >= 0), on="cell")
-        rows = rows.filter(pl.col("first") <= pl.col("reach"))
-        found.append(rows.group_by(WHOSE).agg(pl.col("n").sum()).sort(WHOSE))
-    return pl.concat(found)
+        named = {"unit": pl.lit(unit), "definition": pl.lit(definition)}
+        reach = pl.min_horizontal(reach, most[unit])
+        found.append(newest.to_native().with_columns(**named, reach=reach))
+    return pl.concat(found).filter(pl.col("reach") >= 0)
+
+
+def _by_cohort(counts: list[pl.DataFrame], reached: pl.DataFrame) -> pl.DataFrame:
+    """Counts by cell as counts by cohort, for the ages that each has reached: a tally."""
+    rows = pl.concat(counts).join(reached, on=["cell", "unit", "definition"])
+    rows = rows.filter(pl.col("first") <= pl.col("reach"))
+    return rows.group_by(WHOSE).agg(pl.col("n").sum()).sort(WHOSE)
 
 
 def shares(tally: pl.DataFrame, scope: Scope, confidence: float = 0.95) -> pl.DataFrame:
@@ -235,15 +218,13 @@ def shares(tally: pl.DataFrame, scope: Scope, confidence: float = 0.95) -> pl.Da
             What stands for several starts sums over those that reached the age.
 
     Source: Wilson (1927), JASA 22:209, for the limits. Checked on CDNOW's published cohorts and
-    against a literal count in tests/test_retention.py.
+    against a literal count in tests/cohorts/test_retention.py.
     """
     spans = _spans(tally, scope.brackets)
     active = tally.join(spans, on=["definition", "unit"]).filter(
         pl.col("reach") >= pl.col("until_age"),
         pl.col("first") <= pl.col("age"),
         pl.col("last") >= pl.col("until_age"),
-        (pl.col("definition") != "bracket")
-        | ((pl.col("first") == pl.col("age")) & (pl.col("last") == pl.col("until_age"))),
     )
     of_all = {"bounded": "unbounded", "bracket": "unbounded"}
     base = spans.with_columns(base=pl.col("definition").replace(of_all))
@@ -282,12 +263,6 @@ def _spans(tally: pl.DataFrame, brackets: dict[str, list[list[int]]]) -> pl.Data
     return pl.concat([ages, pl.DataFrame(ranges, ages.schema, orient="row")])
 
 
-LINES = ("unbounded", "active since", "bounded")  # those that make a curve
-NEWEST = 18  # cohorts that one triangle shows: more are too small to read
-BY_TIME = ("all", "start_day", "start_week", "start_month")
-BRACKETS = {"day": [[1, 7]], "month": [[1, 3], [4, 6], [7, 12]]}  # ranges of ages
-
-
 def retention(r: Refresh, members: Members, most: dict[str, int]) -> pl.DataFrame:
     """The retention of every cohort at every age by every definition: the table "retention".
 
@@ -295,15 +270,9 @@ def retention(r: Refresh, members: Members, most: dict[str, int]) -> pl.DataFram
     Returns it with small counts not yet hidden; what is written and shown has them hidden
     """
     scope = Scope(most, {unit: spans for unit, spans in BRACKETS.items() if unit in most})
-    tally = count(
-        r.tables.activity.lazy(),
-        r.tables.spells,
-        members.customers,
-        members.cells,
-        churn=r.book.churn,
-        snapshot_day=r.day,
-        scope=scope,
-    )
+    who = (members.customers, members.cells)
+    asked = {"churn": r.book.churn, "snapshot_day": r.day, "scope": scope}
+    tally = count(r.tables.activity.lazy(), r.tables.spells, *who, **asked)
     table = shares(tally, scope, r.confidence)
     r.keep("retention", table)
     return table
@@ -317,7 +286,7 @@ def curves(r: Refresh, table: pl.DataFrame, ages: list[int]) -> Exhibit:
         partial(_pooled, ages=ages),
         draw=partial(charts.curves, x="age", y="retention", n="n_start"),
         behind=partial(at, ages=ages),
-        definition=definitions(r.book.churn, r.min_cell),
+        definition=means(r.book.churn, r.min_cell, *LINES),
         findings=_in_month_1,
     )
 
@@ -328,7 +297,8 @@ def triangle(r: Refresh, table: pl.DataFrame, definition: str, ages: list[int]) 
     rows = table.filter(definition=definition, unit="month", cohort_by="start_month")
     rows = rows.sort("cohort", "age", "until_age")
     newest = rows["cohort"].unique().sort().tail(NEWEST).to_list()
-    rows = rows.filter(pl.col("cohort").is_in(newest), pl.col("n_start").count().over("age") > 0)
+    rows = rows.filter(pl.col("cohort").is_in(newest))
+    rows = rows.filter(pl.col("n_start").count().over("age") > 0)
     if definition == "bracket":
         rows = rows.with_columns(age=pl.format("{}–{}", "age", "until_age"))
     return Exhibit(
@@ -336,7 +306,7 @@ def triangle(r: Refresh, table: pl.DataFrame, definition: str, ages: list[int]) 
         partial(_spread, ages=ages, which=f"{definition}: "),
         draw=partial(charts.triangle, value="retention", ages="Months since the start"),
         behind=partial(at, ages=ages),
-        definition=means(definition, r.book.churn, r.min_cell),
+        definition=means(r.book.churn, r.min_cell, definition),
         limit=12,
     )
 
@@ -352,7 +322,7 @@ def by_attribute(r: Refresh, table: pl.DataFrame, cohort_by: list[str], ages: li
         partial(_spread, ages=ages, together=True),
         draw=partial(charts.curves, x="age", y="retention", n="n_start"),
         behind=partial(at, ages=ages),
-        definition=means("bounded", r.book.churn, r.min_cell),
+        definition=means(r.book.churn, r.min_cell, "bounded"),
         empty="No attribute of the start divides customers into cohorts that are old enough.",
     )
 
@@ -380,52 +350,39 @@ def _pooled(lines: pl.DataFrame, ages: list[int]) -> str:
 
 
 def _in_month_1(lines: pl.DataFrame) -> list[Finding]:
-    row = lines.filter(group="bounded", age=1).drop_nulls("retention")
-    if row.is_empty():
-        return []
-    share, *ci = row.select("retention", "ci_lower", "ci_upper").row(0)
     sentence = "{value} of customers are active in the month after they started ({ci}; bounded)."
-    return [Finding("retention_month_1", sentence, share, "share", tuple(ci))]
+    month = lines.filter(group="bounded", age=1)
+    return said_of(month, "retention_month_1", sentence, "retention")
+
+
+def spread(rows: pl.DataFrame, value: str, together: bool = False) -> tuple | None:
+    """How far cohorts lie apart: the oldest age that two of them reached, or all of them
+    ``together``, with the least and the most of ``value``. An age at which one is hidden is passed
+    over: the range would be a choice."""
+    reached = rows.drop_nulls("n_start")
+    all_of_them = reached[:, 0].n_unique() if together else 2
+    low, high = pl.col(value).min().alias("least"), pl.col(value).max().alias("most")
+    ages = reached.group_by("age").agg(low, high, n=pl.len(), known=pl.col(value).count())
+    ages = ages.filter(pl.col("n") == pl.col("known"), pl.col("n") >= max(2, all_of_them))
+    return ages.sort("age").row(-1)[:3] if ages.height else None
 
 
 def _spread(rows: pl.DataFrame, ages: list[int], which: str = "", together: bool = False) -> str:
-    """How far cohorts lie apart at the oldest of ``ages`` that two of them reached, or all of them
-    ``together``; an age of which a cell is hidden is passed over: the range would be a choice."""
-    cohorts = at(rows, ages).drop_nulls("n_start")
-    ranges = (
-        cohorts.group_by("age")
-        .agg(
-            n=pl.len(),
-            known=pl.col("retention").count(),
-            least=pl.col("retention").min(),
-            most=pl.col("retention").max(),
-        )
-        .filter(pl.col("n") > 1, pl.col("n") == pl.col("known"))
-        .filter(pl.lit(not together) | (pl.col("n") == cohorts[:, 0].n_unique()))
-        .sort("age")
-    )
-    if ranges.is_empty():
+    found = spread(at(rows, ages), "retention", together)
+    if not found:
         return f"{which}No two cohorts can be compared at the same age yet".capitalize()
-    age, *_, least, most = ranges.row(-1)
-    months = f"months {age}" if isinstance(age, str) else f"month {age}"
-    return f"{which}in {months}, cohorts keep between {least:.0%} and {most:.0%}".capitalize()
+    months = f"month{'s' * isinstance(found[0], str)} {found[0]}"
+    said = f"{which}in {months}, cohorts keep between {found[1]:.0%} and {found[2]:.0%}"
+    return said.capitalize()
 
 
-def means(name: str, churn: Churn, min_cell: int) -> str:
-    """What a definition of retention means here, for the page."""
-    cells = (
-        "Shares of cohorts that have wholly reached the age, in calendar months of the book's time "
-        "zone; month 0 is the one of the start. What has not passed is empty, and so is what would "
-        f"tell of fewer than {min_cell} customers."
-    )
-    return f"{_meanings(churn)[name]} {cells}"
-
-
-def definitions(churn: Churn, min_cell: int) -> str:
-    """What the curves mean."""
-    told = [_meanings(churn)[name] for name in ("bounded", "unbounded")]
-    return " ".join([*told, means("active since", churn, min_cell)]) + (
-        " All cohorts that reached the age are added up; it is no mean of their shares."
+def means(churn: Churn, min_cell: int, *names: str) -> str:
+    """What definitions of retention mean here, for the page."""
+    meanings = _meanings(churn)
+    return " ".join(meanings[name] for name in names) + (
+        " Shares of cohorts that have wholly reached the age, in calendar months of the book's "
+        "time zone, added up where there are several; month 0 is the one of the start. What has "
+        f"not passed is empty, and so is what would tell of fewer than {min_cell} customers."
     )
 
 

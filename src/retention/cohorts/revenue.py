@@ -16,8 +16,9 @@ from scipy.stats import norm
 
 from retention import charts
 from retention.cohorts.cohorts import Members
+from retention.cohorts.retention import NEWEST, spread
 from retention.errors import Failed
-from retention.exhibit import Exhibit, Finding
+from retention.exhibit import Exhibit, Finding, said_of
 from retention.refresh import Refresh
 from retention.tables import blocks
 
@@ -25,6 +26,8 @@ MONTH = 30  # days of a month of life
 MOVES = ("reactivation", "expansion", "contraction", "lost")
 KEY = ("ledger", "cohort_by", "cohort", "age")
 RATES = [f"{limit}{name}" for name in ("gross", "net") for limit in ("", "ci_lower_", "ci_upper_")]
+COLUMNS = (*KEY, "n_start", "n_paying", "revenue_cents", *RATES)  # of the published table
+SQUARES = (("cents", "cents"), ("kept", "kept"), ("cents", "base"), ("kept", "base"))
 UNIT = 100  # cents: squares are summed in whole units of the currency, which fit
 
 
@@ -35,17 +38,10 @@ def paid(events):
     Takes   events: customer_id, cell, start_day, day, amount_cents; what lies before the start
             belongs to no month of life
     """
-    return (
-        events.filter((nw.col("day") >= nw.col("start_day")) & (nw.col("amount_cents") > 0))
-        .select(
-            "customer_id",
-            "cell",
-            age=(nw.col("day") - nw.col("start_day")) // MONTH,
-            cents=nw.col("amount_cents"),
-        )
-        .group_by("customer_id", "cell", "age")
-        .agg(nw.col("cents").sum())
-    )
+    since = nw.col("day") - nw.col("start_day")
+    inside = events.filter(since >= 0, nw.col("amount_cents") > 0)
+    aged = inside.with_columns(age=since // MONTH, cents=nw.col("amount_cents"))
+    return aged.group_by("customer_id", "cell", "age").agg(nw.col("cents").sum())
 
 
 @nw.narwhalify
@@ -55,28 +51,18 @@ def accrued(terms, ages, *, snapshot_day: int):
     Takes   terms: customer_id, cell, start_day (of the customer), started_day, ended_day (null =
             open), amount_cents (per thirty days; null counts for nothing); ages: age, each once
 
-    Checked against a literal addition day by day in tests/test_revenue.py.
+    Checked against a literal addition day by day in tests/cohorts/test_revenue.py.
     """
-    ended, amount = nw.col("ended_day"), nw.col("amount_cents")
-    open_or_later = (ended > snapshot_day) | ended.is_null()
-    spans = terms.filter(amount > 0).with_columns(
-        days=nw.when(open_or_later).then(nw.lit(snapshot_day)).otherwise(ended)
-        - nw.col("started_day")
-        + 1
-    )
+    amount, since, until = nw.col("amount_cents"), nw.col("since"), nw.col("until")
+    last = nw.min_horizontal("ended_day", nw.lit(snapshot_day))
+    spans = terms.filter(amount > 0).with_columns(days=last - nw.col("started_day") + 1)
     begun = nw.col("start_day") + MONTH * nw.col("age") - nw.col("started_day")
-    months = spans.join(ages, how="cross").with_columns(since=begun, until=begun + MONTH)
-    inside = (nw.col("until") > 0) & (nw.col("since") < nw.col("days"))
-    over = nw.col("until") > nw.col("days")
+    months = spans.join(ages, how="cross").with_columns(
+        since=nw.max_horizontal(begun, nw.lit(0)), until=nw.min_horizontal(begun + MONTH, "days")
+    )
     return (
-        months.filter(inside)
-        .with_columns(
-            since=nw.when(nw.col("since") < 0).then(nw.lit(0)).otherwise("since"),
-            until=nw.when(over).then("days").otherwise("until"),
-        )
-        .with_columns(
-            cents=(amount * nw.col("until")) // MONTH - (amount * nw.col("since")) // MONTH
-        )
+        months.filter(until > since)
+        .with_columns(cents=(amount * until) // MONTH - (amount * since) // MONTH)
         .group_by("customer_id", "cell", "age")
         .agg(nw.col("cents").sum())
         .filter(nw.col("cents") > 0)
@@ -92,27 +78,24 @@ def moved(payments):
             reactivation (nothing was paid the month before), expansion and contraction, and
             ``lost``: cents of which nothing was paid in the month after
     """
-    cents, age = nw.col("cents"), nw.col("age")
+    cents, age, was = nw.col("cents"), nw.col("age"), nw.col("was")
     first = payments.filter(age == 0).select("customer_id", base=cents)
-    whose = {"partition_by": "customer_id", "order_by": "age"}
 
     def beside(column: str, by: int) -> nw.Expr:
-        return nw.col(column).shift(by).over(whose["partition_by"], order_by=whose["order_by"])
+        return nw.col(column).shift(by).over("customer_id", order_by="age")
 
+    zero = nw.lit(0)
     placed = payments.with_columns(
         before=beside("age", 1), was=beside("cents", 1), after=beside("age", -1)
     ).join(first, on="customer_id", how="left")
-    base, follows = nw.col("base"), (nw.col("before") == age - 1).fill_null(False)
-    zero = nw.lit(0)
-    return placed.with_columns(base=base.fill_null(0)).with_columns(
-        kept=nw.when(cents < base).then(cents).otherwise(base),
-        reactivation=nw.when(follows | (age == 0)).then(zero).otherwise(cents),
-        expansion=nw.when(follows & (cents > nw.col("was")))
-        .then(cents - nw.col("was"))
-        .otherwise(zero),
-        contraction=nw.when(follows & (cents < nw.col("was")))
-        .then(nw.col("was") - cents)
-        .otherwise(zero),
+    follows = nw.col("before") == age - 1
+    return placed.with_columns(
+        base=nw.col("base").fill_null(0), was=nw.when(follows).then("was").otherwise(zero)
+    ).with_columns(
+        kept=nw.min_horizontal("cents", "base"),
+        reactivation=nw.when((was == 0) & (age > 0)).then("cents").otherwise(zero),
+        expansion=nw.when(was > 0).then(nw.max_horizontal(cents - was, zero)).otherwise(zero),
+        contraction=nw.max_horizontal(was - cents, zero),
         lost=nw.when(nw.col("after") == age + 1).then(zero).otherwise(cents),
     )
 
@@ -120,25 +103,22 @@ def moved(payments):
 @nw.narwhalify
 def summed(moves):
     """Sums of `moved` by cell and age: cents, customers (n_...) and squares in whole units."""
-    one = nw.lit(1)
+    counts = {f"n_{name}": (nw.col(name) > 0).cast(nw.Int64) for name in MOVES}
     whole = {name: nw.col(name) // UNIT for name in ("cents", "kept", "base")}
-    named = moves.with_columns(
-        **{f"n_{name}": nw.when(nw.col(name) > 0).then(one).otherwise(nw.lit(0)) for name in MOVES},
-        cents_cents=whole["cents"] * whole["cents"],
-        kept_kept=whole["kept"] * whole["kept"],
-        cents_base=whole["cents"] * whole["base"],
-        kept_base=whole["kept"] * whole["base"],
-    )
-    names = ("cents", "kept", *MOVES, *(f"n_{name}" for name in MOVES))
-    squares = ("cents_cents", "kept_kept", "cents_base", "kept_base")
-    return named.group_by("cell", "age").agg(
-        nw.len().cast(nw.Int64).alias("n_paying"),
-        *(nw.col(name).sum().cast(nw.Int64) for name in (*names, *squares)),
+    squares = {f"{one}_{two}": whole[one] * whole[two] for one, two in SQUARES}
+    sums = ("cents", "kept", *MOVES, *counts, *squares)
+    return (
+        moves.with_columns(**counts, **squares)
+        .group_by("cell", "age")
+        .agg(
+            nw.len().cast(nw.Int64).alias("n_paying"),
+            *(nw.col(name).sum().cast(nw.Int64) for name in sums),
+        )
     )
 
 
 class Ledger(NamedTuple):
-    """``sums`` by cohort and month of life, and what was booked: in all, and before the start."""
+    """``sums`` by cell and month of life, and what was booked: in all, and before the start."""
 
     name: str
     sums: pl.DataFrame
@@ -146,15 +126,12 @@ class Ledger(NamedTuple):
     before_cents: int
 
 
-def count(
-    name: str, rows: pl.LazyFrame, members: pl.DataFrame, cells: pl.DataFrame, snapshot_day: int
-) -> Ledger:
-    """Sums of the ledger ``name`` by cohort and month of life.
+def count(name: str, rows: pl.LazyFrame, members: pl.DataFrame, snapshot_day: int) -> Ledger:
+    """Sums of the ledger ``name`` by cell and month of life.
 
-    Takes   name: "events" (rows: the table "activity") or "contracts" (rows: "terms"); members and
-            cells (see `cohorts.cells`)
-    Returns sums: cohort_by, cohort, reach (the last month of life that is over for all who are
-            counted together), age, the sums of `summed`
+    Takes   name: "events" (rows: the table "activity") or "contracts" (rows: "terms"); members
+            (see `cohorts.cells`)
+    Returns sums of `summed`, by cell and age
 
     Raises:
         Failed: the months of life do not add up to what was booked.
@@ -178,22 +155,18 @@ def count(
     sums = pl.concat(found).group_by("cell", "age").sum().sort("cell", "age")
     if (inside := sums["cents"].sum()) != booked - before:
         raise Failed(f"{name}: months of life hold {inside} cents of {booked - before} booked")
-    return Ledger(name, _by_cohort(sums, cells, snapshot_day), booked, before)
+    return Ledger(name, sums, booked, before)
 
 
 def ledgers(
-    activity: pl.LazyFrame,
-    terms: pl.LazyFrame,
-    members: pl.DataFrame,
-    cells: pl.DataFrame,
-    snapshot_day: int,
+    activity: pl.LazyFrame, terms: pl.LazyFrame, members: pl.DataFrame, snapshot_day: int
 ) -> list[Ledger]:
     """The ledgers of a book: what its contracts bring, and the amounts of its events.
 
     One in which nothing was booked stays only where the other is as empty.
     """
     rows = {"contracts": terms, "events": activity}
-    both = [count(name, rows[name], members, cells, snapshot_day) for name in rows]
+    both = [count(name, rows[name], members, snapshot_day) for name in rows]
     return [ledger for ledger in both if ledger.booked_cents] or both[1:]
 
 
@@ -204,11 +177,11 @@ def _brought(snapshot_day: int) -> pl.Expr:
     return (pl.col("amount_cents") * days // MONTH).fill_null(0)
 
 
-def _by_cohort(sums: pl.DataFrame, cells: pl.DataFrame, snapshot_day: int) -> pl.DataFrame:
-    """Sums by cell as sums by cohort and reach."""
-    of = cells.select("cell", "cohort_by", "cohort", reach=_reach(snapshot_day))
-    key = ["cohort_by", "cohort", "reach", "age"]
-    return sums.join(of, on="cell").drop("cell").group_by(key).sum().sort(key)
+def reached(cells: pl.DataFrame, snapshot_day: int) -> pl.DataFrame:
+    """Cells with their ``reach``: the last month of life that is over for all of a cohort who are
+    counted together."""
+    over = (snapshot_day - pl.col("until_day") + 1) // MONTH - 1
+    return cells.select("cell", "cohort_by", "cohort", reach=over)
 
 
 def revenue_retention(
@@ -228,28 +201,26 @@ def revenue_retention(
             before to this one's, to the cent: + reactivation + expansion - contraction - lost.
 
     Source: Cochran (1977), Sampling Techniques, section 6.4, for the limits (a ratio of sums over
-    customers). Checked by literal addition in tests/test_revenue.py.
+    customers). Checked by literal addition in tests/cohorts/test_revenue.py.
     """
-    sizes = _sizes(members, cells, snapshot_day)
-    return pl.concat(_retained(ledger, sizes, confidence) for ledger in found).sort(KEY)
+    sizes = members.group_by("cell").agg(n_start=pl.len().cast(pl.Int64))
+    grid = reached(cells, snapshot_day).filter(pl.col("reach") >= 0).join(sizes, on="cell")
+    grid = grid.with_columns(age=pl.int_ranges(0, pl.col("reach") + 1)).explode("age")
+    return pl.concat(_retained(ledger, grid, confidence) for ledger in found).sort(KEY)
 
 
-def _retained(ledger: Ledger, sizes: pl.DataFrame, confidence: float) -> pl.DataFrame:
-    by = ["cohort_by", "cohort"]
-    ages = pl.int_ranges(0, pl.col("reach") + 1)
-    grid = sizes.with_columns(age=ages).explode("age")
-    earlier = ledger.sums.select(*by, "reach", pl.col("age") + 1, "lost", "n_lost")
-    first = ledger.sums.filter(pl.col("age") == 0)
-    first = first.select(*by, "reach", base="cents", base_base="cents_cents")
-    sums, on = ledger.sums.drop("lost", "n_lost"), [*by, "reach", "age"]
-    for more, keys in ((sums, on), (earlier, on), (first, on[:-1])):
-        grid = grid.join(more, on=keys, how="left", maintain_order="left")
-    whole = grid.fill_null(0).drop("reach").group_by(*by, "age").sum().sort(*by, "age")
+def _retained(ledger: Ledger, grid: pl.DataFrame, confidence: float) -> pl.DataFrame:
+    sums, age, by = ledger.sums, pl.col("age"), ["cohort_by", "cohort", "age"]
+    first = sums.filter(age == 0).select("cell", base="cents", base_base="cents_cents")
+    earlier = sums.select("cell", age + 1, "lost", "n_lost")
+    for more in (sums.drop("lost", "n_lost"), earlier):
+        grid = grid.join(more, on=["cell", "age"], how="left")
+    whole = grid.join(first, on="cell", how="left").drop("cell", "reach").fill_null(0)
+    whole = whole.group_by(by).sum().sort(by)
     z = float(norm.ppf(0.5 + confidence / 2))
     return whole.select(
         pl.lit(ledger.name).alias("ledger"),
         *by,
-        "age",
         "n_start",
         "n_paying",
         pl.col("cents").alias("revenue_cents"),
@@ -258,19 +229,6 @@ def _retained(ledger: Ledger, sizes: pl.DataFrame, confidence: float) -> pl.Data
         *MOVES,
         *(f"n_{name}" for name in MOVES),
     )
-
-
-def _sizes(members: pl.DataFrame, cells: pl.DataFrame, snapshot_day: int) -> pl.DataFrame:
-    """How many customers a cohort has, by what they have reached together."""
-    of = cells.select("cell", "cohort_by", "cohort", reach=_reach(snapshot_day))
-    n = members.group_by("cell").agg(n_start=pl.len().cast(pl.Int64)).sort("cell")
-    key = ["cohort_by", "cohort", "reach"]
-    reached = n.join(of.filter(pl.col("reach") >= 0), on="cell")
-    return reached.group_by(key).agg(pl.col("n_start").sum()).sort(key)
-
-
-def _reach(snapshot_day: int) -> pl.Expr:
-    return (snapshot_day - pl.col("until_day") + 1) // MONTH - 1
 
 
 def _ratio(of: str, name: str, z: float) -> tuple[pl.Expr, ...]:
@@ -288,68 +246,16 @@ def _ratio(of: str, name: str, z: float) -> tuple[pl.Expr, ...]:
     )
 
 
-def withheld(table: pl.DataFrame, min_cell: int) -> pl.DataFrame:
-    """``table`` without the months of life of a division in which, of one cohort, fewer than
-    ``min_cell`` customers paid but somebody did: amounts of so few are persons'.
-
-    Where it is month 0, by which all others are divided, the whole division goes; where it is
-    that of the cohorts by month of the start, of which the others are sums, the whole ledger.
-    """
-    few = pl.col("n_paying").is_between(1, min_cell - 1)
-    at_first = few & (pl.col("age") == 0)
-    by_start = at_first & (pl.col("cohort_by") == "start_month")
-    return table.filter(
-        ~few.any().over("ledger", "cohort_by", "age"),
-        ~at_first.any().over("ledger", "cohort_by"),
-        ~by_start.any().over("ledger"),
-    )
-
-
-def moves(table: pl.DataFrame, min_cell: int) -> pl.DataFrame:
-    """The moves of all customers and of cohorts by month of the start: the table "revenue_moves".
-
-    Takes   what `withheld` left; nothing is said where it left out the cohorts by month of the
-            start in this month of life or the one before
-    Returns ledger, cohort_by, cohort, age, move, n, cents; n and cents are null where fewer than
-            ``min_cell`` customers moved, and where a sum over moves or cohorts would give such
-            away: no sum has a single hidden part, or parts that together are so few
-    """
-    by_start = table.filter(pl.col("cohort_by") == "start_month").select("ledger", "age")
-    after = by_start.with_columns(pl.col("age") + 1)
-    both = by_start.join(after, on=["ledger", "age"], how="semi")
-    shown = table.filter(pl.col("cohort_by").is_in(["all", "start_month"]))
-    shown = shown.join(both, on=["ledger", "age"], how="semi")
-    parts = [
-        shown.select(*KEY, pl.lit(name).alias("move"), n=f"n_{name}", cents=name) for name in MOVES
-    ]
-    long = pl.concat(parts).sort(*KEY, "move")
-    hidden = pl.col("n").is_between(1, min_cell - 1)
-    long = long.with_columns(hidden=hidden)
-    margins = (list(KEY), ["ledger", "cohort_by", "age", "move"])
-    while True:
-        before = long["hidden"].sum()
-        for by in margins:
-            long = long.with_columns(hidden=pl.col("hidden") | _next(by, min_cell))
-        if long["hidden"].sum() == before:
-            break
-    kept = (pl.when(~pl.col("hidden")).then(name).alias(name) for name in ("n", "cents"))
-    return long.with_columns(kept).drop("hidden")
-
-
-def _next(by: list[str], min_cell: int) -> pl.Expr:
-    """The smallest part yet shown of every sum ``by`` that would give its hidden parts away."""
-    hidden, n = pl.col("hidden"), pl.col("n")
-    weak = (hidden.sum().over(by) == 1) | (n.filter(hidden).sum().over(by) < min_cell)
-    least = n.filter(~hidden & (n > 0)).min().over(by)
-    return hidden.any().over(by) & weak & (n == least).fill_null(False)
-
-
-COLUMNS = (*KEY, "n_start", "n_paying", "revenue_cents", *RATES)  # of the published table
-NEWEST = 18  # cohorts that the triangle shows
+def enough(table: pl.DataFrame, min_cell: int) -> pl.DataFrame:
+    """``table`` without cohorts of which fewer than ``min_cell`` customers, but somebody, paid in
+    month 0: all that is divided by what these paid would tell it."""
+    first = pl.col("n_paying").filter(pl.col("age") == 0).first().over(KEY[:3])
+    return table.filter(~first.is_between(1, min_cell - 1))
 
 
 class Revenue(NamedTuple):
-    """The ``kept`` revenue by cohort and month of life, its ``moves``, and that it ``adds_up``."""
+    """What is ``kept`` by cohort and month of life, the ``moves`` of everybody together, and that
+    it all ``adds_up``."""
 
     kept: pl.DataFrame
     moves: pl.DataFrame
@@ -357,15 +263,26 @@ class Revenue(NamedTuple):
 
 
 def revenue(r: Refresh, members: Members) -> Revenue:
-    """What cohorts keep of the revenue of their first month of life, and what changes it: the
-    tables "revenue_retention" and "revenue_moves"."""
-    who = (members.customers, members.cells)
-    found = ledgers(r.tables.activity.lazy(), r.tables.terms.lazy(), *who, r.day)
-    kept = withheld(revenue_retention(found, *who, r.day, r.confidence), r.min_cell)
-    changed = moves(kept, r.min_cell)
-    r.keep("revenue_moves", changed)
-    r.keep("revenue_retention", kept.select(COLUMNS))
-    return Revenue(kept.select(COLUMNS), changed, adds_up(found, r.book.currency))
+    """What cohorts keep of the revenue of their first month of life: the table
+    "revenue_retention"; and what changes it."""
+    who = members.customers
+    found = ledgers(r.tables.activity.lazy(), r.tables.terms.lazy(), who, r.day)
+    table = revenue_retention(found, who, members.cells, r.day, r.confidence)
+    table = enough(table, r.min_cell)
+    kept = r.keep("revenue_retention", table.select(COLUMNS))
+    whole = reached(members.cells.filter(cohort_by="all"), r.day)
+    return Revenue(kept, moves(table), adds_up(found, whole, r.book.currency))
+
+
+def moves(table: pl.DataFrame) -> pl.DataFrame:
+    """What changed from the month of life before, of everybody together: ledger, age, move, n,
+    cents."""
+    whole = table.filter(pl.col("cohort_by") == "all", pl.col("age") > 0)
+    parts = [
+        whole.select("ledger", "age", pl.lit(name).alias("move"), n=f"n_{name}", cents=name)
+        for name in MOVES
+    ]
+    return pl.concat(parts).sort("ledger", "age", "move")
 
 
 def revenue_curves(r: Refresh, revenue: Revenue, ages: list[int]) -> Exhibit:
@@ -374,9 +291,14 @@ def revenue_curves(r: Refresh, revenue: Revenue, ages: list[int]) -> Exhibit:
         lines(revenue.kept),
         partial(_kept_headline, ages=ages),
         draw=partial(
-            charts.curves, x="age", y="retention", n="n_start", y_label=OF_FIRST, cut=False
+            charts.curves,
+            x="age",
+            y="revenue_kept",
+            n="n_start",
+            cut=False,
+            x_label="Months of life",
         ),
-        behind=lambda rows: at(rows, ages).drop("ledger"),
+        behind=lambda rows: rows.filter(pl.col("age").is_in(ages)).drop("ledger"),
         definition=kept_means(r.confidence),
         findings=partial(_kept, ages=ages),
         empty="Nobody paid anything in a month of life that is over for a whole cohort.",
@@ -388,87 +310,71 @@ def revenue_triangle(r: Refresh, revenue: Revenue, ages: list[int]) -> Exhibit:
     return Exhibit(
         net(revenue.kept),
         partial(_net_headline, ages=ages),
-        draw=partial(charts.triangle, value="retention", ages="Months of life", title=OF_FIRST),
-        behind=lambda rows: at(rows, ages).drop_nulls(),
+        draw=partial(charts.triangle, value="revenue_kept", ages="Months of life"),
+        behind=lambda rows: rows.filter(pl.col("age").is_in(ages)).drop_nulls(),
         definition=kept_means(r.confidence),
-        empty="By cohort so few paid in some month of life that amounts would be persons'.",
+        empty="By month of the start too few paid in their first month of life.",
         limit=12,
     )
 
 
 def revenue_changes(r: Refresh, revenue: Revenue, ages: list[int]) -> Exhibit:
     """What changed from the month of life before, in amounts: one column for each move."""
-    rows = revenue.moves.filter(pl.col("cohort_by") == "all", pl.col("age").is_in(ages))
-    amounts = rows.sort("age", "ledger", "move")
-    wide = amounts.pivot(on="move", index=["age", "ledger"], values="cents")
-    return Exhibit(wide, "What changed from the month of life before")
-
-
-OF_FIRST = "Share of the first month's revenue"
+    return Exhibit(
+        revenue.moves.filter(pl.col("age").is_in(ages)),
+        "What changed from the month of life before",
+        behind=lambda rows: rows.pivot(on="move", index=["age", "ledger"], values="cents"),
+        empty="No revenue changed from one month of life to the next.",
+    )
 
 
 def lines(table: pl.DataFrame) -> pl.DataFrame:
     """Gross and net of all customers, of the first ledger (contracts before events): ledger,
-    group, age, n_start, retention, ci_lower, ci_upper; without month 0, which is 1."""
-    first = pl.col("ledger") == pl.col("ledger").min()
-    rows = table.filter(pl.col("cohort_by") == "all").filter(first, pl.col("age") > 0)
+    group, age, n_start, n_paying, revenue_kept, ci_lower, ci_upper; without month 0, which is 1."""
+    rows = _first_ledger(table, "all").filter(pl.col("age") > 0)
     parts = [
         rows.select(
-            "ledger",
-            pl.lit(name).alias("group"),
-            "age",
-            "n_start",
-            retention=name,
-            ci_lower=f"ci_lower_{name}",
-            ci_upper=f"ci_upper_{name}",
+            *("ledger", pl.lit(name).alias("group"), "age", "n_start", "n_paying"),
+            **{
+                "revenue_kept": name,
+                "ci_lower": f"ci_lower_{name}",
+                "ci_upper": f"ci_upper_{name}",
+            },
         )
         for name in ("gross", "net")
     ]
-    return pl.concat(parts).drop_nulls("retention").sort("group", "age")
+    return pl.concat(parts).drop_nulls("revenue_kept").sort("group", "age")
 
 
 def net(table: pl.DataFrame) -> pl.DataFrame:
-    """Net of cohorts by month of the start, of the first ledger: cohort, age, n_start, retention;
-    a row for every age that any one reached, null where it has not itself."""
-    first = pl.col("ledger") == pl.col("ledger").min()
-    rows = table.filter(pl.col("cohort_by") == "start_month").filter(first)
-    newest = rows["cohort"].unique().sort().tail(NEWEST).to_list()
-    rows = rows.filter(pl.col("cohort").is_in(newest))
-    known = rows.select("cohort", "age", "n_start", retention="net")
-    grid = known.select(pl.col("cohort").unique().sort()).join(
-        known.select(pl.col("age").unique().sort()), how="cross"
-    )
+    """Net of cohorts by month of the start, the newest, of the first ledger: cohort, age, n_start,
+    n_paying, revenue_kept; a row for every age that any one reached."""
+    rows = _first_ledger(table, "start_month")
+    rows = rows.filter(pl.col("cohort").is_in(rows["cohort"].unique().sort().tail(NEWEST)))
+    known = rows.select("cohort", "age", "n_start", "n_paying", revenue_kept="net")
+    grid = known.select(pl.col("cohort").unique()).join(known.select("age").unique(), how="cross")
     return grid.join(known, on=["cohort", "age"], how="left").sort("cohort", "age")
 
 
-def at(rows: pl.DataFrame, ages: list[int]) -> pl.DataFrame:
-    """The rows at ``ages``, in months of life."""
-    return rows.filter(pl.col("age").is_in(ages))
+def _first_ledger(table: pl.DataFrame, cohort_by: str) -> pl.DataFrame:
+    rows = table.filter(pl.col("cohort_by") == cohort_by)
+    return rows.filter(pl.col("ledger") == pl.col("ledger").min())
 
 
 def _kept_headline(rows: pl.DataFrame, ages: list[int]) -> str:
     """What is kept at the oldest of ``ages`` that is known."""
-    known = at(rows, ages).sort("age", "group")
+    known = rows.filter(pl.col("age").is_in(ages)).sort("age", "group")
     if known.is_empty():
         return "No month of life is over for whole cohorts that paid"
-    age = known["age"][-1]
-    gross, net = known.filter(pl.col("age") == age).sort("group")["retention"]
+    (gross, net), age = known["revenue_kept"].tail(2), known["age"][-1]
     return f"Of the first month's revenue {net:.0%} comes in month of life {age}, {gross:.0%} gross"
 
 
 def _net_headline(rows: pl.DataFrame, ages: list[int]) -> str:
-    """How far cohorts lie apart at the oldest of ``ages`` that two or more reached."""
-    known = (
-        at(rows, ages)
-        .drop_nulls("retention")
-        .group_by("age")
-        .agg(n=pl.len(), least=pl.col("retention").min(), most=pl.col("retention").max())
-        .filter(pl.col("n") > 1)
-        .sort("age")
-    )
-    if known.is_empty():
+    found = spread(rows.filter(pl.col("age").is_in(ages)), "revenue_kept")
+    if not found:
         return "No two cohorts can be compared at the same month of life yet"
-    age, _, least, most = known.row(-1)
+    age, least, most = found
     return (
         f"In month of life {age}, cohorts bring between {least:.0%} and {most:.0%} of their first"
     )
@@ -476,31 +382,30 @@ def _net_headline(rows: pl.DataFrame, ages: list[int]) -> str:
 
 def _kept(rows: pl.DataFrame, ages: list[int]) -> list[Finding]:
     """Net revenue retention at the oldest of ``ages``."""
-    known = at(rows, ages).filter(group="net").drop_nulls("retention").sort("age")
-    if known.is_empty():
-        return []
-    row = known.row(-1, named=True)
+    known = rows.filter(pl.col("age").is_in(ages)).filter(group="net").sort("age").tail(1)
     sentence = (
         "In month of life {age}, cohorts bring {value} of the revenue of their first ({ci}; "
-        "{n} customers; ledger: {ledger})."
+        "{n_start} customers; ledger: {ledger})."
     )
-    ci, name = (row["ci_lower"], row["ci_upper"]), f"net_revenue_retention_{row['age']}"
-    further = {"age": row["age"], "n": row["n_start"], "ledger": row["ledger"]}
-    return [Finding(name, sentence, row["retention"], "share", ci, further)]
+    return said_of(known, "net_revenue_retention_{age}", sentence, "revenue_kept")
 
 
-def adds_up(ledgers: list, currency: str) -> str:
-    """That the months of life add up to what was booked, and where it lies, in a sentence."""
+def adds_up(found: list[Ledger], whole: pl.DataFrame, currency: str) -> str:
+    """That the months of life of the ``whole`` (see `reached`) add up to what was booked, and where
+    it lies, in a sentence."""
     parts = []
-    for ledger in ledgers:
-        whole = ledger.sums.filter(pl.col("cohort_by") == "all")
-        over = whole.filter(pl.col("age") <= pl.col("reach"))["cents"].sum()
-        rest = whole["cents"].sum() - over
-        sums = (ledger.booked_cents, over, rest, ledger.before_cents)
+    for ledger in found:
+        sums = ledger.sums.join(whole, on="cell")
+        over = sums.filter(pl.col("age") <= pl.col("reach"))["cents"].sum()
+        inside = (over, sums["cents"].sum() - over, ledger.before_cents)
         parts.append(
             "{}: {:,.2f} {currency} booked by these customers = {:,.2f} in months of life that are "
             "over for their cohort + {:,.2f} in months still running + {:,.2f} before the start."
-            "".format(ledger.name.capitalize(), *(one / UNIT for one in sums), currency=currency)
+            "".format(
+                ledger.name.capitalize(),
+                *(cents / UNIT for cents in (ledger.booked_cents, *inside)),
+                currency=currency,
+            )
         )
     return " ".join(parts)
 

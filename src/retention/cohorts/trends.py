@@ -1,6 +1,7 @@
 """Do newer cohorts stay longer? The trend of retention over the month of the start, age by age."""
 
 from functools import partial
+from itertools import product
 
 import numpy as np
 import polars as pl
@@ -11,18 +12,6 @@ from retention.refresh import Refresh
 from retention.stats import rank_tests
 from retention.stats import trend as estimator
 
-COLUMNS = {
-    "definition": pl.String,
-    "age": pl.Int64,
-    "cohorts": pl.Int64,
-    "n": pl.Int64,
-    "slope": pl.Float64,
-    "ci_lower": pl.Float64,
-    "ci_upper": pl.Float64,
-    "dispersion": pl.Float64,
-    "p_value": pl.Float64,
-    "p_adjusted": pl.Float64,
-}
 CHIEF = "active since"
 COMPARED = ("active since", "bounded")  # at one age, others depend on how long cohorts were seen
 
@@ -31,8 +20,8 @@ def trends(retention: pl.DataFrame, ages: list[int], confidence: float = 0.95) -
     """How retention at fixed ages changes from one month of start to the next.
 
     Takes   the table "retention" before anything was hidden
-    Returns the table "retention_trends": definition, age, cohorts, n, slope (change of the share
-            from a cohort to the next month's) with limits, dispersion, p_value, p_adjusted (Holm,
+    Returns one row per definition and age: definition, age, cohorts, n, slope (change of the share
+            from a cohort to the next month's) with limits, p_value, dispersion, p_adjusted (Holm,
             over all rows). Only cohorts that reached the age are in; ages with fewer than three
             of them have no row.
 
@@ -40,50 +29,41 @@ def trends(retention: pl.DataFrame, ages: list[int], confidence: float = 0.95) -
     planted trends in tests/test_trends.py.
     """
     rows = []
-    for definition in COMPARED:
-        for age in sorted(set(ages)):
-            known = _known(retention, definition, age)
-            found = estimator.trend(
-                *(known[name].to_numpy() for name in ("n_active", "n_start", "step")), confidence
-            )
-            if not np.isnan(found.slope):
-                rows.append((definition, age, known.height, known["n_start"].sum(), *found))
-    if not rows:
-        return pl.DataFrame(schema=COLUMNS)
-    table = pl.DataFrame(
-        [(*row[:7], row[8], row[7]) for row in rows], list(COLUMNS)[:-1], orient="row"
-    )
-    adjusted = rank_tests.holm(table["p_value"].to_numpy())
-    return table.with_columns(p_adjusted=adjusted).cast(COLUMNS)
+    for definition, age in product(COMPARED, sorted(set(ages))):
+        known = _known(retention, definition, age)
+        counts = (known[name].to_numpy() for name in ("n_active", "n_start", "step"))
+        found = estimator.trend(*counts, confidence)
+        if not np.isnan(found.slope):
+            told = {"cohorts": known.height, "n": known["n_start"].sum(), **found._asdict()}
+            rows.append({"definition": definition, "age": age, **told})
+    table = pl.DataFrame(rows)
+    if rows:
+        adjusted = rank_tests.holm(table["p_value"].to_numpy())
+        table = table.with_columns(p_adjusted=adjusted)
+    return table
 
 
 def _known(retention: pl.DataFrame, definition: str, age: int) -> pl.DataFrame:
     """Cohorts by month of the start that reached ``age``, with the month as ``step``."""
     month = pl.col("cohort").str.slice(0, 4).cast(pl.Int64) * 12
     month += pl.col("cohort").str.slice(5, 2).cast(pl.Int64)
-    return (
-        retention.filter(
-            pl.col("definition") == definition,
-            pl.col("unit") == "month",
-            pl.col("cohort_by") == "start_month",
-            pl.col("age") == age,
-        )
-        .drop_nulls("n_active")
-        .sort("cohort")
-        .with_columns(step=month)
-    )
+    chosen = retention.filter(definition=definition, unit="month", cohort_by="start_month", age=age)
+    return chosen.drop_nulls("n_active").sort("cohort").with_columns(step=month)
 
 
 def trend(r: Refresh, retention: pl.DataFrame, ages: list[int]) -> Exhibit:
-    """Whether newer cohorts stay longer, at each of ``ages``: the table "retention_trends"."""
+    """Whether newer cohorts stay longer, at each of ``ages``."""
     return Exhibit(
         trends(retention, ages, r.confidence),
         partial(headline, confidence=r.confidence),
         draw=partial(charts.points, label=_named, value="slope", percent=True),
-        definition=definition(r.confidence),
+        definition="The change of the share retained, in percentage points, from the cohort of one "
+        "month to that of the next, at the same age; cohorts that have not wholly reached it are "
+        "left out. Test of Cochran and Armitage; where cohorts scatter about the line by more than "
+        "chance (dispersion above 1), interval and test allow for it. p is adjusted after Holm "
+        f"over all ages and definitions; intervals hold {r.confidence:.0%} each.",
         findings=partial(_verdict, confidence=r.confidence),
         empty="No three cohorts have reached any of the ages.",
-        name="retention_trends",
     )
 
 
@@ -94,12 +74,10 @@ def _named(row: dict) -> str:
 def _verdict(table: pl.DataFrame, confidence: float) -> list[Finding]:
     """Whether newer cohorts stay longer. The clearest age counts, by "active since" where that can
     be compared, else by "bounded"."""
-    name = "trend_per_cohort"
+    if table.is_empty():
+        return []
     chosen = table.filter(definition=CHIEF)
     chosen = chosen if chosen.height else table
-    if chosen.is_empty():
-        said = "Whether newer cohorts stay longer cannot be said: no three of them reached any of "
-        return [Finding(name, f"{said}the ages.")]
     best = chosen.sort("p_adjusted", "age").row(0, named=True)
     clear = best["p_adjusted"] < 1 - confidence
     words = "longer" if best["slope"] > 0 else "less long"
@@ -111,26 +89,14 @@ def _verdict(table: pl.DataFrame, confidence: float) -> list[Finding]:
     )
     limits = (100 * best["ci_lower"], 100 * best["ci_upper"])
     further = {"age": best["age"], "cohorts": best["cohorts"], "tests": table.height}
-    return [Finding(name, sentence, 100 * best["slope"], "points", limits, further)]
+    return [Finding("trend_per_cohort", sentence, 100 * best["slope"], "points", limits, further)]
 
 
 def headline(table: pl.DataFrame, confidence: float = 0.95) -> str:
     """What the chart of trends shows."""
-    clear = table.filter(pl.col("p_adjusted") < 1 - confidence)
-    if clear.is_empty():
+    clear = table.filter(pl.col("p_adjusted") < 1 - confidence)["slope"].sign().unique().to_list()
+    if not clear:
         return "Retention changes steadily from cohort to cohort at none of the ages"
-    ups, downs = ((clear["slope"] > 0).sum(), (clear["slope"] < 0).sum())
-    if ups and downs:
+    if len(clear) > 1:
         return "Newer cohorts are retained better at some ages, worse at others"
-    return f"Newer cohorts are retained {'better' if ups else 'worse'} where the trend is clear"
-
-
-def definition(confidence: float) -> str:
-    """How a trend is judged, for the page."""
-    return (
-        "The change of the share retained, in percentage points, from the cohort of one month to "
-        "that of the next, at the same age; cohorts that have not wholly reached it are left out. "
-        "Test of Cochran and Armitage; where cohorts scatter about the line by more than chance "
-        "(dispersion above 1), interval and test allow for it. p is adjusted after Holm over all "
-        f"ages and definitions; intervals hold {confidence:.0%} each."
-    )
+    return f"Newer cohorts are retained {'better' if clear[0] > 0 else 'worse'} where it is clear"

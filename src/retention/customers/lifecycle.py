@@ -64,7 +64,7 @@ def staged(customers: pl.DataFrame, book: Book, confidence: float = 0.95) -> pl.
     known = _signs(customers, confidence)
     frame, wanted = nw.from_native(known), rules(book)
     for name, rule in wanted.items():
-        conditions.require_known(rule, frame.schema, f"lifecycle: {name}")
+        conditions.require(rule, frame.schema, f"lifecycle: {name}")
     fits = {name: conditions.holds(rule) for name, rule in wanted.items()}
     first = frame.select(**fits).to_native()
     stage = pl.coalesce(

@@ -1,0 +1,15 @@
+"""When is a silent customer gone? What `05_definition` shows."""
+
+from retention.definition.gaps import percentiles, silences
+from retention.definition.window_errors import errors, who_is_counted, windows
+from retention.definition.window_sensitivity import overlap, sensitivity
+
+__all__ = [
+    "errors",
+    "overlap",
+    "percentiles",
+    "sensitivity",
+    "silences",
+    "who_is_counted",
+    "windows",
+]

@@ -5,40 +5,61 @@ unless active before that day: it does so exactly where spells end (GLOSSARY: ch
 """
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import timedelta
+from functools import partial
 
 import polars as pl
 
+from retention import charts
 from retention.book import Churn
+from retention.exhibit import Exhibit, Finding
+from retention.refresh import Refresh
 from retention.stats.intervals import wilson
 
-WRONG = ("wrongly_gone", "wrongly_active")
-ERRORS = {
-    **dict.fromkeys(("after_days", "reference_days"), pl.Int64),
-    "error": pl.String,
-    **dict.fromkeys(("n", "wrong"), pl.Int64),
-    **dict.fromkeys(("share", "ci_lower", "ci_upper"), pl.Float64),
-    "chosen": pl.Boolean,
+JUDGED = {"wrongly_gone": "n", "wrongly_active": "n_active"}  # the errors, and of how many
+COUNTS = ("after_days", "reference_days", "n", "back", "n_active", "silent")
+SAID = {
+    "wrongly_gone": "{value} of customers first called gone {days} days after their last active "
+    "day are active again within {reference} more ({ci}; n {n}).",
+    "wrongly_active": "{value} of customers called active, as silent for less than {days} days, "
+    "do nothing in the next {reference} ({ci}; n {n}).",
 }
 
 
-def grid(
-    silences: pl.DataFrame, churn: Churn, windows: Sequence[int], snapshot_day: int
-) -> list[int]:
-    """The ``windows`` that the data can judge, with the book's own among them, shortest first.
+def windows(r: Refresh, silences: pl.DataFrame, tried: Sequence[int]) -> list[int]:
+    """The windows of ``tried`` that the data can judge, with the book's own among them, shortest
+    first.
 
     Those of at most a third of the days of the data: before the day of a judgement so many days
     must be known, and after it as many as the longest window has.
     """
     if silences.is_empty():
         return []
-    longest = (snapshot_day - silences["day"].min() + 1) // 3
-    return sorted({days for days in (*windows, churn.after_days) if 1 <= days <= longest})
+    longest = (r.day - silences["day"].min() + 1) // 3
+    return sorted({days for days in (*tried, r.book.churn.after_days) if 1 <= days <= longest})
 
 
-def errors(
+def who_is_counted(
+    r: Refresh, silences: pl.DataFrame, windows: Sequence[int], tried: Sequence[int]
+) -> str:
+    """Whom the page is about, or why there is nothing to judge, in a sentence or two."""
+    if r.book.churn.kind == "contract":
+        return "Contracts say when they end: in this book no window of silence has to be chosen."
+    if not windows:
+        return "The data are too short to judge any window: it needs three times as many days."
+    out = sorted({*tried, r.book.churn.after_days} - {*windows})
+    listed = [", ".join(map(str, days)) for days in (windows, out)]
+    return (
+        f"{silences['customer_id'].n_unique():,} customers with {silences.height:,} active days, "
+        f"of which {silences['ended'].sum():,} are followed by another one. Windows of {listed[0]} "
+        "days are judged"
+        + (f"; {listed[1]} days are longer than a third of the data." if out else ".")
+    )
+
+
+def judged(
     silences: pl.DataFrame,
-    grid: Sequence[int],
+    windows: Sequence[int],
     churn: Churn,
     snapshot_day: int,
     confidence: float = 0.95,
@@ -46,163 +67,118 @@ def errors(
     """Both errors of each window, by what customers did in the reference days after the judgement.
 
     Takes   silences: one row per customer and active day, in order: customer_id, day, silent_days,
-            ended; ``grid`` as `grid`, its longest window being the reference days
-    Returns one row per window and error, in order: after_days, reference_days, error, n
-            (customers), wrong (customers), share, ci_lower, ci_upper (Wilson), chosen (the book's
-            window); no row without customers
+            ended; ``windows`` as `windows` gives them; the longest is the reference days
+    Returns the table "churn_window", one row per window: after_days, reference_days, n (customers
+            called gone), wrongly_gone (share of them), n_active, wrongly_active, both with limits
+            (Wilson), chosen (the book's window)
 
     wrongly_gone: of customers when they are first called gone, those active again, on that day or
     in the reference days after it. wrongly_active: of those called active on the day that lies the
     reference days before the snapshot, those not active again. Each customer counts at most once
     in each. Checked by hand, on planted customers and against the spells in
-    tests/test_judgements.py.
+    tests/definition/test_window_errors.py.
     """
-    reference = max(grid, default=0)
-    day, silent = pl.col("day"), pl.col("silent_days")
-    gap = silent + pl.col("ended")
-    stand = snapshot_day - reference
-    standing = silences.lazy().filter(day <= stand, day + silent >= stand)
-    judged = []
-    for window in grid:
-        gone = silences.lazy().filter(gap >= window)
+    reference = max(windows, default=0)
+    day, silent, ended = pl.col("day"), pl.col("silent_days"), pl.col("ended")
+    gap, stand = silent + ended, snapshot_day - reference
+    standing = silences.filter(day <= stand, day + silent >= stand)
+    rows = []
+    for window in windows:
+        gone = silences.filter(gap >= window)
         gone = gone.filter(pl.col("customer_id").is_first_distinct(), day + window <= stand)
-        back = pl.col("ended") & (gap <= window + reference)
+        back = gone.filter(ended, gap <= window + reference)
         active = standing.filter(stand - day < window)
-        judged += [
-            frame.select(
-                pl.lit(window, pl.Int64).alias("after_days"),
-                pl.lit(error).alias("error"),
-                pl.len().cast(pl.Int64).alias("n"),
-                wrong.sum().cast(pl.Int64).alias("wrong"),
-            )
-            for error, frame, wrong in zip(
-                WRONG, (gone, active), (back, ~pl.col("ended")), strict=True
-            )
-        ]
-    if not judged:
-        return pl.DataFrame(schema=ERRORS)
-    return (
-        pl.concat(pl.collect_all(judged))
-        .filter(pl.col("n") > 0)
-        .with_columns(
-            pl.lit(reference, pl.Int64).alias("reference_days"),
-            (pl.col("wrong") / pl.col("n")).alias("share"),
-            *wilson("wrong", "n", confidence),
-            (pl.col("after_days") == churn.after_days).alias("chosen"),
+        counts = (gone, back, active, active.filter(~ended))
+        rows.append((window, reference, *(frame.height for frame in counts)))
+    table = pl.DataFrame(rows, dict.fromkeys(COUNTS, pl.Int64), orient="row")
+    for error, wrong in zip(JUDGED, ("back", "silent"), strict=True):
+        n = JUDGED[error]
+        limits = (end.name.suffix(f"_{error}") for end in wilson(wrong, n, confidence))
+        share = pl.col(wrong) / pl.when(pl.col(n) > 0).then(pl.col(n))
+        table = table.with_columns(share.alias(error), *limits)
+    return table.drop("back", "silent").with_columns(
+        chosen=pl.col("after_days") == churn.after_days
+    )
+
+
+def errors(r: Refresh, silences: pl.DataFrame, windows: Sequence[int], tolerated: float) -> Exhibit:
+    """How often each window is wrong, in both ways: the table "churn_window"."""
+    churn, reference = r.book.churn, max(windows, default=0)
+    return Exhibit(
+        judged(silences, windows, churn, r.day, r.confidence),
+        _headline,
+        draw=lambda table: charts.curves(
+            _lines(table),
+            x="after_days",
+            y="share",
+            n="n",
+            y_label="Share called wrongly",
+            evenly=True,
+            mark=churn.after_days,
+        ),
+        behind=lambda table: table.drop("reference_days", "chosen"),
+        definition=f"Wrongly gone: of customers called gone for the first time, those active again "
+        f"on that day or in the {reference} days after it. Wrongly active: of customers called "
+        f"active on {r.snapshot_date - timedelta(reference)}, those not active in the {reference} "
+        f"days after it, up to the snapshot date. {reference} days are the longest window. A "
+        "customer counts at most once in each, and only where these days are over. Bands: "
+        f"{r.confidence:.0%} limits (Wilson). The dotted line is the book's own window.",
+        findings=partial(_found, tolerated=tolerated),
+        empty="No window can be judged.",
+        name="churn_window",
+    )
+
+
+def _lines(table: pl.DataFrame) -> pl.DataFrame:
+    """A row per error and window, as a chart of curves takes it."""
+    return pl.concat(
+        table.select(
+            "after_days",
+            pl.lit(error.replace("_", " ")).alias("group"),
+            pl.col(n).alias("n"),
+            pl.col(error).alias("share"),
+            *(pl.col(f"{end}_{error}").alias(end) for end in ("ci_lower", "ci_upper")),
         )
-        .select(*ERRORS)
+        for error, n in JUDGED.items()
     )
 
 
-def wide(errors: pl.DataFrame) -> pl.DataFrame:
-    """`errors` as the table "churn_window": one row per window (columns: GLOSSARY.md)."""
-    return errors.pivot(
-        on="error",
-        on_columns=WRONG,
-        index=["after_days", "reference_days", "chosen"],
-        values=["n", "share", "ci_lower", "ci_upper"],
-    ).rename(
-        {
-            "n_wrongly_gone": "n",
-            "n_wrongly_active": "n_active",
-            **{f"share_{error}": error for error in WRONG},
-        }
-    )
+def criterion(table: pl.DataFrame, tolerated: float) -> tuple[int | None, int | None]:
+    """The shortest window of whose wrongly gone there are at most ``tolerated``, and the shortest
+    of those whose two shares add up to the least; None where there is none."""
+    shortest = table.filter(pl.col("wrongly_gone") <= tolerated)["after_days"].min()
+    sums = table.select("after_days", both=pl.col("wrongly_gone") + pl.col("wrongly_active"))
+    return shortest, sums.filter(pl.col("both") == pl.col("both").min())["after_days"].min()
 
 
-def criterion(errors: pl.DataFrame, tolerated: float) -> dict[str, int | None]:
-    """Which window the errors themselves would choose, by two criteria.
-
-    Takes   `errors`; ``tolerated``: which share of those called gone may come back
-    Returns tolerated: the shortest window of whose wrongly gone there are at most so many; least:
-            the shortest of those whose two shares add up to the least. None where there is none
-    """
-    gone = errors.filter(pl.col("share") <= tolerated, error="wrongly_gone")
-    both = errors.drop_nulls("share").group_by("after_days", maintain_order=True)
-    sums = both.agg(pl.col("share").sum(), pl.len().alias("errors")).filter(errors=len(WRONG))
-    least = sums.sort("share", "after_days").head(1)["after_days"]
-    return {"tolerated": gone["after_days"].min(), "least": least.min()}
-
-
-def who(silences: pl.DataFrame, grid: Sequence[int], windows: Sequence[int], churn: Churn) -> str:
-    """Whom the page is about, or why there is nothing to judge, in a sentence or two."""
-    if churn.kind == "contract":
-        return "Contracts say when they end: in this book no window of silence has to be chosen."
-    if not grid:
-        return "The data are too short to judge any window: it wants three times its days."
-    out = sorted({*windows, churn.after_days} - {*grid})
-    return (
-        f"{silences['customer_id'].n_unique():,} customers with {silences.height:,} active days; "
-        f"after {silences['ended'].sum():,} of these another one is known, the others are the last "
-        f"so far. Windows of {_listed(grid)} days are judged"
-        + (f"; left out, as longer than a third of the data: {_listed(out)} days." if out else ".")
-    )
-
-
-def definition(grid: Sequence[int], snapshot_date: date, confidence: float, min_cell: int) -> str:
-    """Both errors in words, for the page."""
-    reference = max(grid, default=0)
-    return (
-        "Gone: not active again before the day that lies as many days after the last active one as "
-        "the window has, as spells end. Wrongly gone: of customers first called gone on that day, "
-        f"those active again on it or in the {reference} days after it. "
-        f"Wrongly active: of customers called active on {snapshot_date - timedelta(reference)}, "
-        f"those not active in the {reference} days after it, up to the snapshot date. "
-        f"{reference} days are the longest window. A customer counts at most once in each, and "
-        f"only where these days are over. Bands: {confidence:.0%} limits (Wilson). Counts below "
-        f"{min_cell} are hidden."
-    )
-
-
-def headline(errors: pl.DataFrame) -> str:
-    """What the book's own window gets wrong, in a sentence."""
-    row = next(errors.filter("chosen", error="wrongly_gone").iter_rows(named=True), None)
-    if row is None or row["share"] is None:
-        return "The book's own window cannot be judged with these data"
-    return (
-        f"Of those gone after {row['after_days']} days, {row['share']:.0%} come back within "
-        f"{row['reference_days']} more"
-    )
-
-
-def said(errors: pl.DataFrame, churn: Churn, tolerated: float) -> list[dict]:
-    """The findings of the page, for `findings.say`; none where nothing can be judged."""
-    if errors.is_empty():
+def _found(table: pl.DataFrame, tolerated: float) -> list[Finding]:
+    """What the book's own window gets wrong, and which windows the errors would choose."""
+    if table.is_empty():
         return []
-    reference, best = errors["reference_days"][0], criterion(errors, tolerated)
-    sentences = {
-        "wrongly_gone": "{value} of customers who are first called gone {days} days after their "
-        "last active one are active again within {reference} more ({ci}; n {n}).",
-        "wrongly_active": "{value} of customers called active do nothing in the next {reference} "
-        "days, where those {days} days after the last active one are gone ({ci}; n {n}).",
-    }
-    rows = errors.filter("chosen").iter_rows(named=True)
-    shortest = "{value} days are the shortest" if best["tolerated"] else "none is a"
-    return [
-        {
-            "name": f"{row['error']}_{reference}_days",
-            "sentence": sentences[row["error"]],
-            "value": row["share"],
-            "unit": "share",
-            "ci": None if row["share"] is None else (row["ci_lower"], row["ci_upper"]),
-            "reference": reference,
-            "days": row["after_days"],
-            "n": row["n"],
-        }
-        for row in rows
-    ] + [
-        {
-            "name": f"window_tolerated_{reference}_days",
-            "sentence": f"Of the windows judged: {shortest} window after which at most {{share}} "
-            "come back; the two shares add up to the least at {least} days. The book says {days}.",
-            "value": best["tolerated"],
-            "unit": "days",
-            "share": f"{tolerated:.0%}",
-            "least": best["least"],
-            "days": churn.after_days,
-        }
-    ]
+    found, reference = [], table["reference_days"][0]
+    own = table.filter("chosen").row(0, named=True) if table["chosen"].any() else {}
+    for error, n in JUDGED.items():
+        if own.get(error) is not None:
+            ci = own[f"ci_lower_{error}"], own[f"ci_upper_{error}"]
+            further = {"days": own["after_days"], "reference": reference, "n": own[n]}
+            name = f"{error}_{reference}_days"
+            found.append(Finding(name, SAID[error], own[error], "share", ci, further))
+    shortest, least = criterion(table, tolerated)
+    sentence = f"{tolerated:.0%} of those called gone come back"
+    sentence = (
+        f"{{value}} days is the shortest of these windows under which at most {sentence}"
+        if shortest
+        else f"Under each of these windows more than {sentence}"
+    )
+    sentence += f"; both errors together are least at {least} days." if least else "."
+    return [*found, Finding(f"window_tolerated_{reference}_days", sentence, shortest, "days")]
 
 
-def _listed(days: Sequence[int]) -> str:
-    return ", ".join(map(str, days))
+def _headline(table: pl.DataFrame) -> str:
+    own = table.filter("chosen").drop_nulls("wrongly_gone")
+    for row in own.iter_rows(named=True):
+        return (
+            f"Of those called gone after {row['after_days']} days, {row['wrongly_gone']:.0%} come "
+            f"back within {row['reference_days']} more"
+        )
+    return "The book's own window cannot be judged with these data"

@@ -1,17 +1,102 @@
-"""What hangs on the window of silence: how many leave, and who is among the riskiest."""
+"""What depends on the window of silence: how many leave, and who is among the riskiest."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import polars as pl
 
+from retention import charts
 from retention.book import Churn
+from retention.definition.gaps import ended_by
+from retention.exhibit import Exhibit
+from retention.refresh import Refresh
 from retention.stats import kaplan_meier
 from retention.tables import spells
 
-LIVES = {
-    **dict.fromkeys(("after_days", "by_days", "n"), pl.Int64),
-    **dict.fromkeys(("share", "ci_lower", "ci_upper"), pl.Float64),
-}
+LEFT = ("share_gone", "ci_lower", "ci_upper")
+LIVES = dict.fromkeys(("after_days", "by_days", "n"), pl.Int64) | dict.fromkeys(LEFT, pl.Float64)
+TENTHS = dict.fromkeys(("after_days", "n_current", "n_riskiest", "in_common"), pl.Int64)
+
+
+def sensitivity(r: Refresh, windows: Sequence[int], days: Sequence[int]) -> Exhibit:
+    """How many first spells end by each of ``days``, were another window the book's."""
+    churn = r.book.churn
+    return Exhibit(
+        lives(r, windows, days),
+        partial(_headline, own=churn.after_days),
+        draw=lambda table: charts.curves(
+            table.with_columns(group=pl.format("by day {}", "by_days")),
+            x="after_days",
+            y="share_gone",
+            n="n",
+            evenly=True,
+            mark=churn.after_days,
+        ),
+        behind=lambda table: table.drop_nulls("share_gone"),
+        definition="Share of first spells that have ended by so many days since their start "
+        f"(Kaplan-Meier), each window in turn taken for the book's own. Bands: {r.confidence:.0%} "
+        "limits (log-log). The dotted line is the book's own window.",
+        empty="No window can be compared with another one.",
+    )
+
+
+def lives(r: Refresh, windows: Sequence[int], days: Sequence[int]) -> pl.DataFrame:
+    """How many first spells end by a day since their start, were another window the book's.
+
+    Takes   the tables "activity" and "spells"; ``days`` since the start
+    Returns one row per window, the book's among them, and day up to which ``min_cell`` customers
+            are at risk under the book's own: after_days, by_days, n (first spells), share_gone
+            (that have ended, Kaplan-Meier; null where fewer are at risk), ci_lower, ci_upper
+
+    The customers are those whose first spell the book's own window can judge; of them, who was
+    first seen more than that after the first day of the data counts as started then, unless a
+    longer window leaves it open.
+    """
+    activity, churn = r.tables.activity.lazy(), r.book.churn
+    known = pl.col("spell") == 1, pl.col("excluded").is_null()
+    first = r.tables.spells.filter(*known)
+    if churn.kind == "contract" or first.is_empty():
+        return pl.DataFrame(schema=LIVES)
+    active = activity.filter(pl.col("kind").is_in(churn.activity)).select(pl.col("day").min())
+    edge = active.collect().item() + churn.after_days
+    started = pl.when(pl.col("start_day") < edge).then("start_day").alias("started_day")
+    customers = first.lazy().select("customer_id", started)
+    curves = {}
+    for window in sorted({*windows, churn.after_days}):
+        other = spells.from_activity(
+            activity, customers, kinds=churn.activity, snapshot_day=r.day, after_days=window
+        )
+        judged = other.filter(*known).join(customers, on="customer_id", how="semi").collect()
+        durations, late = judged["duration_days"], judged["entry_day"] - judged["start_day"]
+        parts = (column.to_numpy() for column in (durations, judged["event_observed"], late))
+        curves[window] = judged.height, kaplan_meier.curve(*parts, r.confidence, r.min_cell)
+    last = curves[churn.after_days][1]["duration_days"].max() or 0
+    rows = [
+        (window, day, n, *ended_by(curve, day))
+        for window, (n, curve) in curves.items()
+        for day in sorted(days)
+        if day <= last
+    ]
+    return pl.DataFrame(rows, LIVES, orient="row")
+
+
+def _headline(table: pl.DataFrame, own: int) -> str:
+    """What the last day says that can be shown."""
+    last = table.filter(pl.col("by_days") == pl.col("by_days").max()).drop_nulls("share_gone")
+    for day, share in last.filter(after_days=own).select("by_days", "share_gone").iter_rows():
+        least, most = last["share_gone"].min(), last["share_gone"].max()
+        under = f"{least:.0%} to {most:.0%} under the {last.height} windows that can be read"
+        return f"By day {day}, {share:.0%} have left, and {under}"
+    return "There are too few first spells to say how many leave"
+
+
+def overlap(r: Refresh, silences: pl.DataFrame, windows: Sequence[int]) -> Exhibit:
+    """Whether the riskiest customers under the book's window are so under another one."""
+    return Exhibit(
+        riskiest(silences, r.book.churn, windows),
+        "The riskiest tenth under each window and under the book's own",
+        empty="No window can be compared with another one.",
+    )
 
 
 def riskiest(silences: pl.DataFrame, churn: Churn, grid: Sequence[int]) -> pl.DataFrame:
@@ -25,7 +110,7 @@ def riskiest(silences: pl.DataFrame, churn: Churn, grid: Sequence[int]) -> pl.Da
 
     A rhythm is the median gap between a customer's active days; for who has no gap yet, the median
     of the others' rhythms. Equals stand in order of customer_id. Checked by hand in
-    tests/test_window_effects.py.
+    tests/definition/test_window_sensitivity.py.
     """
     silent, rhythm = pl.col("silent_days"), pl.col("rhythm")
     order = (
@@ -35,107 +120,13 @@ def riskiest(silences: pl.DataFrame, churn: Churn, grid: Sequence[int]) -> pl.Da
         .sort("beside", "customer_id", descending=[True, False])
     )
     current = {days: order.filter(silent < days) for days in sorted({*grid, churn.after_days})}
-    tenth = {days: frame.head(-(-frame.height // 10)) for days, frame in current.items()}
-    book = tenth[churn.after_days]["customer_id"]
-    common = pl.col("in_common")
-    return (
-        pl.DataFrame(
-            [
-                (
-                    days,
-                    current[days].height,
-                    top.height,
-                    top["customer_id"].is_in(book.to_list()).sum(),
-                )
-                for days, top in tenth.items()
-                if order.height
-            ],
-            schema=dict.fromkeys(("after_days", "n_current", "n_riskiest", "in_common"), pl.Int64),
-            orient="row",
-        )
-        .with_columns(overlap=common / (pl.col("n_riskiest") + book.len() - common))
-        .fill_nan(None)
-    )
-
-
-def lives(
-    activity: pl.DataFrame,
-    stretches: pl.DataFrame,
-    churn: Churn,
-    grid: Sequence[int],
-    snapshot_day: int,
-    *,
-    days: Sequence[int],
-    confidence: float = 0.95,
-    least: int = 1,
-) -> pl.DataFrame:
-    """How many first spells end by a day since their start, were another window the book's.
-
-    Takes   activity: one row per customer, day and kind; ``stretches``: the table "spells" of the
-            book; ``days`` since the start
-    Returns one row per window, the book's among them, and day up to which ``least`` customers are
-            at risk under the book's own: after_days, by_days, n (first spells), share (that has
-            ended, Kaplan-Meier; null where fewer than ``least`` are at risk), ci_lower, ci_upper
-
-    The customers are those whose first spell the book's own window can judge; of them, who was
-    first seen more than that after the first day of the data counts as started then, unless a
-    longer window leaves it open.
-    """
-    first = stretches.filter(pl.col("spell") == 1, pl.col("excluded").is_null())
-    if churn.kind == "contract" or first.is_empty():
-        return pl.DataFrame(schema=LIVES)
-    edge = activity.filter(pl.col("kind").is_in(churn.activity))["day"].min() + churn.after_days
-    started = pl.when(pl.col("start_day") < edge).then("start_day").alias("started_day")
-    customers = first.lazy().select("customer_id", started)
-    curves = {}
-    for window in sorted({*grid, churn.after_days}):
-        other = spells.from_activity(
-            activity.lazy().select("customer_id", "day", "kind"),
-            customers,
-            kinds=churn.activity,
-            snapshot_day=snapshot_day,
-            after_days=window,
-        )
-        known = other.join(customers, on="customer_id", how="semi")
-        curves[window] = _curve(known, confidence, least)
-    last = curves[churn.after_days]["duration_days"].max() or 0
-    shown = [day for day in sorted(days) if day <= last]
-    rows = [_read(curve, window, day) for window, curve in curves.items() for day in shown]
-    return pl.DataFrame(rows, schema=LIVES, orient="row")
-
-
-def headline(lives: pl.DataFrame, churn: Churn) -> str:
-    """What `lives` say of the last day that can be shown, in a sentence."""
-    last = lives.filter(pl.col("by_days") == pl.col("by_days").max()).drop_nulls("share")
-    for row in last.filter(after_days=churn.after_days).iter_rows(named=True):
-        least, most, windows = (
-            last["share"].min(),
-            last["share"].max(),
-            lives["after_days"].n_unique(),
-        )
-        meant = "all" if last.height == windows else f"the {last.height} readable of"
-        return (
-            f"By day {row['by_days']}, {row['share']:.0%} have left, and {least:.0%} to {most:.0%} "
-            f"under {meant} {windows} windows"
-        )
-    return "Too few first spells to say how many leave"
-
-
-def _curve(stretches: pl.LazyFrame, confidence: float, least: int) -> pl.DataFrame:
-    first = stretches.filter(pl.col("spell") == 1, pl.col("excluded").is_null()).collect()
-    return kaplan_meier.curve(
-        first["duration_days"].to_numpy(),
-        first["event_observed"].to_numpy(),
-        (first["entry_day"] - first["start_day"]).to_numpy(),
-        confidence,
-        least,
-    ).with_columns(n=pl.lit(first.height, pl.Int64))
-
-
-def _read(curve: pl.DataFrame, window: int, day: int) -> tuple:
-    """One curve on ``day``, as a row of `lives`; null where it begins late or ends before."""
-    row = curve.filter(pl.col("duration_days") <= day).tail(1)
-    whole = 0 in curve["duration_days"] and curve["duration_days"].max() >= day
-    names = ("survival", "ci_upper", "ci_lower")
-    shares = [1 - row[name].item() if whole else None for name in names]
-    return window, day, curve["n"].max(), *shares
+    tenth = {days: {*of.head(-(-of.height // 10))["customer_id"]} for days, of in current.items()}
+    own = tenth[churn.after_days]
+    rows = [
+        (days, current[days].height, len(top), len(top & own))
+        for days, top in tenth.items()
+        if order.height
+    ]
+    common, either = pl.col("in_common"), pl.col("n_riskiest") + len(own) - pl.col("in_common")
+    shared = (common / either).fill_nan(None)
+    return pl.DataFrame(rows, TENTHS, orient="row").with_columns(overlap=shared)

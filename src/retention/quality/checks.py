@@ -1,311 +1,197 @@
-"""Soft promises: what may be right and still wants a look, each by a stated rule.
+"""Checks of the data against its own past: what may be right and still needs attention.
 
-A check is a row of the table "data_checks" (GLOSSARY.md): its value wants a look below `lower` or
-above `upper`, which come from the book's own past and from limits that are given. Every function
-but the last two gives rows in the order of CHECK; a null value means too little to judge by.
+A check is a row of the table "data_checks": its value needs attention below `lower` or above
+`upper`, which come from the book's own past and from limits that are given. Functions of checks
+give such rows in the order of `ROW`; a null value means that there is too little to judge by.
 """
 
 import statistics
+from collections.abc import Iterable, Iterator
 
 import polars as pl
 
-from retention.quality import drift
+from retention import charts
+from retention.exhibit import Exhibit, Finding
+from retention.quality.measures import kinds
+from retention.refresh import Refresh
 from retention.tables import calendar, workspace
 
 NUMBERS = ("value", "expected", "lower", "upper")
-CHECK = {"check": pl.String, "of": pl.String, **dict.fromkeys(NUMBERS, pl.Float64)}
-CHECK["sentence"] = pl.String
-VERDICTS = ["look", "as expected", "not testable"]
+ROW = ("check", "of", *NUMBERS, "sentence")
+CHECK = dict.fromkeys(ROW, pl.String) | dict.fromkeys(NUMBERS, pl.Float64)
+VERDICTS = ["needs attention", "as expected", "not testable"]
 LEAST = 3  # gaps or windows; fewer make no rhythm and no range
+ALONE = "No earlier refresh to compare with: history, nulls, levels and drift stay unchecked."
 AROUND = 9  # same weekdays whose median is usual: four before, the day, four after
-Before = dict[str, pl.DataFrame]
 
 
-def earlier(space: workspace.Workspace) -> Before:
-    """The tables of the previous refresh to compare with; empty where it is none or has none."""
-    folder = workspace.previous(space)
-    names = ("data_quality", "data_profile", "data_checks") if folder else ()
-    files = {name: folder / "tables" / f"{name}.parquet" for name in names}
-    there = all(file.is_file() for file in files.values())
-    return {name: workspace.read_file(file) for name, file in files.items()} if there else {}
+def daily(r: Refresh, days: int, factor: float, deviations: float) -> pl.DataFrame:
+    """Events on each of the last ``days`` days of the data, and what is usual.
 
-
-def compared(before: Before) -> str:
-    """With which refresh this one is compared, in a sentence."""
-    if not before:
-        return "No earlier refresh to compare with: history, nulls, levels, drift stay unchecked."
-    day = calendar.date_of(int(_kept(before["data_quality"], "snapshot day")))
-    return f"The previous refresh is that of {day}."
-
-
-def widespread(activity: pl.DataFrame, min_cell: int) -> pl.DataFrame:
-    """``activity`` without kinds of event of fewer than ``min_cell`` customers."""
-    return activity.filter(pl.col("customer_id").n_unique().over("kind") >= min_cell)
-
-
-def daily(
-    activity: pl.DataFrame, day: int, days: int, factor: float, deviations: float
-) -> pl.DataFrame:
-    """Events on each of the last ``days`` days of the data up to ``day``, and what is usual.
-
-    Returns date, events, customers, usual (median of the same weekdays around), lower, upper, odd
+    Returns day, usual (median of the same weekdays around), lower, upper, odd, customers,
+            events_of_day
 
     Odd are events below ``lower`` or above ``upper``: beyond usual by ``factor``, and by so many
     ``deviations`` of square roots, whose own spread in this book counts, that of chance at least
     (Anscombe 1948: the root of a Poisson count has a deviation of 1/2). Both, so that neither a
     small book's scatter nor a large one's regularity makes days odd.
     """
-    counts = (
-        activity.group_by("day")
-        .agg(pl.col("events").sum(), pl.col("customer_id").n_unique().cast(pl.Int64))
-        .sort("day")
-    )
-    first = max(activity["day"].min(), day - days + 1)
-    every = pl.DataFrame({"day": pl.int_range(first, day + 1, eager=True)})
-    found = every.join(counts, on="day", how="left", maintain_order="left").select(
-        pl.from_epoch("day", "d").alias("date"),
-        pl.col("events").fill_null(0),
-        pl.col("customer_id").fill_null(0).alias("customers"),
-    )
-    weekday = pl.col("date").dt.weekday()
-    usual = pl.col("events").rolling_median(AROUND, center=True, min_samples=LEAST).over(weekday)
-    root, off = usual.sqrt(), (pl.col("events").sqrt() - usual.sqrt()).abs().median()
+    customers, events = pl.col("customer_id").n_unique(), pl.col("events").sum()
+    counts = r.tables.activity.group_by("day").agg(customers=customers, events_of_day=events)
+    first = max(counts["day"].min(), r.day - days + 1)
+    every = pl.DataFrame({"day": pl.int_range(first, r.day + 1, eager=True)})
+    counts = every.join(counts, on="day", how="left", maintain_order="left").fill_null(0)
+    weekday, events = pl.col("day") % 7, pl.col("events_of_day")
+    usual = events.rolling_median(AROUND, center=True, min_samples=LEAST).over(weekday)
+    root, off = usual.sqrt(), (events.sqrt() - usual.sqrt()).abs().median()
     reach = deviations * pl.max_horizontal(1.4826 * off, 0.5)
-    return found.with_columns(
-        usual=usual,
-        lower=pl.min_horizontal(usual / factor, (root - reach).clip(0) ** 2),
-        upper=pl.max_horizontal(usual * factor, (root + reach) ** 2),
-    ).with_columns(odd=~pl.col("events").is_between("lower", "upper").fill_null(True))
+    lower = pl.min_horizontal(usual / factor, (root - reach).clip(0) ** 2)
+    upper = pl.max_horizontal(usual * factor, (root + reach) ** 2)
+    odd = ~events.is_between(lower, upper).fill_null(True)
+    limits = {"usual": usual, "lower": lower, "upper": upper, "odd": odd}
+    return counts.with_columns(**limits).select("day", *limits, "customers", "events_of_day")
 
 
-def of_days(days: pl.DataFrame, factor: float, allowed: int) -> list[tuple]:
+def of_days(days: pl.DataFrame, gap_factor: float, allowed: int) -> Iterator[tuple]:
     """Rows "odd days", and "gaps": the longest run of empty days against the next longest."""
-    odd = days.filter("odd")["date"].cast(pl.String).reverse().to_list()
-    said = f"{len(odd)} of {days.height} days have far more or fewer events than usual{_such(odd)}."
-    rows = [("odd days", "events", len(odd), 0, None, allowed, said)]
-    seen = days.filter(pl.col("events") > 0)["date"]
-    gaps = seen.diff().dt.total_days().drop_nulls() - 1
+    odd = [str(calendar.date_of(day)) for day in days.filter("odd")["day"].reverse()]
+    said = f"{len(odd)} of {days.height} days have far more or fewer events than usual{such(odd)}."
+    yield "odd days", "events", len(odd), 0, None, allowed, said
+    seen = days.filter(pl.col("events_of_day") > 0)["day"]
+    gaps = seen.diff().drop_nulls() - 1
     if gaps.len() < LEAST:
-        return [*rows, _unknown("gaps", "events", "Too few days have events.")]
+        yield _not_testable("gaps", "events", "Too few days have events.")
+        return
     longest, second = gaps.sort(descending=True).head(2)
-    said = (
-        f"{longest} days after {seen[gaps.arg_max()]} are empty; the next longest run is {second}."
-    )
+    day = calendar.date_of(seen[gaps.arg_max()])
+    said = f"{longest} days after {day} are empty; the next longest run is {second}."
     said = said if longest else "No day between events is empty."
-    return [*rows, ("gaps", "events", longest, second, None, factor * max(second, 1), said)]
+    yield "gaps", "events", longest, second, None, gap_factor * max(second, 1), said
 
 
-def freshness(activity: pl.DataFrame, day: int, factor: float) -> list[tuple]:
-    """A row per kind of event: days without it up to ``day``, against its longest silence."""
-    rows = []
-    for (kind,), acts in activity.sort("kind").group_by("kind", maintain_order=True):
-        gaps = acts["day"].unique().sort().diff().drop_nulls() - 1
-        silent, longest = day - acts["day"].max(), gaps.max() or 0
-        said = f"{silent} days without it up to the snapshot; at most {longest} in a row before."
-        row = "freshness", kind, silent, longest, None, factor * max(longest, 1), said
-        few = _unknown("freshness", kind, "It happens on too few days to have a rhythm.")
-        rows.append(row if gaps.len() >= LEAST else few)
-    return rows
+def of_kinds(
+    r: Refresh, gap_factor: float, volume_factor: float, window_days: int, windows: int
+) -> Iterator[tuple]:
+    """Of every kind of event a row "freshness" and a row "volume".
 
-
-def volume(
-    activity: pl.DataFrame,
-    day: int,
-    factor: float,
-    *,
-    window_days: int,
-    windows: int,
-    min_cell: int,
-) -> list[tuple]:
-    """A row per kind of event: how many in the last window, against up to ``windows`` before it.
-
-    Windows lie wholly in the data; one of fewer than ``min_cell`` customers counts as empty.
+    Freshness: days without it up to the snapshot, against its longest silence before. Volume: how
+    many in the last window, against up to ``windows`` before it that lie wholly in the data; one of
+    fewer than ``min_cell`` customers counts as empty.
     """
-    n = max(min(windows, (day - activity["day"].min() + 1) // window_days - 1), 0)
-    window = ((day - pl.col("day")) // window_days).alias("window")
-    big = (
-        activity.group_by("kind", window)
-        .agg(pl.col("events").sum(), pl.col("customer_id").n_unique())
-        .filter(pl.col("customer_id") >= min_cell)
-        .sort("kind", "window")
-    )
-    rows = []
-    for kind in activity["kind"].unique().sort():
-        of_kind = big.filter(pl.col("kind") == kind).select("window", "events")
-        now, *past = (dict(of_kind.iter_rows()).get(number, 0) for number in range(n + 1))
-        if n < LEAST:
-            rows.append(_unknown("volume", kind, f"There are only {n} whole windows before it."))
-            continue
-        usual, least, most = statistics.median(past), min(past), max(past)
-        said = (
-            f"{now:,} events in {window_days} days; {least:,} to {most:,} in the {n} such before."
+    acts = kinds(r).sort("kind")
+    n = max(min(windows, (r.day - acts["day"].min() + 1) // window_days - 1), 0)
+    for (kind,), rows in acts.group_by("kind", maintain_order=True):
+        yield _freshness(kind, rows["day"].unique().sort(), r.day, gap_factor)
+        counts = (
+            rows.group_by(window=(r.day - pl.col("day")) // window_days)
+            .agg(pl.col("events").sum(), pl.col("customer_id").n_unique())
+            .filter(pl.col("customer_id") >= r.min_cell)
         )
-        limits = min(least, usual / factor), max(most, usual * factor)
-        rows.append(("volume", kind, now, usual, *limits, said))
-    return rows
+        events = dict(counts.select("window", "events").iter_rows())
+        counts = [events.get(window, 0) for window in range(n + 1)]
+        yield _volume(kind, counts, window_days, volume_factor)
 
 
-def hours(habits: pl.DataFrame, factor: float) -> list[tuple]:
-    """The row "hours": the hour that stands out most from those beside it and an even day."""
-    known = habits.drop_nulls("hour").group_by("hour").agg(pl.col("events").sum()).sort("hour")
+def _freshness(kind: str, days: pl.Series, day: int, factor: float) -> tuple:
+    gaps = days.diff().drop_nulls() - 1
+    if gaps.len() < LEAST:
+        return _not_testable("freshness", kind, "It happens on too few days to have a rhythm.")
+    silent, longest = day - days.max(), gaps.max()
+    said = f"{silent} days without it up to the snapshot; at most {longest} in a row before."
+    return "freshness", kind, silent, longest, None, factor * max(longest, 1), said
+
+
+def _volume(kind: str, counts: list[int], window_days: int, factor: float) -> tuple:
+    now, *past = counts
+    if len(past) < LEAST:
+        return _not_testable("volume", kind, f"There are only {len(past)} whole windows before it.")
+    usual, least, most = statistics.median(past), min(past), max(past)
+    before = f"{least:,} to {most:,} in the {len(past)} such windows before"
+    said = f"{now:,} events in {window_days} days; {before}."
+    return "volume", kind, now, usual, min(least, usual / factor), max(most, usual * factor), said
+
+
+def of_events(r: Refresh, hour_factor: float, duplicate_share: float) -> Iterator[tuple]:
+    """The row "duplicates", the share of events that equal another one in all that is read, and the
+    row "hours", the hour that stands out most from those beside it and from an even day."""
+    counts = dict(r.tables.intake.filter(table="events").select("measure", "n").iter_rows())
+    share = (counts["duplicates"] or 0) / (counts["rows"] - (counts["left out by only"] or 0))
+    said = f"{share:.1%} of events equal another one in every column that is read."
+    yield "duplicates", "events", share, 0, None, duplicate_share, said
+    known = r.tables.habits.drop_nulls("hour").group_by("hour").agg(pl.col("events").sum())
     if known.is_empty():
-        return [_unknown("hours", "events", "Times of day are not known.")]
+        yield _not_testable("hours", "events", "Times of day are not known.")
+        return
     found, whole = dict(known.iter_rows()), known["events"].sum()
     share = [found.get(hour, 0) / whole for hour in range(24)]
     beside = [max(share[hour - 1], share[(hour + 1) % 24], 1 / 24) for hour in range(24)]
     worst = max(range(24), key=lambda hour: share[hour] / beside[hour])
     value, usual = share[worst], beside[worst]
     said = f"{value:.0%} of events fall from {worst}:00 to {worst}:59; {usual:.0%} would be usual."
-    return [("hours", "events", value, usual, None, factor * usual, said)]
+    yield "hours", "events", value, usual, None, hour_factor * usual, said
 
 
-def duplicates(intake: pl.DataFrame, limit: float) -> list[tuple]:
-    """The row "duplicates": the share of events that equal another one in all that is read."""
-    found = dict(intake.filter(pl.col("table") == "events").select("measure", "n").iter_rows())
-    share = (found["duplicates"] or 0) / (found["rows"] - (found["left out by only"] or 0))
-    said = f"{share:.1%} of events equal another one in every column that is read."
-    return [("duplicates", "events", share, 0, None, limit, said)]
-
-
-def history(before: Before, activity: pl.DataFrame, change: float) -> list[tuple]:
-    """The row "history": events up to the previous refresh, as read now and as read then."""
-    if not before:
-        return []
-    then = _kept(before["data_quality"], "events")
-    day = _kept(before["data_quality"], "snapshot day")
-    now = activity.filter(pl.col("day") <= day)["events"].sum()
-    limits = then * (1 - change), then * (1 + change)
-    said = f"{now:,} events up to the previous refresh are read now, {int(then):,} were then."
-    return [("history", "events", now, then, *limits, said)]
-
-
-def nulls(before: Before, measures: pl.DataFrame, change: float) -> list[tuple]:
-    """A row per table: the column whose share of nulls changed most; a missing one is all null."""
-    key = ["table", "column"]
-    share = (pl.col("measure") == "share of nulls") & pl.col("table").is_in(drift.TABLES)
-    now, then = (frame.filter(share) for frame in (measures, before.get("data_quality", measures)))
-    both = now.join(then, on=key, how="full", coalesce=True, suffix="_then")
-    both = both.select(*key, pl.col("value", "value_then").fill_null(1.0)).sort(key)
-    moved = (pl.col("value") - pl.col("value_then")).abs()
-    worst = both.sort(moved, descending=True, maintain_order=True).unique(
-        "table", keep="first", maintain_order=True
+def attention(r: Refresh, rows: Iterable[tuple]) -> Exhibit:
+    """What needs attention, in words, worst first: the table "data_checks"."""
+    before = workspace.previous(r.space)
+    compared = f"Compared with the refresh of {before.name[:10]}." if before else ALONE
+    return Exhibit(
+        judged(rows, workspace.read_previous(r.space, "data_checks")),
+        "The checks that need attention or come nearest to it, worst first",
+        behind=lambda table: table.select("check", "of", "verdict", found="sentence").head(10),
+        definition=compared,
+        findings=_found,
+        name="data_checks",
     )
-    rows = []
-    for table, column, value, was in worst.iter_rows():
-        said = f"{value:.0%} of it are unknown, {was:.0%} were; no column of the table moved more."
-        limits = round(was - change, 4), round(was + change, 4)  # shares are whole per cents
-        rows.append(("nulls", f"{table}.{column}", value, was, *limits, said))
-    return rows if before else []
 
 
-def levels(before: Before, profile: pl.DataFrame, allowed: int) -> list[tuple]:
-    """A row per text: levels that have come or gone, of those with customers enough to be named."""
-    key = ["table", "column"]
-    then = before.get("data_profile", profile)
-    now, then = (frame.filter(pl.col("upper").count().over(key) == 0) for frame in (profile, then))
-    both = now.with_columns(now=True).join(
-        then.with_columns(then=True), on=[*key, "level"], how="full", coalesce=True
-    )
-    texts = (
-        both.sort(*key, "level")
-        .group_by(key, maintain_order=True)
-        .agg(
-            come=pl.col("level").filter(pl.col("then").is_null()),
-            gone=pl.col("level").filter(pl.col("now").is_null()),
-        )
-    )
-    rows = []
-    for table, column, come, gone in texts.iter_rows():
-        moved = len(come) + len(gone)
-        said = f"{len(come)} levels have come{_such(come)}, {len(gone)} have gone{_such(gone)}."
-        rows.append(("levels", f"{table}.{column}", moved, 0, None, allowed, said))
-    return rows if before else []
+def judged(rows: Iterable[tuple], before: pl.DataFrame) -> pl.DataFrame:
+    """The table "data_checks" of ``rows``, worst first: the furthest from expected to a limit.
 
-
-def drifts(
-    before: Before, customers_at: pl.DataFrame, measures: pl.DataFrame, limit: float
-) -> list[tuple]:
-    """A row per feature and attribute: its stability index in groups of the previous refresh.
-
-    The limit is never less than what chance alone would give so many customers.
+    Takes   rows in the order of `ROW`; before: that table at the previous refresh
     """
-    rows, now = [], drift.in_force(customers_at)
-    then = before.get("data_quality", measures)
-    whole = int(_kept(then, "in the risk set"))
-    groups = before.get("data_profile", pl.DataFrame(schema=drift.PROFILE))
-    groups = groups.filter(pl.col("table") == "customers_at").drop_nulls("n")
-    for (name,), kept in groups.group_by("column", maintain_order=True):
-        if name not in now.columns or now.is_empty() or not whole:
-            continue
-        was, sizes = kept["n"], drift.counted(now, name, kept.drop("n"))["n"]
-        index = drift.psi([*was, whole - was.sum()], [*sizes, now.height - sizes.sum()])
-        upper = max(limit, drift.chance(was.len() + 1, whole, now.height))
-        medians = [_kept(frame, "median", name) for frame in (then, measures)]
-        moved = "" if None in medians else "; median {:,.6g}, now {:,.6g}".format(*medians)
-        said = f"Index {index:.2f}; {whole:,} customers then, {now.height:,} now{moved}."
-        rows.append(("drift", name, index, 0, None, upper, said))
-    return rows
-
-
-def judged(rows: list[tuple], before: Before) -> pl.DataFrame:
-    """The table "data_checks" of ``rows``, worst first: the furthest from expected to a limit."""
-    checks = pl.DataFrame(rows, CHECK, orient="row", strict=False)
-    then = before.get("data_checks", checks.clear()).select("check", "of", previous="value")
+    checks = pl.DataFrame([*rows], CHECK, orient="row", strict=False)
     value, expected, lower, upper = map(pl.col, NUMBERS)
-    order = pl.when(value.is_null()).then(2).when((value < lower) | (value > upper)).then(0)
-    strain = pl.max_horizontal(
-        (value - expected) / (upper - expected), (expected - value) / (expected - lower)
-    )
+    beyond = (value < lower) | (value > upper)
+    order = pl.when(value.is_null()).then(2).when(beyond).then(0).otherwise(1)
+    above, below = (value - expected) / (upper - expected), (expected - value) / (expected - lower)
+    strain = pl.max_horizontal(above, below).fill_nan(0)
+    before = before.select("check", "of", previous="value")
     return (
-        checks.join(then, on=["check", "of"], how="left")
-        .with_columns(order=order.otherwise(1), strain=strain.fill_nan(0))
-        .sort("order", -pl.col("strain"), "check", "of", nulls_last=True)
-        .with_columns(verdict=pl.col("order").replace_strict([0, 1, 2], VERDICTS))
-        .drop("order", "strain")
+        checks.join(before, on=["check", "of"], how="left")
+        .sort(order, -strain, "check", "of", nulls_last=True)
+        .with_columns(verdict=order.replace_strict([0, 1, 2], VERDICTS))
     )
 
 
-def in_words(checks: pl.DataFrame) -> pl.DataFrame:
-    """The checks for readers: what each is of stands with its name."""
-    named = pl.format("{} of {}", "check", "of").alias("check")
-    return checks.with_columns(named).drop("of")
+def _found(checks: pl.DataFrame) -> list[Finding]:
+    """How many checks need attention, and which."""
+    worst = checks.filter(verdict=VERDICTS[0]).select(pl.format("{} of {}", "check", "of"))
+    names = worst.to_series().to_list()
+    verb = "needs" if len(names) == 1 else "need"
+    said = f"{{value}} of {{n}} checks {verb} attention{such(names)}."
+    said = said if names else "All {n} checks are as expected."
+    n = {"n": checks["value"].count()}
+    return [Finding("checks_that_need_attention", said, len(names), "checks", further=n)]
 
 
-def headline(checks: pl.DataFrame) -> dict[str, object]:
-    """How the checks came out, as `findings.say` takes it."""
-    look = checks.filter(pl.col("verdict") == "look")
-    names = in_words(look)["check"].to_list()
-    verb = "wants" if look.height == 1 else "want"
-    said = f"{{value}} of {{n}} checks {verb} a look{{which}}."
-    return {
-        "sentence": said if names else "All {n} checks are as expected.",
-        "value": look.height,
-        "n": checks["value"].count(),
-        "which": _such(names),
-    }
+def every_day(r: Refresh, days: pl.DataFrame) -> Exhibit:
+    """Whether all days are there: events per day, and what is usual."""
+    return Exhibit(
+        days,
+        lambda table: f"{table['odd'].sum()} of {table.height} days are unusual",
+        draw=lambda table: charts.days(table, "events_of_day", marked="odd"),
+        behind=lambda table: table.filter("odd").select("day", "events_of_day", "usual"),
+        definition="Events per day, without days of fewer than "
+        f"{r.min_cell} customers; the band holds what is not odd.",
+    )
 
 
-def unknowns(measures: pl.DataFrame, before: Before) -> pl.DataFrame:
-    """Columns with nulls now or at the previous refresh: table, column, now, previous (shares)."""
-    key = ["table", "column"]
-    is_share = pl.col("measure") == "share of nulls"
-    now = measures.filter(is_share).select(*key, now="value")
-    then = before.get("data_quality", measures.clear()).filter(is_share)
-    both = now.join(then.select(*key, previous="value"), on=key, how="full", coalesce=True)
-    return both.filter((pl.col("now") > 0) | (pl.col("previous") > 0)).sort(key)
-
-
-def _kept(measures: pl.DataFrame, measure: str, column: str | None = None) -> float | None:
-    """A number that `drift.gist` has put into the table "data_quality"."""
-    is_it = pl.col("column").eq_missing(pl.lit(column)) & (pl.col("measure") == measure)
-    return next(iter(measures.filter(is_it)["value"]), None)
-
-
-def _unknown(check: str, of: str, why: str) -> tuple:
+def _not_testable(check: str, of: str, why: str) -> tuple:
     return check, of, None, None, None, None, why
 
 
-def _such(names: list[str]) -> str:
+def such(names: list[str]) -> str:
     """The first three names, in brackets."""
-    more = [f"{len(names) - 3} more"] if len(names) > 3 else []
+    more = [f"and {len(names) - 3} more"] if len(names) > 3 else []
     return f" ({', '.join([*names[:3], *more])})" if names else ""

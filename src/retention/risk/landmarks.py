@@ -10,11 +10,15 @@ import polars as pl
 
 from retention.book import Churn
 from retention.errors import Failed
+from retention.exhibit import Finding
+from retention.refresh import Refresh
 from retention.stats import by_group, cox, risk_sets
-from retention.tables import task
+from retention.tables import task, workspace
 
 LEAST_AT_RISK = 20  # spells still at risk, or the risk at an age is not known
 OUTCOMES = ("landmark_day", "customer_id", "left", "left_in_days", "end_known")
+LEARNT = {"people": "customer_id", "n": "landmark_day"}
+END_KNOWN = pl.col("ended_days_ago").is_not_null() | pl.col("booked_end_in_days").is_not_null()
 
 
 class Past(NamedTuple):
@@ -25,16 +29,48 @@ class Past(NamedTuple):
     terms: pl.LazyFrame
 
 
+class History(NamedTuple):
+    """What is learnt from, and whom it is for.
+
+    ``rows`` of customers at landmarks (see `rows`); ``current`` customers, with the same features;
+    ``horizon_days`` ahead are looked.
+    """
+
+    rows: pl.DataFrame
+    current: pl.DataFrame
+    horizon_days: int
+
+
+def history(
+    r: Refresh, horizon_days: int, step_days: int, most_customers: int, seed: int
+) -> History:
+    """What was known at landmarks ``step_days`` apart of at most ``most_customers``, and who of
+    them left within ``horizon_days``; and what is known of current customers today."""
+    churn, spells, customers = r.book.churn, r.tables.spells, r.tables.customers_at
+    activity, terms = (workspace.scan_table(r.space, name) for name in ("activity", "terms"))
+    past = Past(sampled(customers, most_customers, seed), activity, terms)
+    chosen = days(spells, r.day, horizon_days + churn.after_days, step_days)
+    return History(
+        rows(past, spells, churn, chosen, horizon_days),
+        at_their_age(customers.filter("in_risk_set"), spells, churn, horizon_days),
+        horizon_days,
+    )
+
+
+def who_is_counted(r: Refresh, history: History) -> Finding:
+    """How many customers may still leave, and from how many of what past the model learns."""
+    rows, learns = history.rows, ""
+    if rows.height:
+        learns = " The model learns from {people} customers at {n} test dates, {rows} times in all."
+    further = {name: rows[of].n_unique() for name, of in LEARNT.items()} | {"rows": rows.height}
+    sentence = f"{{value}} customers may still leave on {r.snapshot_date}.{learns}"
+    return Finding("at_risk", sentence, history.current.height, "customers", further=further)
+
+
 def days(spells: pl.DataFrame, snapshot_day: int, known_after: int, step_days: int) -> list[int]:
     """Days to learn from, the newest first: every ``step_days`` back from ``known_after`` days
     before the snapshot, of which the outcome is known, as long as somebody was seen by then."""
     return list(range(snapshot_day - known_after, spells["entry_day"].min(), -step_days))
-
-
-def ripe(spells: pl.DataFrame, churn: Churn) -> int:
-    """The first day on which a silence may have lasted as long as silences do later: earlier
-    landmarks, alone, teach nothing about those."""
-    return spells["entry_day"].min() + churn.after_days
 
 
 def sampled(customers: pl.DataFrame, most: int, seed: int) -> pl.DataFrame:
@@ -67,7 +103,6 @@ def rows(
     terms = past.terms.join(chosen, on="customer_id", how="semi")
     own = Past(past.customers, acts.collect().lazy(), terms.collect().lazy())
     ends = spells.select("customer_id", "start_day", ends_on="end_day", found=pl.lit(True))
-    end_known = pl.col("ended_days_ago").is_not_null() | pl.col("booked_end_in_days").is_not_null()
     frames = []
     for day in sorted(days) or [spells["entry_day"].min() - 1]:  # then nobody is in the risk set
         then = _known(own, churn, day, horizon_days)
@@ -80,7 +115,7 @@ def rows(
             landmark_day=pl.lit(day, pl.Int64),
             left=left,
             left_in_days=pl.when(left).then(in_days).otherwise(horizon_days + 1),
-            end_known=end_known,
+            end_known=END_KNOWN,
         )
         frames.append(there.select(*OUTCOMES, pl.exclude(*OUTCOMES, "ends_on", "found")))
     return pl.concat(frames).sort("landmark_day", "customer_id")

@@ -33,46 +33,37 @@ def reasons(
             strongest first; "nothing unusual" where none moves the odds by a fifth; "not known"
             where the risk is not
 
-    Checked in tests/test_reasons.py.
+    Checked in tests/risk/test_reasons.py.
     """
     if risk.is_null().all():
         return pl.repeat("not known", rows.height, eager=True)
     strongest = np.argsort(-np.abs(effects), axis=1, kind="stable")[:, :MOST]
-    parts = {"raised by ": [], "lowered by ": []}
-    for rank in range(strongest.shape[1]):
-        column = strongest[:, rank]
-        moved = effects[np.arange(len(column)), column]
-        texts = _said(rows, signals, column)
-        for words, sign in (("raised by ", 1), ("lowered by ", -1)):
-            there = pl.Series(sign * moved >= LEAST)
-            parts[words].append(pl.when(there).then(texts))
-    sides = [
-        pl.concat_str(said, separator="; ", ignore_nulls=True).alias(words)
-        for words, said in parts.items()
-    ]
-    both = pl.select(sides).with_columns(
-        pl.when(pl.col(words) != "").then(pl.lit(words) + pl.col(words)).alias(words)
-        for words in parts
-    )
-    said = pl.concat_str(pl.all(), separator=" – ", ignore_nulls=True)
+    moved = pl.from_numpy(np.take_along_axis(effects, strongest, axis=1))
+    texts = rows.select(_said(rows[name]).alias(str(place)) for place, name in enumerate(signals))
+    parts: dict[str, list[pl.Expr]] = {"raised by ": [], "lowered by ": []}
+    for column, by in zip(strongest.T, moved, strict=True):
+        place = pl.lit(pl.Series(column))
+        text = pl.coalesce(pl.when(place == int(name)).then(name) for name in texts.columns)
+        parts["raised by "].append(pl.when(pl.lit(by) >= LEAST).then(text))
+        parts["lowered by "].append(pl.when(pl.lit(by) <= -LEAST).then(text))
+    sides = []
+    for words, said in parts.items():
+        joined = pl.concat_str(said, separator="; ", ignore_nulls=True)
+        sides.append(pl.when(joined != "").then(pl.lit(words) + joined))
+    said = pl.concat_str(sides, separator=" – ", ignore_nulls=True)
     known = pl.when(said != "").then(said).otherwise(pl.lit("nothing unusual"))
-    return both.select(pl.when(risk.is_not_null()).then(known).otherwise(pl.lit("not known")))[:, 0]
+    is_known = pl.lit(risk.is_not_null())
+    return texts.select(pl.when(is_known).then(known).otherwise(pl.lit("not known")))[:, 0]
 
 
-def _said(rows: pl.DataFrame, signals: list[str], column: np.ndarray) -> pl.Series:
-    """For each row the signal that ``column`` numbers, with its value, in words."""
-    place = pl.Series(column)
-    parts = []
-    for number, name in enumerate(signals):
-        there = rows.select(pl.col(name), _row=pl.int_range(pl.len())).filter(place == number)
-        form, scale = SAID.get(name, (name.replace("_", " ") + " {}", 1))
-        value = pl.col(name)
-        if there[name].dtype.is_numeric():
-            value = (value * scale).round_sig_figs(2).cast(pl.Float64)
-            whole = value.cast(pl.Int64, strict=False).cast(pl.String)
-            value = pl.when(value == value.round()).then(whole).otherwise(value.cast(pl.String))
-        before, _, after = form.partition("{}")
-        text = pl.concat_str(pl.lit(before), value.cast(pl.String), pl.lit(after))
-        text = text.fill_null(f"{name.replace('_', ' ')} not known")
-        parts.append(there.select("_row", text=text))
-    return pl.concat(parts).sort("_row")["text"]
+def _said(values: pl.Series) -> pl.Expr:
+    """The values of one signal in words."""
+    name, text = values.name.replace("_", " "), pl.col(values.name)
+    form, scale = SAID.get(values.name, (name + " {}", 1))
+    if values.dtype.is_numeric():
+        number = (text * scale).round_sig_figs(2).cast(pl.Float64)
+        whole = number.cast(pl.Int64, strict=False).cast(pl.String)
+        text = pl.when(number == number.round()).then(whole).otherwise(number.cast(pl.String))
+    before, _, after = form.partition("{}")
+    said = pl.concat_str(pl.lit(before), text.cast(pl.String), pl.lit(after))
+    return said.fill_null(f"{name} not known")

@@ -14,10 +14,14 @@ import polars as pl
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
+from retention import charts, schema
 from retention.book import Churn
 from retention.errors import Refused
-from retention.stats import splines
-from retention.tables import promises
+from retention.exhibit import Exhibit, Finding
+from retention.refresh import Refresh
+from retention.risk import reasons
+from retention.risk.landmarks import History
+from retention.stats import ranks, splines
 
 RECENCY = "days_since_last_activity"
 SIGNALS = (  # none that only grows with the age of the data
@@ -32,13 +36,7 @@ SIGNALS = (  # none that only grows with the age of the data
 )
 CONTRACT = ("age_risk", "booked_end_in_days", "ended_days_ago")  # signals of contract books
 LEAST = 30  # customers who left, and as many who stayed, to learn from
-SPREAD = (
-    "Spread: standard deviation, over current customers, of what a signal adds to the log odds of "
-    "leaving, the others held fixed. It tells who leaves, not why."
-)
 LEAST_SHARE = 0.02  # of rows, for a level of a text to count by itself; the others go together
-BANDS = {"band": pl.String, "n": pl.Int64}
-BANDS |= dict.fromkeys(("share", "mean_risk", "expected_to_leave"), pl.Float64)
 NEWTON = {"solver": "newton-cholesky", "tol": 1e-8, "max_iter": 100}
 TREES = {"learning_rate": 0.05, "max_iter": 150, "max_leaf_nodes": 15, "min_samples_leaf": 50}
 Judge = Callable[[pl.DataFrame], np.ndarray]
@@ -65,22 +63,49 @@ class Model(NamedTuple):
     usual: np.ndarray
 
 
-def known(rows: pl.DataFrame, signals: list[str], covariates: list[str]) -> list[str]:
-    """``signals`` (the usual ones where none is named), ``covariates`` and what a contract book
-    knows of ends and age: those of them that vary.
+class Scores(NamedTuple):
+    """The table "risk_scores" without its reasons, and how far each signal moves risks apart."""
+
+    judged: pl.DataFrame
+    strengths: pl.DataFrame
+
+
+def signals(rows: pl.DataFrame, named: list[str], covariates: list[str]) -> list[str]:
+    """The features ``named`` (the usual ones where none is), ``covariates`` and what a contract
+    book knows of ends and age: those of them that vary over the ``rows`` at landmarks.
 
     Raises:
-        Refused: a signal is no feature, or a covariate no attribute of the landmarks.
+        Refused: one is no feature, or a covariate no attribute of the landmarks.
     """
-    features = promises.PROMISES["customers_at"].columns
-    for name in signals:
+    features = schema.TABLES["customers_at"].columns
+    for name in named:
         if name not in features or name == "customer_id":
-            raise Refused(
-                f"signals: {name!r} is no feature (there are: {', '.join(features)}); attributes "
-                "are named under `covariates`"
-            )
-    names = list(dict.fromkeys([*(signals or SIGNALS), *covariates, *CONTRACT]))
+            known = ", ".join(features)
+            words = f"signals: {name!r} is no feature (there are: {known}); attributes are named "
+            raise Refused(words + "under `covariates`")
+    names = dict.fromkeys([*(named or SIGNALS), *covariates, *CONTRACT])
     return [name for name in names if rows[name].n_unique() > 1]
+
+
+def looks_at(signals: list[str]) -> str:
+    """What the model learns from, in a sentence."""
+    return f"The model looks at: {', '.join(map(schema.label, signals))}."
+
+
+def score(r: Refresh, history: History, signals: list[str], shares: dict[str, float]) -> Scores:
+    """The risk of every current customer, with its band and reasons: the table "risk_scores".
+
+    Takes   ``shares``, the part of customers in each band from the highest risk down
+            ({"high": 0.1, "middle": 0.2}; the others are "low")
+    """
+    rows, current = history.rows, history.current
+    left = rows["left"].sum()
+    model = fit(rows, signals) if min(left, rows.height - left) >= LEAST else None
+    moved = effects(model, current)
+    table = judged(model, current, r.book.churn, shares)
+    why = reasons.reasons(current, signals, moved, table["risk"])
+    r.keep("risk_scores", table.with_columns(reasons=why))
+    return Scores(table, strengths(moved, signals))
 
 
 def fit(rows: pl.DataFrame, signals: list[str]) -> Model:
@@ -95,7 +120,7 @@ def fit(rows: pl.DataFrame, signals: list[str]) -> Model:
     Source: van Houwelingen and Putter (2012), Dynamic Prediction in Clinical Survival Analysis,
     chapter 7, with a yes or no at the horizon, as nobody is censored before it; ridge after le
     Cessie and van Houwelingen (1992), Applied Statistics 41:191. Checked on planted risks in
-    tests/test_planted_risk.py and on CDNOW in tests/test_risk.py.
+    tests/risk/test_planted_risk.py and on CDNOW in tests/risk/test_risk.py.
     """
     left = rows["left"].to_numpy()
     if min(left.sum(), (~left).sum()) < LEAST:
@@ -111,12 +136,6 @@ def fit(rows: pl.DataFrame, signals: list[str]) -> Model:
     added = [block @ weight for block, weight in zip(blocks, by_signal, strict=True)]
     intercept = float(model.intercept_[0] - means @ weights)
     return Model(chosen, by_signal, intercept, np.median(added, axis=1))
-
-
-def learnt(rows: pl.DataFrame, signals: list[str]) -> Model | None:
-    """`fit`, or None where too few left, or stayed, to learn from."""
-    left = rows["left"].sum()
-    return fit(rows, signals) if min(left, rows.height - left) >= LEAST else None
 
 
 def effects(model: Model | None, rows: pl.DataFrame) -> np.ndarray:
@@ -147,72 +166,83 @@ def judged(
     risks = np.full(customers.height, np.nan) if model is None else risk(model, customers)
     beyond = pl.col("age_risk").is_null() if churn.kind == "contract" else pl.lit(False)
     table = customers.select("customer_id", beyond.alias("beyond_data"), risk=pl.Series(risks))
-    table = table.with_columns(pl.when(~pl.col("beyond_data")).then(pl.col("risk").fill_nan(None)))
-    band = pl.when(pl.col("risk").is_null()).then(pl.lit("not known"))
-    place = pl.col("risk").rank("min", descending=True) - 1
-    until = 0.0
-    for name, share in shares.items():
-        until += share
-        band = band.when(place < until * pl.col("risk").count()).then(pl.lit(name))
-    return table.select(
-        "customer_id", "risk", band.otherwise(pl.lit("low")).alias("band"), "beyond_data"
+    known = pl.when(~pl.col("beyond_data")).then(pl.col("risk").fill_nan(None))
+    band = ranks.bands("risk", shares).alias("band")
+    return table.with_columns(risk=known).select("customer_id", "risk", band, "beyond_data")
+
+
+def by_band(judged: pl.DataFrame) -> pl.DataFrame:
+    """The table "risk_bands" of what `judged` gives, the highest first: band, n, share, mean_risk,
+    expected_to_leave (customers; null where no risk is known)."""
+    risk = pl.col("risk")
+    return (
+        judged.sort("band", "customer_id")
+        .group_by("band", maintain_order=True)
+        .agg(
+            n=pl.len().cast(pl.Int64),
+            share=pl.len() / judged.height,
+            mean_risk=risk.mean(),
+            expected_to_leave=pl.when(risk.count() > 0).then(risk.sum()),
+        )
+        .sort("mean_risk", "band", descending=True, nulls_last=True)
     )
 
 
-def bands(judged: pl.DataFrame) -> pl.DataFrame:
-    """How many customers are in each band, the highest first, and how many of them may leave.
-
-    Takes   what `judged` gives
-    Returns one row per band: band, n, share, mean_risk, expected_to_leave (customers)
-    """
-    parts = judged.sort("band", "customer_id").partition_by("band", maintain_order=True)
-    rows = [
-        {
-            "band": part["band"][0],
-            "n": part.height,
-            "share": part.height / judged.height,
-            "mean_risk": part["risk"].mean(),
-            "expected_to_leave": part["risk"].sum() if part["risk"].count() else None,
-        }
-        for part in parts
-    ]
-    return pl.DataFrame(rows, BANDS).sort("mean_risk", "band", descending=True, nulls_last=True)
-
-
-def beyond(judged: pl.DataFrame) -> str:
-    """For how many no risk is given, and why, in a sentence; "" where it is given for all."""
-    n = judged["beyond_data"].sum()
-    older = "nobody as old has been watched for so long yet"
-    return f"For {n:,} more no risk is given: {older}." if n else ""
-
-
-def expected(judged: pl.DataFrame, verdict: str) -> float | None:
-    """The sum of the risks, where it was tested whether such risks come true."""
-    return None if verdict == "not testable" else judged["risk"].sum()
-
-
 def strengths(effects: np.ndarray, signals: list[str]) -> pl.DataFrame:
-    """How far each signal moves risks apart, the strongest first: signal, spread (standard
-    deviation of what it adds to the log odds of customers)."""
-    table = pl.DataFrame({"signal": signals[: effects.shape[1]], "spread": effects.std(axis=0)})
+    """How far each signal moves risks apart, the strongest first: signal (its label), spread
+    (standard deviation of what it adds to the log odds of customers)."""
+    labels = [schema.label(name) for name in signals[: effects.shape[1]]]
+    table = pl.DataFrame({"signal": labels, "spread": effects.std(axis=0)})
     return table.sort("spread", "signal", descending=[True, False])
 
 
-def strongest(strengths: pl.DataFrame) -> str:
-    """Which signals move risks apart most, in a sentence."""
-    if strengths.is_empty():
-        return "Nothing could be learnt"
-    first = [name.replace("_", " ") for name in strengths["signal"][:2]]
-    return f"Risks differ most by {' and '.join(first)}"
+def bands(history: History, scores: Scores, tenths: pl.DataFrame) -> Exhibit:
+    """How many customers are in each band of risk, and how many of them may leave.
+
+    Takes   ``tenths`` of the tests: without them nobody is said to be expected to leave
+    """
+    beyond = scores.judged["beyond_data"].sum()
+    older = f"{beyond:,} customers have no risk score: none has been observed that long."
+    return Exhibit(
+        by_band(scores.judged),
+        _riskiest,
+        definition=older if beyond else "",
+        findings=_expected(scores.judged["risk"], history.horizon_days, tenths),
+        empty="No customer may still leave.",
+        name="risk_bands",
+    )
 
 
-def definition(churn: Churn, horizon_days: int) -> str:
-    """What the risk is, for the page."""
-    ends = "last active day" if churn.kind == "activity" else "last day of contract"
-    return (
-        f"Risk: the probability that a customer's {ends} comes no later than {horizon_days} days "
-        f"after the snapshot, so that {churn.after_days} days later they count as gone; for some "
-        "that day has passed already."
+def _riskiest(bands: pl.DataFrame) -> str:
+    known = bands.drop_nulls("mean_risk")
+    if known.is_empty():
+        return "The risk of customers is not known"
+    highest = "{n:,} customers in the band {band}, with a mean risk of {mean_risk:.0%}"
+    return highest.format(**known.row(0, named=True))
+
+
+def _expected(risks: pl.Series, days: int, tenths: pl.DataFrame) -> list[Finding]:
+    """The sum of the risks, where it was tested whether such risks come true."""
+    if tenths.is_empty() or not risks.count():
+        return []
+    n = tenths["n"]
+    predicted, observed = ((tenths[c] * n).sum() / n.sum() for c in ("predicted", "observed"))
+    sentence = (
+        "Of the {judged} customers whose risk is known, {value} are expected to have left within "
+        f"{days} days. At the test dates {predicted:.1%} were predicted to leave, and "
+        f"{observed:.1%} left."
+    )
+    further = {"judged": risks.count()}
+    return [Finding("expected_to_leave", sentence, risks.sum(), "customers", further=further)]
+
+
+def signal_strengths(scores: Scores) -> Exhibit:
+    """How far each signal moves the risks of current customers apart."""
+    return Exhibit(
+        scores.strengths,
+        lambda table: f"Risks differ most by {' and '.join(table['signal'][:2])}",
+        draw=partial(charts.bars, label="signal", value="spread"),
+        empty="There was too little to learn from.",
     )
 
 
@@ -221,27 +251,29 @@ def learners(signals: list[str], seed: int = 1) -> dict[str, Learn]:
     gives a function of other rows: their risk. Ours; how recent the last activity is, alone; null
     (all have the share that left); boosting (scikit-learn's trees on the same signals)."""
 
-    def ours(rows: pl.DataFrame, names: list[str] = signals) -> Judge:
-        return partial(risk, fit(rows, names))
-
-    def null(rows: pl.DataFrame) -> Judge:
-        return lambda others: np.full(others.height, rows["left"].mean())
-
-    def boosting(rows: pl.DataFrame) -> Judge:
-        varying = [name for name in signals if rows[name].drop_nulls().n_unique() > 1]
-        levels = {
-            n: rows[n].unique().sort().to_list() if _is_text(rows[n]) else [] for n in varying
-        }
-        trees = HistGradientBoostingClassifier(**TREES, random_state=seed)
-        trees.fit(_plain(rows, levels), rows["left"].to_numpy())
-        return lambda others: trees.predict_proba(_plain(others, levels))[:, 1]
-
     return {
-        "ours": ours,
-        "recency": partial(ours, names=[RECENCY]),
-        "null": null,
-        "boosting": boosting,
+        "ours": lambda rows: partial(risk, fit(rows, signals)),
+        "recency": lambda rows: partial(risk, fit(rows, [RECENCY])),
+        "null": lambda rows: lambda others: np.full(others.height, rows["left"].mean()),
+        "boosting": lambda rows: _boosting(rows, signals, seed),
     }
+
+
+def _boosting(rows: pl.DataFrame, signals: list[str], seed: int) -> Judge:
+    varying = [name for name in signals if rows[name].drop_nulls().n_unique() > 1]
+    levels = {n: _texts(rows[n]).unique().sort() for n in varying if _is_text(rows[n])}
+
+    def plain(rows: pl.DataFrame) -> np.ndarray:
+        """Numbers as they are, NaN where not known; texts by the rank of their name."""
+        ranks = {
+            name: _texts(rows[name]).cast(pl.Enum(known), strict=False).to_physical()
+            for name, known in levels.items()
+        }
+        return rows.select(varying).with_columns(**ranks).cast(pl.Float64).to_numpy()
+
+    trees = HistGradientBoostingClassifier(**TREES, random_state=seed)
+    trees.fit(plain(rows), rows["left"].to_numpy())
+    return lambda others: trees.predict_proba(plain(others))[:, 1]
 
 
 def _signal(values: pl.Series) -> Signal:
@@ -292,13 +324,5 @@ def _logs(values: pl.Series) -> np.ndarray:
     return np.sign(numbers) * np.log1p(np.abs(numbers))
 
 
-def _plain(rows: pl.DataFrame, levels: dict[str, list]) -> np.ndarray:
-    """Numbers as they are, NaN where not known; texts by the rank of their name."""
-
-    def number(name: str) -> pl.Series:
-        if not levels[name]:
-            return rows[name].cast(pl.Float64)
-        ranks = {level: rank for rank, level in enumerate(levels[name])}
-        return rows[name].replace_strict(ranks, default=None, return_dtype=pl.Float64)
-
-    return np.column_stack([number(name) for name in levels])
+def _texts(values: pl.Series) -> pl.Series:
+    return values.cast(pl.String).fill_null("")

@@ -9,9 +9,10 @@ there is none) and ``age`` (since the first).
 
 Source: Fader, Hardie and Lee (2005), Marketing Science 24:275; MBG/NBD: Batislam, Denizel and
 Filiztekin (2007), Int. J. of Research in Marketing 24:201. Checked on the published fit
-(`retention numbers`), by simulation and against lifetimes in tests/test_bg_nbd.py.
+(`make numbers`), by simulation and against lifetimes in tests/test_bg_nbd.py.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -48,11 +49,8 @@ def fit(frequency: np.ndarray, recency: np.ndarray, age: np.ndarray, at_first: b
         raise Refused("nobody bought again: there is no rate to learn")
     (x, tx, t), n = likelihood.grouped(frequency, recency, age)
     unit, x = float(t @ n / n.sum()), x.astype(int)
-
-    def of(parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return _log_likelihood(parameters, x, tx / unit, t / unit, at_first)
-
-    (r, alpha, a, b), value = likelihood.maximise(of, n, start=(0.5, 0.5, 0.8, 2.0))
+    model = partial(_log_likelihood, x=x, tx=tx / unit, t=t / unit, at_first=at_first)
+    (r, alpha, a, b), value = likelihood.maximise(model, n, start=(0.5, 0.5, 0.8, 2.0))
     return Fit(r, alpha * unit, a, b, value - float(n @ x * np.log(unit)), at_first)
 
 

@@ -72,20 +72,6 @@ def fit(
     )
 
 
-def baseline(fitter: CoxPHFitter) -> Baseline:
-    """The baseline of a fit without strata, up to the longest duration."""
-    table = fitter.baseline_cumulative_hazard_
-    return Baseline(
-        table.index.to_numpy(float), table.iloc[:, 0].to_numpy(float), float(fitter.durations.max())
-    )
-
-
-def ratios(fitter: CoxPHFitter, design: pl.DataFrame) -> np.ndarray:
-    """How many times the baseline hazard each row of ``design`` has."""
-    columns = design.select(fitter.params_.index.to_list()).to_numpy()
-    return np.exp((columns - fitter._norm_mean.to_numpy()) @ fitter.params_.to_numpy())
-
-
 def conditional_risk(
     base: Baseline, ratio: np.ndarray, since: np.ndarray, horizon: float
 ) -> np.ndarray:

@@ -5,9 +5,10 @@ to do with how often they buy, which must be checked (`correlation`).
 
 Source: Fader and Hardie (2013), "The Gamma-Gamma Model of Monetary Value", equations 1 and 3;
 Fader, Hardie and Lee (2005), J. of Marketing Research 42:415. Checked on the published fit
-(`retention numbers`), on planted means and against lifetimes in tests/test_gamma_gamma.py.
+(`make numbers`), on planted means and against lifetimes in tests/test_gamma_gamma.py.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -38,11 +39,8 @@ def fit(purchases: np.ndarray, mean: np.ndarray) -> Fit:
     if len(np.unique(z)) < 2:
         raise Refused("amounts do not differ between customers: there is nothing to learn")
     unit = float(z @ n / n.sum())
-
-    def of(parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return _log_likelihood(parameters, x, z / unit)
-
-    (p, q, gamma), value = likelihood.maximise(of, n, start=(3.0, 3.0, 1.0))
+    model = partial(_log_likelihood, x=x, z=z / unit)
+    (p, q, gamma), value = likelihood.maximise(model, n, start=(3.0, 3.0, 1.0))
     return Fit(p, q, gamma * unit, value - float(n.sum() * np.log(unit)))
 
 

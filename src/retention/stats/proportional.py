@@ -9,7 +9,7 @@ import polars as pl
 from scipy.stats import chi2, norm
 
 from retention.errors import Refused
-from retention.stats import cox, design
+from retention.stats import by_group, cox, design
 from retention.stats.design import DONE, LEAST_ENDS
 
 LARGE = 1.25  # times as large late as early, or as small: less than that is not worth two ratios
@@ -37,6 +37,7 @@ RATIOS = {
     "proportional": pl.Boolean,
     "remedy": pl.String,
 }
+SIZES = {"period": pl.String, "n": pl.Int64, "events": pl.Int64}
 HALVES = {
     "term": pl.String,
     "middle": pl.Int64,
@@ -75,14 +76,11 @@ def by_cause(
             [, cause]; checks as `design.checked`
     Returns the three tables, each with the column cause ("any" or the one asked for) before
     """
-    entry = observed["entry_days"].to_numpy() if "entry_days" in observed.columns else None
-    found = []
+    found, lives = [], Lives(*by_group.lives(observed))
     for cause in causes or [None]:
-        events = observed["event_observed"]
-        if cause is not None:
-            events = events & (observed["cause"] == cause).fill_null(False)
-        lives = Lives(observed["duration_days"].to_numpy(), events.to_numpy(), entry)
-        tables = ratios(covariates, lives, confidence, **checks)
+        ours = True if cause is None else (observed["cause"] == cause).fill_null(False).to_numpy()
+        of_cause = lives._replace(events=lives.events & ours)
+        tables = ratios(covariates, of_cause, confidence, **checks)
         found.append([t.select(pl.lit(cause or "any").alias("cause"), "*") for t in tables])
     return Answer(*(pl.concat(tables) for tables in zip(*found, strict=True)))
 
@@ -151,7 +149,7 @@ def ratios(
         .with_columns(remedy=remedy)
     )
     if not judged["proportional"].all():
-        table = _by_period(table, columns, lives, judged, confidence)
+        table = _by_period(table, columns, lives, judged["middle"][0], confidence)
     place = pl.col("term").replace_strict(columns.columns, range(columns.width))
     table = table.sort(place, maintain_order=True).select(*RATIOS)
     return Answer(table.cast(RATIOS), judged, pl.DataFrame(said, DONE, orient="row"))
@@ -233,17 +231,12 @@ def _logs(columns: pl.DataFrame, lives: Lives, names: list[str]) -> tuple[np.nda
 
 
 def _by_period(
-    whole: pl.DataFrame,
-    columns: pl.DataFrame,
-    lives: Lives,
-    judged: pl.DataFrame,
-    confidence: float,
+    whole: pl.DataFrame, columns: pl.DataFrame, lives: Lives, middle: int, confidence: float
 ) -> pl.DataFrame:
     """``whole`` with two rows for each departing term, all estimated anew together."""
-    middle = judged["middle"][0]
     parts = _divided(lives, middle)
     periods = (f"to day {middle:,}", f"after day {middle:,}")
-    departing = judged.filter(~pl.col("proportional"))["term"]
+    departing = whole.filter(~pl.col("proportional"))["term"]
     halved = {f"{term} {name}": (term, name) for term in departing for name in periods}
     stacked = pl.concat(
         columns.filter(pl.Series(who)).with_columns(_half=pl.lit(float(half)))
@@ -261,15 +254,16 @@ def _by_period(
     found = _table(fitter, confidence)
     names = [halved.get(term, (term, "all")) for term in found["term"]]
     found = found.drop("term").hstack(pl.DataFrame(names, ["term", "period"], orient="row"))
-    sizes = {
-        name: (len(p.events), int(p.events.sum()))
-        for name, (_, p) in zip(periods, parts, strict=True)
+    sizes = {"all": (len(lives.events), int(lives.events.sum()))}
+    sizes |= {
+        name: (len(part.events), int(part.events.sum()))
+        for name, (_, part) in zip(periods, parts, strict=True)
     }
-    halves_of = [(term, name, *sizes[name], SPLIT) for term, name in halved.values()]
-    kept = whole.select("term", "period", "n", "events", "remedy")
-    kept = kept.vstack(pl.DataFrame(halves_of, kept.schema, orient="row"))
-    return found.join(kept, on=["term", "period"], maintain_order="left").join(
-        whole.select("term", "proportional"), on="term", maintain_order="left"
+    sizes = pl.DataFrame([(name, *n) for name, n in sizes.items()], SIZES, orient="row")
+    return (
+        found.join(sizes, on="period", maintain_order="left")
+        .join(whole.select("term", "proportional", "remedy"), on="term", maintain_order="left")
+        .with_columns(remedy=pl.when(period="all").then("remedy").otherwise(pl.lit(SPLIT)))
     )
 
 

@@ -1,6 +1,7 @@
 """Numbers by their rank, equal ones together, and ranks counted in n log n."""
 
 import numpy as np
+import polars as pl
 
 SAME = 1e-12  # of the largest: risks nearer to each other differ by rounding, which no two
 # machines do alike
@@ -14,6 +15,20 @@ def levels(risk: np.ndarray) -> np.ndarray:
     level = np.empty(len(risk), dtype=int)
     level[order] = np.cumsum(higher)
     return level
+
+
+def bands(value: str, shares: dict[str, float]) -> pl.Expr:
+    """The band of each row by the column ``value``: the part of the known values that each of
+    ``shares`` names, from the highest value down; the others are "low", null is "not known".
+
+    Equal values are in one band, the higher one.
+    """
+    known, place = pl.col(value), pl.col(value).rank("min", descending=True) - 1
+    band, until = pl.when(known.is_null()).then(pl.lit("not known")), 0.0
+    for name, share in shares.items():
+        until += share
+        band = band.when(place < (until * known.count()).round(6)).then(pl.lit(name))
+    return band.otherwise(pl.lit("low"))
 
 
 def counted_after(

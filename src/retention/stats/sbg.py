@@ -5,9 +5,10 @@ customers. Those likely to leave go first, so that the share renewing rises with
 changes: a curve drawn through past renewals would fall too far.
 
 Source: Fader and Hardie (2007), J. of Interactive Marketing 21:76. Checked on the published fits
-(`retention numbers`) and on drawn cohorts in tests/test_sbg.py.
+(`make numbers`) and on drawn cohorts in tests/test_sbg.py.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -38,12 +39,9 @@ def fit(lost: np.ndarray, stayed: np.ndarray) -> Fit:
     came_through = stayed.sum() + lost[1:].sum()
     if not lost.sum() or not came_through:
         raise Refused("a cohort needs customers who left and customers who renewed")
-
-    def of(parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return _log_likelihood(parameters, renewals)
-
+    model = partial(_log_likelihood, t=renewals)
     n = np.concatenate([lost, stayed]).astype(float)
-    (alpha, beta), value = likelihood.maximise(of, n, start=(1.0, 1.0))
+    (alpha, beta), value = likelihood.maximise(model, n, start=(1.0, 1.0))
     return Fit(alpha, beta, value)
 
 

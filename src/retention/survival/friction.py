@@ -1,25 +1,18 @@
-"""Friction: what customers do in their first days, and how it hastens or delays leaving later."""
+"""Friction: what customers do in their first days, and how it goes with leaving later."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import polars as pl
 
 from retention.errors import Refused
+from retention.exhibit import Exhibit, Finding
+from retention.refresh import Refresh
 from retention.stats import proportional
+from retention.survival import hazards
 
 USUAL = 0.5  # share of customers who did it from which a kind is counted, not only any or none
 ACTIVE = "active days: one more"
 OWN = 0.1  # of its variance that a term must have of its own beside those before it
-
-
-class Friction(NamedTuple):
-    """``answer``: the table "friction", farthest from 1 first, how far each ratio is the same
-    early and late, and what was left out; of ``n`` customers; ``why`` there are no ratios."""
-
-    answer: proportional.Answer
-    n: int
-    why: str
 
 
 def friction(
@@ -30,15 +23,16 @@ def friction(
     *,
     confidence: float = 0.95,
     min_cell: int = 10,
-) -> Friction:
-    """By which factor does what was done in the first ``landmark_days`` hasten leaving after them?
+) -> tuple[proportional.Answer, int]:
+    """How much sooner do customers leave by what they did in the first ``landmark_days``?
 
     Takes   spells (first ones that are not excluded and were seen from their start); activity:
             customer_id, day, kind, events
-    Returns one row per cause, term [and period]: the table "friction". A term is a kind of event,
-            each doubling of 1 + its number, or any against none where fewer than USUAL did it at
-            all; or the number of active days. Each is with the others held fixed, which is why
-            one with less than OWN of its variance beside those before it is left out.
+    Returns what `hazards.by_cause` does, the ratio farthest from 1 first; and of how many
+            customers. A term is a kind of event, each doubling of 1 + its number, or any against
+            none where fewer than USUAL did it at all; or the number of active days. Each is with
+            the others held fixed, which is why one with less than OWN of its variance beside those
+            before it is left out.
 
     Only who is still there after the landmark is compared, and nothing done after it is counted.
     Days count from the start: since all are there at the landmark, the ratios are the same as if
@@ -48,7 +42,7 @@ def friction(
         Refused: ``landmark_days`` is less than 1, or nobody left by one of ``causes``.
 
     Source: landmarking, Anderson, Cain and Gelber (1983), J Clin Oncol 1:710; van Houwelingen
-    (2007), Scand J Stat 34:70. Checked on planted friction in tests/test_friction.py.
+    (2007), Scand J Stat 34:70. Checked on planted friction in tests/survival/test_friction.py.
     """
     if landmark_days < 1:
         raise Refused(f"landmark_days must be 1 or more, got {landmark_days}")
@@ -59,8 +53,7 @@ def friction(
     terms = done_by(there, activity, landmark_days)
     checks = {"least": min_cell, "same": OWN, "steps": False}
     answer = proportional.by_cause(terms, there, causes, confidence, **checks)
-    ranked = answer._replace(ratios=proportional.ranked(answer.ratios))
-    return Friction(ranked, there.height, proportional.why_none(answer))
+    return answer._replace(ratios=proportional.ranked(answer.ratios)), there.height
 
 
 def done_by(there: pl.DataFrame, activity: pl.DataFrame, landmark_days: int) -> pl.DataFrame:
@@ -73,22 +66,16 @@ def done_by(there: pl.DataFrame, activity: pl.DataFrame, landmark_days: int) -> 
     window = activity.join(there.select("customer_id", "start_day"), on="customer_id").filter(
         since.is_between(0, landmark_days - 1)
     )
-    kinds = window["kind"].unique().sort().to_list()
-    events = [
-        pl.col("events").filter(pl.col("kind") == kind).sum().alias(f"{kind}:") for kind in kinds
-    ]
-    active = pl.col("day").n_unique().alias(ACTIVE)
-    counts = (
-        there.select("customer_id")
-        .join(
-            window.group_by("customer_id").agg(*events, active).sort("customer_id"),
-            on="customer_id",
-            how="left",
-            maintain_order="left",
-        )
-        .fill_null(0)
-    )
-    return counts.select(*(_term(counts[f"{kind}:"]) for kind in kinds), ACTIVE)
+    named = window.with_columns(kind=pl.format("{}:", "kind"))  # a kind may have any name
+    whose = {"index": "customer_id", "values": "events", "aggregate_function": "sum"}
+    counts = named.pivot("kind", **whose)
+    active = window.group_by("customer_id").agg(pl.col("day").n_unique().alias(ACTIVE))
+    done = there.select("customer_id")
+    for part in (counts, active):
+        done = done.join(part, on="customer_id", how="left", maintain_order="left")
+    done = done.fill_null(0)
+    kinds = window["kind"].unique().sort()
+    return done.select(*(_term(done[f"{kind}:"]) for kind in kinds), ACTIVE)
 
 
 def _term(counts: pl.Series) -> pl.Series:
@@ -98,12 +85,18 @@ def _term(counts: pl.Series) -> pl.Series:
     return (counts > 0).cast(pl.Float64).alias(f"{counts.name} any against none")
 
 
-def definition(landmark_days: int) -> str:
-    """What the terms mean and who is compared, for the page."""
-    return (
+def first_days(r: Refresh, landmark_days: int, causes: list[str]) -> list[Exhibit]:
+    """How much sooner or later customers leave by what they did in their first days."""
+    spells, activity = r.tables.spells, r.tables.activity
+    limits = {"confidence": r.confidence, "min_cell": r.min_cell}
+    answer, n = friction(spells, activity, landmark_days, causes, **limits)
+    sentence = f"{{value}} customers seen from their start stayed longer than {landmark_days} days."
+    means = (
         f"Customers who were seen from their start and stayed longer than {landmark_days} days; "
         f"what they did on the first {landmark_days}. Each doubling: of one more than the number "
         f"of events; any against none: of kinds that fewer than {USUAL:.0%} did at all. A term "
         f"with less than {OWN:.0%} of its variance beside those before it is left out. "
         f"{proportional.JUDGED}"
     )
+    counted = [Finding("still_there", sentence, n, "customers")] if n >= r.min_cell else []
+    return hazards.exhibits(r, answer, "done in the first days", means, findings=counted)

@@ -8,11 +8,13 @@ from typing import NamedTuple
 import polars as pl
 
 from retention.errors import Refused
+from retention.refresh import Refresh
 from retention.stats import levels
 from retention.tables import calendar, workspace
 
 SEGMENT, NONE = "segment", "no segment"
 FEW = 9  # different numbers; more are divided into quarters
+CAUSES = 11  # so that a chart has room for any cause besides
 
 
 class Division(NamedTuple):
@@ -26,39 +28,44 @@ class Division(NamedTuple):
     said: str
 
 
-def divide(
-    space: workspace.Workspace,
-    observed: pl.DataFrame,
-    spells: pl.DataFrame,
-    names: list[str],
-    min_cell: int,
-) -> list[Division]:
+def divide(r: Refresh, observed: pl.DataFrame, names: list[str]) -> list[Division]:
     """Divide the customers of ``observed`` by each of ``names``: an attribute, or "segment" for
     the segments of the previous refresh. Everybody together comes first.
 
-    Takes   observed (see `survival.observed`); spells (customer_id, spell, start_day)
+    Takes   observed (see `survival.observed`)
     Returns groups of ``min_cell`` customers or more, at most 12: small ones are "other", numbers of
-            many values are divided into quarters. By segment only those are left who can be
-            compared (see `by_segment`), or all as one group where segments are not known.
+            many values are divided into quarters; rare causes are "other" too. By segment only
+            those are left who can be compared (see `by_segment`), or all as one group where
+            segments are not known.
 
     Raises:
         Refused: there is no such attribute.
     """
+    observed = causes_merged(observed, r.min_cell)
     found = [Division(None, observed, "")]
     for by in dict.fromkeys(names):
-        if by in observed.columns:
-            lives, said = observed, ""
-        elif by == SEGMENT:
-            lives, said = _by_previous(observed, spells, workspace.previous(space))
-        else:
+        lives, said = observed, ""
+        if by == SEGMENT and by not in observed.columns:
+            lives, said = _by_previous(observed, r.tables.spells, workspace.previous(r.space))
+        elif by not in observed.columns:
             known = ", ".join(observed.columns)
             raise Refused(f"no attribute {by!r} is known at the start (there are: {known})")
         column = lives[by]
         many = column.dtype.is_numeric() and column.n_unique() > FEW
-        column = levels.collapsed(levels.quarters(column) if many else column, min_cell)
-        said = said or f"Compared by {by}: {column.n_unique()} groups."
+        column = levels.collapsed(levels.quarters(column) if many else column, r.min_cell)
+        said = said or f"Compared by {by.replace('_', ' ')}: {column.n_unique()} groups."
         found.append(Division(by, lives.with_columns(column), said))
     return found
+
+
+def causes_merged(observed: pl.DataFrame, min_cell: int) -> pl.DataFrame:
+    """``observed`` with the causes of fewer than ``min_cell`` ends together as "other"; the cause
+    of an end of which it is not known is "not known". Unchanged where no cause is known."""
+    ended = observed.filter("event_observed").select("customer_id", "cause")
+    if not ended["cause"].count():
+        return observed
+    named = ended.with_columns(levels.collapsed(ended["cause"], min_cell, CAUSES))
+    return observed.drop("cause").join(named, on="customer_id", how="left", maintain_order="left")
 
 
 def each(divided: list[Division], estimate: Callable[..., pl.DataFrame], *how) -> pl.DataFrame:
@@ -81,27 +88,24 @@ def by_segment(
 
     A segment is known only of who was still there: counted from the start, the days before would
     be days on which nobody in a segment could leave. They enter late instead. Checked on planted
-    lives in tests/test_divisions.py.
+    lives in tests/survival/test_groups.py.
     """
-    clusters = segments.filter(pl.col("kind") == "cluster").select("segment", "name")
+    clusters = segments.filter(kind="cluster").select("segment", "name")
     named = (
         members.join(clusters, on="segment")
         .sort("customer_id", "segment")
         .unique("customer_id", keep="first", maintain_order=True)
         .select("customer_id", segment="name")
     )
-    starts = spells.filter(pl.col("spell") == 1).select("customer_id", "start_day")
+    starts = spells.filter(spell=1).select("customer_id", "start_day")
     lived = day + 1 - pl.col("start_day")
-    return (
-        observed.join(starts, on="customer_id", how="left", maintain_order="left")
-        .join(named, on="customer_id", how="left", maintain_order="left")
-        .filter(lived > 0)
-        .with_columns(
-            pl.col("segment").fill_null(NONE), entry_days=pl.max_horizontal("entry_days", lived)
-        )
-        .filter(pl.col("duration_days") > pl.col("entry_days"))
-        .drop("start_day")
-    )
+    lives = observed
+    for more in (starts, named):
+        lives = lives.join(more, on="customer_id", how="left", maintain_order="left")
+    entry = pl.max_horizontal("entry_days", lived)
+    lives = lives.with_columns(pl.col("segment").fill_null(NONE), entry_days=entry)
+    later = pl.col("duration_days") > pl.col("entry_days")
+    return lives.filter(lived > 0, later).drop("start_day")
 
 
 def _by_previous(
@@ -109,18 +113,16 @@ def _by_previous(
 ) -> tuple[pl.DataFrame, str]:
     """By the segments in the folder ``before``, and how that is to be read or why it cannot be."""
     nobody = observed.with_columns(segment=pl.lit(NONE))
-    if before is None:
-        return nobody, "Segments cannot be compared yet: there is no earlier refresh to take them."
+    files = [before / "tables" / f"{name}.parquet" for name in ("members", "segments") if before]
+    if not files or not all(file.is_file() for file in files):
+        return nobody, "Segments cannot be compared: no earlier refresh is there to take them from."
     day = date.fromisoformat(before.name[:10])
-    files = [before / "tables" / f"{name}.parquet" for name in ("members", "segments")]
-    if not all(file.is_file() for file in files):
-        return nobody, f"Segments cannot be compared: those of {day} are no longer kept."
     tables = (workspace.read_file(file) for file in files)
     lives = by_segment(observed, spells, *tables, calendar.day_of(day))
     if lives.is_empty():
         return nobody, f"Segments of {day} cannot be compared: nobody can be judged since then yet."
     return lives, (
         f'By segment as of {day}, the previous refresh; who was in none is "{NONE}". Compared are '
-        f"the {lives.height:,} customers who stayed beyond that day, from then on: only of them "
-        "could a segment be known."
+        f"the {lives.height:,} customers who stayed beyond that day, from then on: only their "
+        "segment is known."
     )

@@ -1,30 +1,23 @@
 """Why customers leave: the share gone by each cause, where causes compete."""
 
+from functools import partial
+
 import numpy as np
 import polars as pl
 
-from retention.stats import by_group, kaplan_meier, levels, risk_sets
+from retention import charts
+from retention.exhibit import Exhibit, said_of
+from retention.refresh import Refresh
+from retention.stats import by_group, kaplan_meier, risk_sets
 from retention.stats import incidence as estimator
+from retention.survival import groups
+from retention.survival.survival import AXES
 
 INCIDENCE = {
     **dict.fromkeys(("cause", "by", "group"), pl.String),
     **dict.fromkeys(("duration_days", "at_risk", "events"), pl.Int64),
     **dict.fromkeys(("incidence", "ci_lower", "ci_upper"), pl.Float64),
 }
-VALUES = ("incidence", "ci_lower", "ci_upper")
-ANY = "any cause"
-NONE = "No cause of leaving is known here, or of too few customers."
-MOST = 11  # causes, so that a chart has room for any
-
-
-def merged(observed: pl.DataFrame, min_cell: int) -> pl.DataFrame:
-    """``observed`` with the causes of fewer than ``min_cell`` ends together as "other"; the cause
-    of an end of which it is not known is "not known". Unchanged where no cause is known."""
-    ended = observed.filter("event_observed").select("customer_id", "cause")
-    if not ended["cause"].count():
-        return observed
-    named = ended.with_columns(levels.collapsed(ended["cause"], min_cell, MOST))
-    return observed.drop("cause").join(named, on="customer_id", how="left", maintain_order="left")
 
 
 def incidence(
@@ -40,98 +33,84 @@ def incidence(
             stops as those of `survival.kaplan_meier`; on each day the causes add up to one less
             survival. No rows where no cause is known at all.
 
-    Source: see estimators/incidence.py. Checked in tests/test_causes.py.
+    Source: see stats/incidence.py. Checked in tests/survival/test_causes.py.
     """
-    ended = observed.filter("event_observed")
-    if not ended["cause"].count():
+    ended = observed.filter("event_observed")["cause"]
+    if not ended.count():
         return pl.DataFrame(schema=INCIDENCE)
-    causes = ended["cause"].fill_null("not known").unique().sort()
+    causes = ended.fill_null("not known").unique().sort()
     named = pl.when("event_observed").then(pl.col("cause").fill_null("not known"))
-    coded = observed.with_columns(
-        _code=named.replace_strict(causes, np.arange(1, len(causes) + 1), default=0)
-    )
-    tables = [
-        by_group.each(coded, by, lambda frame, of=of: _curve(frame, of, confidence, least)).select(
-            pl.lit(cause).alias("cause"), pl.all()
-        )
-        for of, cause in enumerate(causes, 1)
-    ]
-    return pl.concat(tables).cast(INCIDENCE)
-
-
-def incidence_at(table: pl.DataFrame, days: list[int]) -> pl.DataFrame:
-    """The curves of `incidence` read at ``days``; null beyond a curve's last day."""
-    return by_group.read(table, days, VALUES, ("cause", "by", "group"))
-
-
-def with_any(table: pl.DataFrame, survival: pl.DataFrame) -> pl.DataFrame:
-    """``table`` with the share who have left at all, to be drawn beside the causes it is made of.
-
-    Takes   incidence; the survival curves of the same groups
-    """
-    left = survival.select(
-        *("by", "group", "duration_days", "at_risk", "events"),
-        cause=pl.lit(ANY),
-        incidence=1 - pl.col("survival"),
-        ci_lower=1 - pl.col("ci_upper"),
-        ci_upper=1 - pl.col("ci_lower"),
-    )
-    return pl.concat([table, left.select(table.columns)]) if table.height else table
-
-
-def foremost(read: pl.DataFrame) -> dict:
-    """The cause that takes most customers by the last day that was read, as what `findings.say`
-    takes."""
-    known = read.drop_nulls("incidence")
-    if known.is_empty():
-        return {"name": "left_by_cause", "sentence": NONE}
-    last = known.filter(pl.col("duration_days") == pl.col("duration_days").max())
-    most = last.sort("incidence", "cause", descending=[True, False]).row(0, named=True)
-    return {
-        "name": f"left_by_{most['cause']}_{most['duration_days']}_days",
-        "sentence": "{value} of customers with a known start have left within {day} days for the "
-        "cause {cause} ({ci}), the most frequent; {whole} for any cause.",
-        **{"value": most["incidence"], "unit": "share", "cause": most["cause"]},
-        "ci": None if most["ci_lower"] is None else (most["ci_lower"], most["ci_upper"]),
-        **{"day": most["duration_days"], "whole": f"{last['incidence'].sum():.1%}"},
-    }
-
-
-def headline(read: pl.DataFrame) -> str:
-    """How many each cause takes by the last day that was read, in a few words."""
-    last = read.drop_nulls("incidence").filter(
-        pl.col("duration_days") == pl.col("duration_days").max()
-    )
-    if last.is_empty():
-        return NONE
-    shares = last.sort("incidence", "cause", descending=[True, False]).select("cause", "incidence")
-    parts = [f"{share:.0%} {cause}" for cause, share in shares.rows()]
-    return f"Within {last['duration_days'][0]:,} days have left: {', '.join(parts)}"
-
-
-def definition(confidence: float, min_cell: int) -> str:
-    """What the curves mean, for the page."""
-    return (
-        "Share of all customers who have left by a cause, by days since their start (cumulative "
-        "incidence after Aalen and Johansen): who has left by one cause can no longer leave by "
-        f'another, so causes add up to "{ANY}", one less survival. Causes of fewer than {min_cell} '
-        f'ends are "other". Bands: {confidence:.0%} limits. Drawn where at least {min_cell} are at '
-        "risk."
-    )
+    codes = np.arange(1, len(causes) + 1)
+    coded = observed.with_columns(_code=named.replace_strict(causes, codes, default=0))
+    found = []
+    for of, cause in zip(codes, causes, strict=True):
+        curve = partial(_curve, of=of, confidence=confidence, least=least)
+        table = by_group.each(coded, by, curve)
+        found.append(table.select(pl.lit(cause).alias("cause"), pl.all()))
+    return pl.concat(found).cast(INCIDENCE)
 
 
 def _curve(frame: pl.DataFrame, of: int, confidence: float, least: int) -> pl.DataFrame:
     """Incidence of cause ``of``, from the day on which the survival curve begins to its last."""
-    schema = {name: INCIDENCE[name] for name in list(INCIDENCE)[3:]}
     there = kaplan_meier.curve(*by_group.lives(frame), confidence, least)
+    none = pl.lit(None, pl.Float64)
+    first = there.head(1).select(
+        *("duration_days", "at_risk", "events"), incidence=0.0, ci_lower=none, ci_upper=none
+    )
     if there.is_empty():
-        return pl.DataFrame(schema=schema)
-    begin, n = there.select("duration_days", "at_risk").row(0)
+        return first
+    begin, end = there["duration_days"].min(), there["duration_days"].max()
     frame = frame.filter(pl.col("duration_days") > begin)
     durations, _, entry = risk_sets.since(begin, *by_group.lives(frame))
-    curve = estimator.cumulative_incidence(
-        durations, frame["_code"].to_numpy(), of, entry=entry, confidence=confidence
-    ).select(pl.col(name).cast(kind) for name, kind in schema.items())
-    first = pl.DataFrame([(begin, n, 0, 0.0, None, None)], schema, orient="row")
-    last = pl.col("duration_days") <= there["duration_days"].max()
-    return pl.concat([first, curve.filter(last)])
+    causes = frame["_code"].to_numpy()
+    curve = estimator.cumulative_incidence(durations, causes, of, entry, confidence)
+    return pl.concat([first, curve.filter(pl.col("duration_days") <= end)])
+
+
+def incidence_at(table: pl.DataFrame, days: list[int]) -> pl.DataFrame:
+    """The curves of `incidence` read at ``days``; null beyond a curve's last day."""
+    values = ("incidence", "ci_lower", "ci_upper")
+    return by_group.read(table, days, values, ("cause", "by", "group"))
+
+
+def causes_of_leaving(r: Refresh, divided: list[groups.Division], days: list[int]) -> Exhibit:
+    """The share who have left by each cause, of everybody together; of every division in the table
+    "incidence"."""
+    found = r.keep("incidence", groups.each(divided, incidence, r.confidence, r.min_cell))
+    whole = found.filter(by="all")
+    read = incidence_at(whole, days)
+    return Exhibit(
+        whole,
+        headline(read),
+        draw=partial(charts.curves, y="incidence", group="cause", **AXES),
+        behind=lambda _: read.drop("by", "group"),
+        definition="Share of all customers who have left by a cause, by days since their start "
+        "(cumulative incidence after Aalen and Johansen). Who has left by one cause cannot leave "
+        "by another, so causes add up to the share who are no longer active. Causes of fewer than "
+        f'{r.min_cell} ends are "other". Bands: {r.confidence:.0%} limits. Drawn where at least '
+        f"{r.min_cell} are at risk.",
+        findings=said_of(
+            _last(read).tail(1).with_columns(whole=pl.lit(f"{_last(read)['incidence'].sum():.1%}")),
+            "left_by_{cause}_{duration_days}_days",
+            "{value} of customers with a known start have left within {duration_days} days for the "
+            "cause {cause} ({ci}), the most frequent; {whole} for any cause.",
+            "incidence",
+        ),
+        empty="No cause of leaving is known here, or only of too few customers.",
+    )
+
+
+def headline(read: pl.DataFrame) -> str:
+    """How many each cause takes by the last day that was read, the most frequent first."""
+    last = _last(read)
+    if last.is_empty():
+        return "Causes of leaving are known, but not yet for the chosen days"
+    parts = [f"{share:.0%} {cause}" for cause, share in last.select("cause", "incidence").rows()]
+    return f"Within {last['duration_days'][0]:,} days have left: {', '.join(reversed(parts))}"
+
+
+def _last(read: pl.DataFrame) -> pl.DataFrame:
+    """The causes on the last day that was read, the most frequent last."""
+    known = read.filter(pl.col("incidence") > 0)
+    last = known.filter(pl.col("duration_days") == pl.col("duration_days").max())
+    return last.sort("incidence", "cause", descending=[False, True])

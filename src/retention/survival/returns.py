@@ -1,13 +1,17 @@
 """Whether customers who had gone come back, and how soon."""
 
+from functools import partial
+
 import polars as pl
 
-from retention.book import Churn
+from retention import charts
+from retention.exhibit import Exhibit, said_of
+from retention.refresh import Refresh
 from retention.stats import by_group, kaplan_meier
+from retention.survival.survival import AXES
 from retention.tables import spells as stretches
 
 RETURNED = ("returned", "ci_lower", "ci_upper")
-NONE = "Too few customers were judged gone to say whether they come back."
 
 
 def gone(spells: pl.DataFrame, snapshot_day: int, after_days: int) -> pl.DataFrame:
@@ -25,18 +29,16 @@ def gone(spells: pl.DataFrame, snapshot_day: int, after_days: int) -> pl.DataFra
     )
 
 
-def returned(
-    gone: pl.DataFrame, by: str | None = None, confidence: float = 0.95, least: int = 1
-) -> pl.DataFrame:
+def returned(gone: pl.DataFrame, confidence: float = 0.95, least: int = 1) -> pl.DataFrame:
     """Estimate the share of those gone who have come back, by days since they were judged gone.
 
-    Takes   one row per customer: duration_days, event_observed (returned)[, by]
+    Takes   one row per customer: duration_days, event_observed (returned)
     Returns by, group, duration_days, at_risk (still away and observed), events (returns on that
             day), returned (one less Kaplan-Meier), ci_lower, ci_upper (null while nobody has come
             back); no rows where fewer than ``least`` are at risk
 
     Who has not returned by the snapshot is censored: may still return. Checked by hand and on
-    planted returns in tests/test_returns.py.
+    planted returns in tests/survival/test_returns.py.
     """
 
     def curve(frame: pl.DataFrame) -> pl.DataFrame:
@@ -49,47 +51,41 @@ def returned(
             ci_upper=some.then(1 - pl.col("ci_lower")),
         )
 
-    return by_group.each(gone, by, curve)
+    return by_group.each(gone, None, curve)
 
 
-def returned_at(table: pl.DataFrame, days: list[int]) -> pl.DataFrame:
-    """The curves of `returned` read at ``days``; null beyond a curve's last day."""
-    return by_group.read(table, days, RETURNED)
-
-
-def came_back(read: pl.DataFrame, n: int) -> dict:
-    """The share of ``n`` back by the last day that was read, as what `findings.say` takes."""
-    known = read.drop_nulls("returned")
-    if known.is_empty():
-        return {"name": "returned", "sentence": NONE}
-    row = known.row(-1, named=True)
-    some = (
-        "{value} of {n} customers once judged gone have come back within {day} days of it ({ci})."
+def coming_back(r: Refresh, days: list[int]) -> Exhibit:
+    """The share of those judged gone who have come back since: the table "returns"."""
+    churn = r.book.churn
+    away = gone(r.tables.spells, r.day, churn.after_days)
+    found = r.keep("returns", returned(away, r.confidence, r.min_cell))
+    read = by_group.read(found, days, RETURNED)
+    end = "last active day" if churn.kind == "activity" else "end of the contract"
+    return Exhibit(
+        found,
+        headline(read),
+        draw=partial(charts.curves, y="returned", **AXES | {"x_label": "Days since judged gone"}),
+        behind=lambda _: read.drop("by", "group"),
+        definition="Share of customers once judged gone who have come back, by days since then "
+        f"(one less Kaplan-Meier; band: {r.confidence:.0%} limits). Days count from "
+        f"{churn.after_days} days after the {end}: earlier returns do not count. Each customer "
+        f"counts once, the first time gone. Drawn where at least {r.min_cell} are still away and "
+        "observed.",
+        findings=said_of(
+            read.filter(pl.col("returned") > 0).tail(1).with_columns(n=away.height),
+            "returned_{duration_days}_days",
+            "{value} of {n} customers once judged gone have come back within {duration_days} days "
+            "of it ({ci}).",
+            "returned",
+        ),
+        empty="Too few customers were judged gone to say whether they come back.",
     )
-    none = "None of {n} customers once judged gone has come back within {day} days of it."
-    return {
-        "name": f"returned_{row['duration_days']}_days",
-        "sentence": some if row["returned"] else none,
-        **{"value": row["returned"], "unit": "share", "n": n, "day": row["duration_days"]},
-        "ci": (row["ci_lower"], row["ci_upper"]) if row["returned"] else None,
-    }
 
 
 def headline(read: pl.DataFrame) -> str:
     """How many have come back by the last day that was read, in a sentence."""
     known = read.drop_nulls("returned")
     if known.is_empty():
-        return NONE
+        return "Nobody has been gone for as long as the chosen days yet"
     day, share = known.select("duration_days", "returned").row(-1)
     return f"{share:.0%} of those judged gone have come back within {day:,} days"
-
-
-def definition(churn: Churn, confidence: float, min_cell: int) -> str:
-    """What the curve means, for the page."""
-    end = "last active day" if churn.kind == "activity" else "end of the contract"
-    return (
-        "Share of customers once judged gone who have come back, by days since then (one less "
-        f"Kaplan-Meier; band: {confidence:.0%} limits). Days count from {churn.after_days} days "
-        f"after the {end}: whoever comes earlier has not been gone. Each customer counts once, "
-        f"the first time gone. Drawn where at least {min_cell} are still away and observed."
-    )

@@ -6,10 +6,9 @@ Every function takes and gives any frame that Narwhals reads, lazy or not, and s
 import narwhals as nw
 
 
-@nw.narwhalify
-def until(events, snapshot_day: int, day: str = "day"):
-    """Rows up to the snapshot, and those of an unknown ``day``: nothing later is ever read."""
-    return events.filter(nw.col(day).is_null() | (nw.col(day) <= snapshot_day))
+def summaries(events) -> dict[str, object]:
+    """The tables "activity", "habits" and "baskets" of ``events``, by name."""
+    return {"activity": activity(events), "habits": habits(events), "baskets": baskets(events)}
 
 
 @nw.narwhalify

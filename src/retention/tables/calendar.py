@@ -94,5 +94,5 @@ def skipped_hours(timezone: str) -> list[int]:
 
 def _shown(hour: int, minute: int, zone: ZoneInfo) -> bool:
     """Whether a local time exists: a skipped one comes back from UTC as another."""
-    local = datetime(1970, 1, 1) + timedelta(hours=hour, minutes=minute)
+    local = datetime(1970, 1, 1) + timedelta(hours=hour, minutes=minute)  # noqa: DTZ001
     return local.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None) == local

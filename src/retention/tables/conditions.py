@@ -3,6 +3,7 @@
 All must hold. A missing value meets no condition.
 """
 
+from collections.abc import Mapping
 from datetime import date
 
 import narwhals as nw
@@ -33,21 +34,50 @@ def _parts(name: str, condition) -> list[nw.Expr]:
     return bounds
 
 
+def in_words(conditions: Conditions) -> str:
+    """The conditions as people read them: "plan is pro, amount (365 days) at least 500.00"."""
+    parts = []
+    for name, condition in conditions.items():
+        kind = "money" if "money" in schema.column(name).kind else "number"
+        if isinstance(condition, Range):
+            bounds = {"at least": condition.at_least, "below": condition.below}
+            known = {key: bound for key, bound in bounds.items() if bound is not None}
+            said = [f"{key} {words.printed(bound, kind)}" for key, bound in known.items()]
+        else:
+            wanted = condition if isinstance(condition, list) else [condition]
+            said = ["is " + " or ".join(words.printed(one, kind) for one in wanted)]
+        parts.append(f"{schema.label(name).lower()} {' and '.join(said) or 'is known'}")
+    return ", ".join(parts)
+
+
+def require(conditions: Conditions, columns: Mapping[str, nw.dtypes.DType], place: str) -> None:
+    """Every condition names one of the ``columns``, and values of the kind that it holds.
+
+    Raises:
+        Refused: one does not; the message begins with the ``place`` where the conditions stand.
+    """
+    for name, condition in conditions.items():
+        if name not in columns:
+            raise Refused(f"{place}: customers have no column {name!r}{nearest(name, columns)}")
+        if what := misfit(condition, columns[name]):
+            raise Refused(f"{place}: column {name!r} {what}; write a value that it holds")
+
+
 def misfit(condition, dtype: nw.dtypes.DType) -> str | None:
     """In words, that ``condition`` speaks of values of another kind than a column of ``dtype``."""
-    if isinstance(condition, Range):
-        condition = [bound for bound in (condition.at_least, condition.below) if bound is not None]
-    wanted = condition if isinstance(condition, list) else [condition]
-    spoken = {_kind_of(value) for value in wanted}
-    held = _kind(dtype)
+    spoken, held = kinds(condition), _kind(dtype)
     if held is None or spoken <= {held}:
         return None
     return f"holds {held}, and the condition speaks of {' and '.join(sorted(spoken - {held}))}"
 
 
-def _kind_of(value) -> str:
-    kinds = {bool: "truths", int: "numbers", float: "numbers", date: "dates"}
-    return kinds.get(type(value), "text")
+def kinds(condition) -> set[str]:
+    """The kinds of values that a condition speaks of: truths, numbers, dates, text."""
+    if isinstance(condition, Range):
+        condition = [bound for bound in (condition.at_least, condition.below) if bound is not None]
+    wanted = condition if isinstance(condition, list) else [condition]
+    names = {bool: "truths", int: "numbers", float: "numbers", date: "dates"}
+    return {names.get(type(value), "text") for value in wanted}
 
 
 def _kind(dtype: nw.dtypes.DType) -> str | None:
@@ -56,35 +86,3 @@ def _kind(dtype: nw.dtypes.DType) -> str | None:
     text = dict.fromkeys((nw.String, nw.Categorical, nw.Enum), "text")
     kinds = text | {nw.Boolean: "truths", nw.Date: "dates", nw.Datetime: "dates"}
     return next((kind for known, kind in kinds.items() if dtype == known), None)
-
-
-def require_known(rule: Conditions, held: nw.Schema, whose: str) -> None:
-    """Refuse a ``rule`` that speaks of a column that is not ``held``, or of values of another kind
-    than it holds. ``whose`` names the rule in the message."""
-    for name, condition in rule.items():
-        if name not in held:
-            hint = nearest(name, held)
-            raise Refused(f"{whose}: customers have no column {name!r}{hint}")
-        if what := misfit(condition, held[name]):
-            raise Refused(f"{whose}: column {name!r} {what}; write a value that it holds")
-
-
-def in_words(rule: Conditions) -> str:
-    """A rule as people read it: "region is north or south, amount (365 days) at least 200"."""
-    said = []
-    for name, condition in rule.items():
-        if isinstance(condition, Range):
-            bounds = {"at least": condition.at_least, "below": condition.below}
-            parts = [f"{word} {_value(v, name)}" for word, v in bounds.items() if v is not None]
-            said.append(f"{schema.label(name).lower()} {' and '.join(parts) or 'is known'}")
-        else:
-            wanted = condition if isinstance(condition, list) else [condition]
-            values = " or ".join(_value(value, name) for value in wanted)
-            said.append(f"{schema.label(name).lower()} is {values}")
-    return ", ".join(said)
-
-
-def _value(value, column: str) -> str:
-    if "money" in schema.column(column).kind:
-        return words.money(value)
-    return words.printed(value, "number")

@@ -7,14 +7,10 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 import narwhals as nw
 
 from retention.tables import calendar
-
-if TYPE_CHECKING:
-    from retention.schema import Table
 
 TEXT, WHOLE, REAL, TRUTH = nw.String, nw.Int64, nw.Float64, nw.Boolean
 EMPTY = MappingProxyType({})
@@ -39,6 +35,28 @@ class Rule:
     words: str
     holds: nw.Expr
     mend: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a table promises: its writer, level, grain and columns, and what every row keeps.
+
+    ``level``: "source" = read from a source, "customer" = stays in work/, "kept" = an aggregate
+    that stays there for the next refresh to compare itself with, "aggregate" = published.
+    What is counted or measured in an aggregate table may be null: then it is hidden.
+    ``further``: whether it may hold more columns. ``unique``: whether the grain is unique.
+    """
+
+    name: str
+    writer: str
+    level: str
+    about: str
+    grain: tuple[str, ...]
+    columns: dict[str, type]
+    optional: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    further: bool = False
+    unique: bool = True
 
 
 @dataclass(frozen=True)
@@ -93,7 +111,7 @@ def no_script(*columns: str) -> tuple[Rule, ...]:
     )
 
 
-def misfits(schema: Mapping[str, object], promise: "Table") -> list[Broken]:
+def misfits(schema: Mapping[str, object], promise: Table) -> list[Broken]:
     """Columns that are missing, of another type or too many: without them no row can be judged."""
     given = {name: dtype for name, dtype in schema.items() if not name.startswith(FAULT)}
     faults = [
@@ -115,7 +133,7 @@ def misfits(schema: Mapping[str, object], promise: "Table") -> list[Broken]:
     return faults
 
 
-def row_rules(schema: Mapping[str, object], promise: "Table") -> list[Rule]:
+def row_rules(schema: Mapping[str, object], promise: Table) -> list[Rule]:
     """Every rule that the rows of a table with this ``schema`` keep, but for its grain."""
     made = promise.level != "source"
     rules = [
@@ -166,7 +184,7 @@ def breaks(frame, rules: Iterable[Rule]):
     return rows.select(nw.all().sum().cast(WHOLE))
 
 
-def named(frame, promise: "Table", rules: Iterable[Rule], counts: Iterable[int]) -> list[Broken]:
+def named(frame, promise: Table, rules: Iterable[Rule], counts: Iterable[int]) -> list[Broken]:
     """The broken ones of ``rules`` by their ``counts``, each with three examples from ``frame``."""
     return [
         Broken(rule.column, rule.words, int(n), rule.mend, examples(frame, promise, rule))
@@ -175,7 +193,7 @@ def named(frame, promise: "Table", rules: Iterable[Rule], counts: Iterable[int])
     ]
 
 
-def broken(frame, promise: "Table") -> list[Broken]:
+def broken(frame, promise: Table) -> list[Broken]:
     """Every rule of ``promise`` that ``frame`` (any frame Narwhals reads) breaks, with its rows.
 
     Types and missing columns come first; then nulls, further rules and the grain, counted in one
@@ -198,7 +216,7 @@ def broken(frame, promise: "Table") -> list[Broken]:
     return faults
 
 
-def examples(frame, promise: "Table", rule: Rule) -> tuple[str, ...]:
+def examples(frame, promise: Table, rule: Rule) -> tuple[str, ...]:
     """Three rows that break ``rule``, without a text from the data and with ids hashed."""
     table = nw.from_native(frame).lazy()
     schema = table.collect_schema()

@@ -1,51 +1,64 @@
-"""The task `tables`: from a book's source to the customer tables that every notebook reads."""
+"""The task `tables`: from what was taken of a source to the tables that every notebook reads."""
+
+from collections.abc import Mapping
 
 import narwhals as nw
 import polars as pl
 
+from retention import schema
 from retention.book import Book, Churn
 from retention.errors import Refused
-from retention.tables import calendar, features, promises, spells, workspace
-from retention_intake import intake
+from retention.tables import calendar, features, spells, workspace
 
 LEAST_CUSTOMERS = 10  # below this nothing can be said that is not about a person
 
 
-def build(book: Book, space: workspace.Workspace, taken: intake.Intake | None = None) -> None:
-    """Write activity, habits, baskets, terms, surveys_at, spells, customers_at, exclusions and
-    intake, from what was ``taken`` from the source, or is taken now.
+def build(book: Book, space: workspace.Workspace, taken: Mapping[str, pl.DataFrame]) -> None:
+    """Write every table of the task, as `tables` makes them.
 
     Raises:
-        Refused: the source breaks its promises, or holds nothing that can be analysed: no events,
-            too few customers, a single cohort, nobody or everybody gone.
+        Refused: as `tables`.
     """
-    taken = taken or intake.take(book, workspace.root(), space.snapshot_day, space.folder)
-    if taken.activity.is_empty():
+    for name, frame in tables(book, taken).items():
+        workspace.write_table(space, name, frame)
+
+
+def tables(book: Book, taken: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """The tables activity, habits, baskets, terms, surveys_at, spells, customers_at, exclusions and
+    intake at the book's snapshot date.
+
+    Takes   what was taken from the source up to that day, as promised: activity, habits, baskets,
+            customers, intake, and where the source has them contracts and surveys
+
+    Raises:
+        Refused: what was taken holds nothing that can be analysed: no events, too few customers, a
+            single cohort, nobody or everybody gone.
+    """
+    day = calendar.day_of(book.snapshot_date)
+    if taken["activity"].is_empty():
         kept = " that `only:` keeps" if book.only else ""
         place = book.tables.get("events", "events")
-        raise Refused(f"{place}: no event up to {space.snapshot_date}{kept}")
-    _require_kinds(taken.activity, book.churn.activity)
-    customers = _seen(taken, space.snapshot_day)
-    contracts = None if taken.contracts is None else taken.contracts.lazy()
-    derived = derive(
-        taken.activity.lazy(), customers.lazy(), contracts, book.churn, space.snapshot_day
-    )
-    tables = {name: frame.collect().to_native() for name, frame in derived.items()}
-    _require_variety(tables["spells"], tables["customers_at"], book)
+        raise Refused(f"{place}: no event up to {book.snapshot_date}{kept}")
+    _require_kinds(taken["activity"], book.churn.activity)
+    customers = _seen(taken, day)
+    contracts = taken["contracts"].lazy() if "contracts" in taken else None
+    derived = derive(taken["activity"].lazy(), customers.lazy(), contracts, book.churn, day)
+    made = {name: frame.collect().to_native() for name, frame in derived.items()}
+    _require_variety(made["spells"], made["customers_at"], book)
     counted = {
-        "not_yet_seen": taken.customers.height - customers.height,
-        "never_active": tables["customers_at"]["spell"].null_count(),
+        "not_yet_seen": taken["customers"].height - customers.height,
+        "never_active": made["customers_at"]["spell"].null_count(),
     }
     counted = pl.DataFrame({"rule": list(counted), "n": list(counted.values())})
-    excluded = pl.concat([tables["exclusions"], counted.cast({"n": pl.Int64})])
+    excluded = pl.concat([made["exclusions"], counted.cast({"n": pl.Int64})])
     small = pl.col("n").is_between(1, LEAST_CUSTOMERS - 1)
-    tables["exclusions"] = excluded.with_columns(n=pl.when(~small).then("n"))
-    tables["intake"] = taken.counts.with_columns(n=pl.when(~small).then("n"))
-    own = {name: getattr(taken, name) for name in ("activity", "habits", "baskets")}
-    own["terms"] = _terms(contracts, book.churn, space.snapshot_day)
-    own["surveys_at"] = none("surveys_at") if taken.surveys is None else taken.surveys
-    for name, frame in (own | tables).items():
-        workspace.write_table(space, name, frame)
+    return made | {
+        "exclusions": excluded.with_columns(n=pl.when(~small).then("n")),
+        "intake": taken["intake"].with_columns(n=pl.when(~small).then("n")),
+        **{name: taken[name] for name in ("activity", "habits", "baskets")},
+        "terms": _terms(contracts, book.churn, day),
+        "surveys_at": taken["surveys"] if "surveys" in taken else none("surveys_at"),
+    }
 
 
 def derive(activity, customers, contracts, churn: Churn, day: int) -> dict[str, nw.LazyFrame]:
@@ -84,7 +97,7 @@ def as_of(
     Takes   the tables customers_at, activity and terms of a later refresh. Attributes are as they
             stand there; who began later is in it as never active
     """
-    computed = {*promises.PROMISES["customers_at"].columns} - {"customer_id", "started_day"}
+    computed = {*schema.TABLES["customers_at"].columns} - {"customer_id", "started_day"}
     computed |= {"plan"} if churn.kind == "contract" else set()
     own = customers.lazy().drop(computed, strict=False)
     derived = derive(activity, own, terms, churn, day)
@@ -101,18 +114,17 @@ def _terms(contracts: pl.LazyFrame | None, churn: Churn, day: int) -> pl.DataFra
 
 def none(table: str) -> pl.DataFrame:
     """A table without rows."""
-    columns = promises.PROMISES[table].columns
+    columns = schema.TABLES[table].columns
     return nw.from_dict({name: [] for name in columns}, columns, backend="polars").to_native()
 
 
-def _seen(taken: intake.Intake, day: int) -> pl.DataFrame:
+def _seen(taken: Mapping[str, pl.DataFrame], day: int) -> pl.DataFrame:
     """The customers known on ``day``: started by then or, with an unknown start, seen by then."""
-    tables = (taken.activity, taken.contracts, taken.surveys)
-    seen = [table.select("customer_id") for table in tables if table is not None]
-    unknown = taken.customers.filter(pl.col("started_day").is_null())
-    started = taken.customers.filter(pl.col("started_day") <= day)
-    known = unknown.join(pl.concat(seen), on="customer_id", how="semi")
-    return pl.concat([started, known]).sort("customer_id")
+    tables = (taken[name] for name in ("activity", "contracts", "surveys") if name in taken)
+    seen = [table.select("customer_id") for table in tables]
+    started, people = pl.col("started_day"), taken["customers"]
+    known = people.filter(started.is_null()).join(pl.concat(seen), on="customer_id", how="semi")
+    return pl.concat([people.filter(started <= day), known]).sort("customer_id")
 
 
 def _require_kinds(acts: pl.DataFrame, kinds: list[str]) -> None:

@@ -6,14 +6,28 @@ Shares are of money: their limits take customers, not their money, as drawn.
 import polars as pl
 from scipy.stats import norm
 
+from retention import charts
+from retention.exhibit import Exhibit, Finding
+from retention.refresh import Refresh
+from retention.value import forecasts
+from retention.value.forecasts import Known
+
 NONE, GONE = "in no segment", "no longer a customer"
 TOPS = (1, 5, 10, 20, 50)  # per cent of customers, those who bring most first
 AMOUNT, VALUE = "amount of the last year", "expected value"
-SHARES = ("share_of_customers", "share_of_amount", "ci_lower", "ci_upper", "share_of_value")
-RISK = (
-    "Value at risk: risk times value, of those whose risk is known. The value allows for leaving "
-    "already, so this is no sum that will be lost: it shows where risk and value meet."
-)
+COMPARED = {"share_of_customers": "customers", "share_of_amount": AMOUNT, "share_of_value": VALUE}
+GATE = {
+    "open": "The risk has passed its test.",
+    "closed": "The risk has not passed its test: a rough order, not a sum.",
+    "not testable": "(untested)",
+}
+
+
+def revenue(r: Refresh, known: Known, values: pl.DataFrame) -> pl.DataFrame:
+    """What everybody paid in the last year, is worth, and has at risk (see `customers`)."""
+    paid = forecasts.paid(known.past, r.day)
+    current = r.tables.customers_at.filter("in_risk_set")
+    return customers(paid, values, r.tables.risk_scores, current)
 
 
 def customers(
@@ -47,7 +61,7 @@ def customers(
     )
 
 
-def concentration(customers: pl.DataFrame, confidence: float = 0.95) -> pl.DataFrame:
+def tops(customers: pl.DataFrame, confidence: float = 0.95) -> pl.DataFrame:
     """Which share of the money those bring who bring most: last year, and as expected.
 
     Takes   customers (see `customers`); of each measure, those who bring anything
@@ -72,7 +86,7 @@ def concentration(customers: pl.DataFrame, confidence: float = 0.95) -> pl.DataF
     return pl.concat(rows).filter(pl.col("share").is_not_null())
 
 
-def by_segment(
+def carried(
     customers: pl.DataFrame, members: pl.DataFrame, segments: pl.DataFrame, confidence: float = 0.95
 ) -> pl.DataFrame:
     """Who brings the money: each segment, current customers in none, and those no longer customers.
@@ -108,74 +122,98 @@ def by_segment(
     return pl.concat(rows).filter(pl.col("n") > 0)
 
 
-def compared(table: pl.DataFrame) -> pl.DataFrame:
+def most_valuable(r: Refresh, money: pl.DataFrame) -> Exhibit:
+    """How much of the money the customers bring who bring most: the table "concentration"."""
+    return Exhibit(
+        tops(money, r.confidence),
+        _fifth,
+        draw=lambda table: charts.comparison(
+            table.drop_nulls("share")
+            .sort("top_percent", maintain_order=True)
+            .select(
+                pl.format("top {}%", "top_percent").alias("top_percent"),
+                *("of", "n", "share", "ci_lower", "ci_upper"),
+            )
+        ),
+        findings=_top_fifth,
+        empty="Nobody brings anything.",
+        name="concentration",
+    )
+
+
+def by_segment(r: Refresh, money: pl.DataFrame) -> Exhibit:
+    """Which segments carry the revenue, and what is at risk: the table "revenue_by_segment"."""
+    at_risk, found = round(money["at_risk_cents"].sum() / 100), []
+    if at_risk:
+        gate, currency = GATE[r.tables.risk_gate["verdict"].item()], r.book.currency
+        sentence = f"Value at risk: {currency} {{value}}. {gate}"
+        found = [Finding("value_at_risk", sentence, at_risk, currency)]
+    return Exhibit(
+        carried(money, r.tables.members, r.tables.segments, r.confidence),
+        _foremost,
+        draw=lambda table: charts.comparison(_beside(table)),
+        behind=lambda table: table.drop("segment"),
+        findings=found,
+        empty="Nobody brings anything.",
+        name="revenue_by_segment",
+    )
+
+
+def _beside(table: pl.DataFrame) -> pl.DataFrame:
     """Shares of customers, of last year's amount and of value side by side, for the chart."""
-    shares = {"customers": "share_of_customers", AMOUNT: "share_of_amount", VALUE: "share_of_value"}
-    limits = [pl.lit(None, pl.Float64).alias(name) for name in ("ci_lower", "ci_upper")]
+    none = [pl.lit(None, pl.Float64).alias(end) for end in ("ci_lower", "ci_upper")]
     parts = [
         table.select(
-            pl.col("name").alias("segment"),
-            pl.lit(of).alias("of"),
-            "n",
-            pl.col(column).alias("share"),
-            *(("ci_lower", "ci_upper") if of == AMOUNT else limits),
+            *("name", pl.lit(of).alias("of"), "n", pl.col(column).alias("share")),
+            *(("ci_lower", "ci_upper") if of == AMOUNT else none),
         )
-        for of, column in shares.items()
+        for column, of in COMPARED.items()
     ]
-    order = {name: number for number, name in enumerate(table["name"])}
-    both = pl.concat(parts).filter(pl.col("share").is_not_null())
-    place = pl.col("segment").replace_strict(order, return_dtype=pl.Int64)
-    return both.sort(place, maintain_order=True)
+    rank = pl.col("name").replace_strict(table["name"], pl.int_range(table.height, eager=True))
+    return pl.concat(parts).drop_nulls("share").sort(rank, maintain_order=True)
 
 
-def headline(table: pl.DataFrame) -> str:
+def _foremost(table: pl.DataFrame) -> str:
     """Which group carries most of last year's amount, in a sentence."""
     shown = table.drop_nulls("share_of_amount").sort("share_of_amount", "segment")
     if shown.is_empty():
         return "Nobody paid anything within the last year"
     row = shown.row(-1, named=True)
-    return (
-        f"{row['name'][0].upper()}{row['name'][1:]}: {row['share_of_customers']:.0%} of customers, "
-        f"{row['share_of_amount']:.0%} of last year's amount"
+    of = (
+        "{name}: {share_of_customers:.0%} of customers, {share_of_amount:.0%} of last year's amount"
     )
+    said = of.format(**row)
+    return said[0].upper() + said[1:]
 
 
-def concentrated(table: pl.DataFrame, of: str = AMOUNT, top: int = 20) -> str:
-    """How much those bring who bring most, in a sentence."""
-    rows = table.filter(pl.col("of") == of, pl.col("top_percent") == top).drop_nulls("share")
+def _last_year(table: pl.DataFrame) -> pl.DataFrame:
+    return table.filter(of=AMOUNT, top_percent=20).drop_nulls("share")
+
+
+def _fifth(table: pl.DataFrame) -> str:
+    """How much the fifth of customers bring who pay most, in a sentence."""
+    rows = _last_year(table)
     if rows.is_empty():
         return "Too few bring anything to tell how far it is concentrated"
-    return f"The {top}% of customers who pay most bring {rows['share'][0]:.0%} of the amount"
+    return f"The 20% of customers who pay most bring {rows['share'][0]:.0%} of the amount"
 
 
-def tops(table: pl.DataFrame) -> pl.DataFrame:
-    """The table "concentration" with the customers in words, for the chart."""
-    words = pl.format("top {}%", pl.col("top_percent")).alias("customers")
-    rows = table.drop_nulls("share").sort("top_percent", maintain_order=True)
-    return rows.select(words, "of", "n", "share", "ci_lower", "ci_upper")
-
-
-def at_risk(customers: pl.DataFrame) -> float | None:
-    """The sum of risk times value, in whole money; None where none is known."""
-    whole = customers["at_risk_cents"].sum()
-    return round(whole / 100) if whole else None
-
-
-def definition(currency: str, confidence: float) -> str:
-    """What is shared out, for the page."""
-    return (
-        "Last year: what was paid in the 365 days up to the snapshot, by customers who have left "
-        f"as well. Expected value: see above. Amounts in {currency}. Intervals ({confidence:.0%}) "
-        "take customers, not their money, as drawn."
+def _top_fifth(table: pl.DataFrame) -> list[Finding]:
+    sentence = (
+        "The {n} customers who paid most within the last year, a fifth of all who paid anything, "
+        "brought {value} of it ({ci})."
     )
-
-
-def gate(verdict: str) -> str:
-    """What value at risk rests on, in a sentence."""
-    return {
-        "open": "The risk has passed its test.",
-        "closed": "The risk has not passed its test: take this for a rough order, not for sums.",
-    }.get(verdict, "The risk could not be tested: nobody knows whether this comes true.")
+    return [
+        Finding(
+            "top_fifth",
+            sentence,
+            row["share"],
+            "share",
+            (row["ci_lower"], row["ci_upper"]),
+            {"n": row["n"]},
+        )
+        for row in _last_year(table).iter_rows(named=True)
+    ]
 
 
 def _ratio(name: str, among: pl.Expr) -> pl.Expr:
@@ -190,7 +228,7 @@ def _share(
     """That share with its limits.
 
     Source: Cochran (1977), Sampling Techniques, section 6.3 (ratio estimator). Checked by drawing
-    customers anew in tests/test_carriers.py.
+    customers anew in tests/value/test_concentration.py.
     """
     money, share, n = pl.col(name).cast(pl.Float64), _ratio(name, among), pl.len()
     apart = money * among.cast(pl.Float64) - share * money

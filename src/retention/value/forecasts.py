@@ -1,8 +1,8 @@
-"""What customers may do after a day: purchases, or days under contract, foretold and as they came.
+"""What customers may do after a day: purchases, or days under contract, forecast and as they came.
 
-In an activity book these are days with a purchase (`estimators.forecast`), in a contract book days
-under contract (`estimators.remaining`). Either is told by an ``Ahead``: a function of days ahead
-that gives, for each customer, how many are expected by then, or came.
+In an activity book these are days with a purchase (`stats.forecast`), in a contract book days under
+contract (`stats.remaining`). Either is told by an ``Ahead``: a function of days ahead that gives,
+for each customer, how many are expected by then, or came.
 """
 
 from collections.abc import Callable
@@ -15,8 +15,9 @@ import polars as pl
 
 from retention.book import Churn
 from retention.errors import Refused
+from retention.refresh import Refresh
 from retention.stats import bg_nbd, forecast, kaplan_meier, remaining
-from retention.tables import spells
+from retention.tables import spells, workspace
 
 Ahead = Callable[[float], np.ndarray]
 MONTH_DAYS = 30  # amounts of contracts are for so many days
@@ -26,47 +27,58 @@ LEAST_AT_RISK = 20  # spells still at risk where a curve stops
 
 
 class Past(NamedTuple):
-    """What happened: the tables activity and terms."""
+    """What happened: the tables activity and terms, and the book's definition of churn."""
 
     activity: pl.LazyFrame
     terms: pl.LazyFrame
+    churn: Churn
+
+
+class Known(NamedTuple):
+    """Customers who may bring something after ``day``, as known on it.
+
+    ``customers`` has one row per customer, in order: customer_id, cents (mean amount of a purchase,
+    or agreed for a day; null where not known), and
+    in an activity book, of everybody who has bought: frequency, recency, age (days, see `bg_nbd`),
+    priced (purchases with an amount above 0)
+    in a contract book, of everybody in force: plan, tenure_days, until (days to a booked end,
+    infinite where none is known)
+    """
+
+    past: Past
+    day: int
+    customers: pl.DataFrame
+
+
+def today(r: Refresh) -> Known:
+    """Customers who may bring something after the snapshot, as known on it."""
+    activity, terms = (workspace.scan_table(r.space, name) for name in ("activity", "terms"))
+    return known(Past(activity, terms, r.book.churn), r.day)
+
+
+def known(past: Past, day: int) -> Known:
+    """Customers who may bring something after ``day``, as known on it."""
+    found = _under_contract if past.churn.kind == "contract" else _buyers
+    return Known(past, day, found(past, day))
 
 
 def purchases(past: Past) -> pl.DataFrame:
     """Days with an order, one row per customer and day: customer_id, day, amount_cents."""
-    return (
-        past.activity.filter(pl.col("orders") > 0)
-        .group_by("customer_id", "day")
-        .agg(pl.col("amount_cents").sum())
-        .sort("customer_id", "day")
-        .collect()
-    )
+    days = past.activity.filter(pl.col("orders") > 0).group_by("customer_id", "day")
+    return days.agg(pl.col("amount_cents").sum()).sort("customer_id", "day").collect()
 
 
-def known(past: Past, churn: Churn, day: int) -> pl.DataFrame:
-    """Who may bring something after ``day``, as known on it: one row per customer, in order.
-
-    Returns customer_id, cents (mean amount of a purchase, or agreed for a day; null where not
-            known), and
-            in an activity book, of everybody who has bought: frequency, recency, age (days, see
-            `bg_nbd`), priced (purchases with an amount above 0)
-            in a contract book, of everybody in force: plan, tenure_days, until (days to a booked
-            end, infinite where none is known)
-    """
-    return _under_contract(past, churn, day) if churn.kind == "contract" else _buyers(past, day)
-
-
-def models(past: Past, churn: Churn, known: pl.DataFrame, day: int) -> dict[str, Ahead]:
-    """What is expected of the ``known`` after ``day``, by the workbook's forecast ("ours") and by
-    what it is held against; nothing where there is too little to learn from.
+def models(known: Known) -> dict[str, Ahead]:
+    """What is expected of the ``known``, by the workbook's forecast ("ours") and by what it is held
+    against; nothing where there is too little to learn from.
 
     Against: in an activity book BG/NBD, in a contract book one daily rate of leaving for all.
     """
-    if known.is_empty():
+    if known.customers.is_empty():
         return {}
-    if churn.kind == "contract":
-        return _contract_models(past, churn, known, day)
-    history = _history(past, known, day)
+    if known.past.churn.kind == "contract":
+        return _contract_models(known)
+    history = _history(known)
     lives = forecast.lives(history)
     try:
         ours, plain = forecast.fit(history), bg_nbd.fit(*lives)
@@ -78,74 +90,61 @@ def models(past: Past, churn: Churn, known: pl.DataFrame, day: int) -> dict[str,
     }
 
 
-def happened(
-    past: Past, churn: Churn, known: pl.DataFrame, day: int, *, amounts: bool = False
-) -> Ahead:
-    """What the ``known`` did after ``day``: purchases or days under contract, or their cents."""
-    place = known.select("customer_id").with_row_index("who")
-    if churn.kind == "contract":
+def happened(known: Known, *, amounts: bool = False) -> Ahead:
+    """What the ``known`` did after the day: purchases or days under contract, or their cents."""
+    past, place = known.past, known.customers.select("customer_id").with_row_index("who")
+    if past.churn.kind == "contract":
         rows = past.terms.collect().join(place, on="customer_id", how="inner")
-        first = np.maximum(rows["started_day"].to_numpy() - 1, day)
+        first = np.maximum(rows["started_day"].to_numpy() - 1, known.day)
         last = rows["ended_day"].fill_null(np.iinfo(np.int32).max).to_numpy()
         worth = rows["amount_cents"].fill_null(0).to_numpy() / MONTH_DAYS
     else:
-        rows = purchases(past).filter(pl.col("day") > day)
+        rows = purchases(past).filter(pl.col("day") > known.day)
         rows = rows.join(place, on="customer_id", how="inner")
         first = rows["day"].to_numpy() - 1
         last, worth = rows["day"].to_numpy(), rows["amount_cents"].to_numpy()
     who, weight = rows["who"].to_numpy(), worth if amounts else np.ones(rows.height)
 
     def by(ahead: float) -> np.ndarray:
-        counted = np.clip(np.minimum(last, day + ahead) - first, 0, None)
-        return np.bincount(who, counted * weight, minlength=known.height)
+        counted = np.clip(np.minimum(last, known.day + ahead) - first, 0, None)
+        return np.bincount(who, counted * weight, minlength=place.height)
 
     return by
 
 
-def paid(past: Past, churn: Churn, day: int) -> pl.DataFrame:
+def paid(past: Past, day: int) -> pl.DataFrame:
     """What every customer paid in the last 365 days up to ``day``: customer_id, amount_cents.
 
     Amounts of purchases in an activity book; in a contract book, days in force times the amount
     agreed for a day (of terms whose amount is known).
     """
-    source = past.terms if churn.kind == "contract" else past.activity
+    source = past.terms if past.churn.kind == "contract" else past.activity
     everybody = source.select("customer_id").unique().sort("customer_id").collect()
-    until = Past(past.activity.filter(pl.col("day") <= day), past.terms)
-    cents = happened(until, churn, everybody, day - YEAR_DAYS, amounts=True)(YEAR_DAYS)
-    whole = pl.Series("amount_cents", cents).round().cast(pl.Int64)
-    return everybody.with_columns(whole)
+    until = past._replace(activity=past.activity.filter(pl.col("day") <= day))
+    cents = happened(Known(until, day - YEAR_DAYS, everybody), amounts=True)(YEAR_DAYS)
+    return everybody.with_columns(amount_cents=pl.Series(cents).round().cast(pl.Int64))
 
 
-def rests_on(
-    models: dict[str, Ahead],
-    past: Past,
-    churn: Churn,
-    known: pl.DataFrame,
-    day: int,
-    *,
-    ahead_days: int,
-) -> str:
+def rests_on(models: dict[str, Ahead], known: Known, ahead_days: int) -> str:
     """What the `models` of the ``known`` rest on, in a sentence: in an activity book how two are
     weighted, in a contract book for which part the days ahead lead beyond the data.
 
-    "" where nothing is foretold.
+    "" where nothing is forecast.
     """
     if not models:
         return ""
-    if churn.kind == "activity":
-        return _weighted(models["ours"].args[0])
-    judged = _stretches(past, churn, day).filter(pl.col("excluded").is_null())
-    off = remaining.beyond(_curve(judged), known["tenure_days"].to_numpy(), ahead_days).mean()
-    return f"Of {off:.0%} the days ahead lead beyond the longest stays that were seen."
-
-
-def _weighted(fit: forecast.Fit) -> str:
+    if known.past.churn.kind == "contract":
+        judged = _stretches(known.past, known.day).filter(pl.col("excluded").is_null())
+        tenure = known.customers["tenure_days"].to_numpy()
+        off = remaining.beyond(_curve(judged), tenure, ahead_days).mean()
+        return f"For {off:.0%} of them the days ahead lead beyond the longest stays seen so far."
+    fit = models["ours"].args[0]
     half = fit.changing.half
     fades = "never fades" if np.isinf(half) else f"counts half after {half:.0f} days"
     return (
-        f"Two forecasts are mixed by how each foretold the past: {1 - fit.weight:.0%} of customers "
-        f"who leave for good, {fit.weight:.0%} of customers whose rates change (a purchase "
-        f"{fades})."
+        f"Two forecasts are mixed by how well each did in the past: {1 - fit.weight:.0%} of "
+        f"customers who leave for good, {fit.weight:.0%} of customers whose rates change (a "
+        f"purchase {fades})."
     )
 
 
@@ -166,17 +165,17 @@ def _buyers(past: Past, day: int) -> pl.DataFrame:
     return lives.sort("customer_id")
 
 
-def _history(past: Past, known: pl.DataFrame, day: int) -> forecast.History:
-    place = known.select("customer_id", "age").with_row_index("who")
+def _history(known: Known) -> forecast.History:
+    day, place = known.day, known.customers.select("customer_id", "age").with_row_index("who")
     at = (pl.col("age") - (day - pl.col("day"))).alias("at")
-    rows = purchases(past).join(place, on="customer_id", how="inner").select("who", "day", at)
+    rows = purchases(known.past).join(place, on="customer_id", how="inner").select("who", "day", at)
     again = rows.filter(pl.col("day") <= day, pl.col("at") > 0)
-    age, at_age = (part.to_numpy().astype(float) for part in (known["age"], again["at"]))
+    age, at_age = (part.to_numpy().astype(float) for part in (place["age"], again["at"]))
     return forecast.History(age, again["who"].to_numpy(), at_age)
 
 
-def _under_contract(past: Past, churn: Churn, day: int) -> pl.DataFrame:
-    stretches = _stretches(past, churn, day).filter(pl.col("end_day").is_null())
+def _under_contract(past: Past, day: int) -> pl.DataFrame:
+    stretches = _stretches(past, day).filter(pl.col("end_day").is_null())
     in_force = (pl.col("started_day") <= day) & (pl.col("ended_day").fill_null(day + 1) > day)
     cents = (
         past.terms.filter(in_force)
@@ -205,21 +204,22 @@ def _under_contract(past: Past, churn: Churn, day: int) -> pl.DataFrame:
     )
 
 
-def _stretches(past: Past, churn: Churn, day: int) -> pl.DataFrame:
-    made = spells.from_contracts(past.terms, snapshot_day=day, after_days=churn.after_days)
+def _stretches(past: Past, day: int) -> pl.DataFrame:
+    after = past.churn.after_days
+    made = spells.from_contracts(past.terms, snapshot_day=day, after_days=after)
     return nw.from_native(made).lazy().collect().to_native().sort("customer_id", "spell")
 
 
-def _contract_models(past: Past, churn: Churn, known: pl.DataFrame, day: int) -> dict[str, Ahead]:
-    judged = _stretches(past, churn, day).filter(pl.col("excluded").is_null())
+def _contract_models(known: Known) -> dict[str, Ahead]:
+    judged = _stretches(known.past, known.day).filter(pl.col("excluded").is_null())
     ends, lived = judged["event_observed"].sum(), judged["duration_days"].sum()
     if not ends:
         return {}
     sizes = judged.group_by("plan").len().filter(pl.col("len") >= LEAST_OF_PLAN).sort("plan")
     everybody = _curve(judged)
     curves = {plan: _curve(judged.filter(plan=plan)) for plan in sizes["plan"].drop_nulls()}
-    tenure, until = known["tenure_days"].to_numpy(), known["until"].to_numpy()
-    plans, rate = known["plan"].fill_null("").to_numpy(), ends / lived
+    tenure, until = (known.customers[name].to_numpy() for name in ("tenure_days", "until"))
+    plans, rate = known.customers["plan"].fill_null("").to_numpy(), ends / lived
 
     def ours(ahead: float) -> np.ndarray:
         found = remaining.days(everybody, tenure, ahead, until)

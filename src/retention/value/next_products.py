@@ -11,17 +11,15 @@ import polars as pl
 from scipy.sparse import csr_matrix
 from scipy.stats import hypergeom, norm
 
+from retention import charts, schema
+from retention.exhibit import Exhibit
+from retention.refresh import Refresh
 from retention.stats.intervals import wilson
+from retention.tables import task, workspace
 
 MOST_ITEMS = 60  # items looked at in a segment: those that most of its customers bought
 MOST_ROWS = 20  # pairs of a segment that are kept, the clearest first
 NONE = "in no segment"
-SCHEMA = {"segment": pl.String, "bought": pl.String, "next": pl.String}
-SCHEMA |= dict.fromkeys(("n", "n_next"), pl.Int64)
-SCHEMA |= dict.fromkeys(
-    ("support", "share", "ci_lower", "ci_upper", "lift", "lift_lower", "lift_upper"), pl.Float64
-)
-SCHEMA["clear"] = pl.Boolean
 
 
 class Span(NamedTuple):
@@ -55,7 +53,7 @@ def next_products(
 
     Source: Agrawal, Imielinski and Swami (1993), SIGMOD 22:207, for support and lift; limits of the
     lift by the delta method on the log of a ratio of shares of which one is part of the other.
-    Checked against a literal count and on planted pairs in tests/test_next_products.py.
+    Checked against a literal count and on planted pairs in tests/value/test_next_products.py.
     """
     origin, name = span.day - span.within_days, pl.col(span.item)
     rows = baskets.filter(
@@ -70,45 +68,47 @@ def next_products(
         for segment, ids in _groups(buyers, members).items()
         if len(ids) >= min_cell
     ]
-    return pl.concat([pl.DataFrame(schema=SCHEMA), *found])
+    return pl.concat([task.none("next_products"), *found])
+
+
+def bought_next(r: Refresh, item: str, before_days: int, within_days: int) -> Exhibit:
+    """What customers of a segment bought next: the table "next_products"."""
+    baskets, segments = workspace.scan_table(r.space, "baskets"), r.tables.segments
+    span = Span(item, r.day, before_days, within_days)
+    found = next_products(baskets, r.tables.members, span, r.min_cell, r.confidence)
+    best = clearest(r.keep("next_products", found), segments)
+    return Exhibit(
+        best.drop("clear"),
+        _headline,
+        draw=lambda table: charts.bars(
+            _labelled(table), "pair", "lift", "lift_lower", "lift_upper", n="n"
+        ),
+        empty="This book names too few products, or none clearly follows another.",
+    )
 
 
 def clearest(table: pl.DataFrame, segments: pl.DataFrame, most: int = 3) -> pl.DataFrame:
     """The ``most`` clear pairs of each segment with the highest lower limit of lift, with names."""
     names = dict(segments.select("segment", "name").iter_rows())
-    best = table.filter("clear").sort(
-        "segment", "lift_lower", "bought", "next", descending=[False, True, False, False]
+    best = (
+        table.filter("clear")
+        .drop_nulls("lift")
+        .sort("segment", "lift_lower", "bought", "next", descending=[False, True, False, False])
     )
     rank = pl.int_range(pl.len()).over("segment")
     return best.filter(rank < most).with_columns(pl.col("segment").replace(names))
 
 
-def labelled(pairs: pl.DataFrame) -> pl.DataFrame:
-    """`clearest` for the chart of bars: label, lift, its limits, n."""
-    label = pl.format("{}: {} → {}", pl.col("segment"), pl.col("bought"), pl.col("next"))
-    return pairs.select(
-        label.str.to_lowercase().alias("pair"), "lift", "lift_lower", "lift_upper", "n"
-    ).unique("pair", keep="first", maintain_order=True)
+def _labelled(pairs: pl.DataFrame) -> pl.DataFrame:
+    label = pl.format("{}: {} → {}", "segment", "bought", "next").str.to_lowercase().alias("pair")
+    return pairs.with_columns(label).unique("pair", keep="first", maintain_order=True)
 
 
-def headline(pairs: pl.DataFrame) -> str:
+def _headline(pairs: pl.DataFrame) -> str:
     """The pair that stands out most, in a sentence."""
-    if pairs.is_empty():
-        return "No product clearly follows another"
     row = pairs.sort("lift_lower", "bought", "next").row(-1, named=True)
-    return (
-        f"Who had bought {row['bought']} then bought {row['next']} {row['lift']:.1f} times as often"
-    )
-
-
-def definition(item: str, before_days: int, within_days: int, confidence: float) -> str:
-    """What is counted, for the page."""
-    return (
-        f"Of customers who had bought the one {item} and not the other, in the {before_days} days "
-        f"up to {within_days} days before the snapshot: how many bought the other since (share), "
-        "over the same share of all of the segment who had not bought the other (lift). Shown are "
-        f"the clearest that chance does not explain ({confidence:.0%}, all pairs allowed for)."
-    )
+    said = "Customers who had bought {bought} then bought {next} {lift:.1f} times as often"
+    return said.format(**row)
 
 
 def _groups(buyers: pl.Series, members: pl.DataFrame) -> dict[str, pl.Series]:
@@ -184,7 +184,7 @@ def _scored(pairs: pl.DataFrame, confidence: float) -> pl.DataFrame:
         )
         .sort("lift_lower", "bought", "next", descending=[True, False, False])
         .head(MOST_ROWS)
-        .select(*SCHEMA)
+        .select(*schema.TABLES["next_products"].columns)
     )
 
 

@@ -7,14 +7,27 @@ that were seen, and is held against the rest.
 import numpy as np
 import polars as pl
 
+from retention import charts
 from retention.book import Churn
 from retention.errors import Refused
+from retention.exhibit import Exhibit
+from retention.refresh import Refresh
 from retention.stats import kaplan_meier, sbg
 
 MONTH_DAYS = 30
 LEAST_MONTHS = 4  # of which half can teach anything
-SCHEMA = {"month": pl.Int64, "at_risk": pl.Int64, "survival": pl.Float64, "ci_lower": pl.Float64}
-SCHEMA |= {"ci_upper": pl.Float64, "model": pl.Float64, "learnt": pl.Boolean}
+SEEN, MODEL = "as seen", "model"
+
+
+def months_under_contract(r: Refresh) -> Exhibit:
+    """Which share of first contracts still runs after each month, as seen and by the model."""
+    return Exhibit(
+        renewals(r.tables.spells, r.book.churn, r.day, r.min_cell, r.confidence),
+        _last,
+        draw=lambda table: charts.curves(table, "months", "survival", "at_risk"),
+        behind=lambda table: table.drop_nulls("survival"),
+        empty="This book has no contracts, or too few, to follow from month to month.",
+    )
 
 
 def renewals(
@@ -24,30 +37,33 @@ def renewals(
 
     Takes   the table spells as of ``day``, of which first spells that can be judged count. A month
             counts for whom it had wholly passed by then, whether they left in it or not
-    Returns the table "renewals": month (1 = after 30 days), at_risk, survival, ci_lower, ci_upper
-            (Kaplan-Meier), model (sBG), learnt (whether the model knew this month). As far as
-            ``min_cell`` are at risk; no rows in an activity book, or where there is too little
+    Returns one row per group ("as seen": Kaplan-Meier; "model": sBG) and month: group, months
+            (1 = after 30 days), at_risk, survival, ci_lower, ci_upper. As far as ``min_cell`` are
+            at risk; no rows in an activity book, or where there is too little
 
-    Source: `kaplan_meier.curve`, `sbg.fit`. Checked on planted cohorts in tests/test_renewals.py.
+    Source: `kaplan_meier.curve`, `sbg.fit`. Checked on planted cohorts in
+    tests/value/test_renewals.py.
     """
     if churn.kind == "activity":
-        return pl.DataFrame(schema=SCHEMA)
+        return pl.DataFrame()
     months, left = _months(spells, day - churn.after_days)
     curve = kaplan_meier.curve(months, left, None, confidence, min_cell)
-    curve = curve.filter(pl.col("duration_days") > 0).rename({"duration_days": "month"})
+    curve = curve.filter(pl.col("duration_days") > 0).rename({"duration_days": "months"})
     half = curve.height // 2
     if curve.height < LEAST_MONTHS:
-        return pl.DataFrame(schema=SCHEMA)
+        return pl.DataFrame()
     gone = left & (months <= half)
     lost = np.bincount(months[gone], minlength=half + 1)[1:]
     stayed = np.bincount(np.minimum(months[~gone], half), minlength=half + 1)[1:]
     try:
         fit = sbg.fit(lost, stayed)
     except Refused:
-        return pl.DataFrame(schema=SCHEMA)
-    said = sbg.survival(fit, curve["month"].to_numpy())
-    known = pl.col("month") <= half
-    return curve.with_columns(model=pl.Series(said), learnt=known).select(*SCHEMA)
+        return pl.DataFrame()
+    model = pl.Series("survival", sbg.survival(fit, curve["months"].to_numpy()))
+    none = pl.lit(None, pl.Float64)
+    said = curve.with_columns(model, ci_lower=none, ci_upper=none)
+    both = [rows.with_columns(group=pl.lit(of)) for of, rows in ((SEEN, curve), (MODEL, said))]
+    return pl.concat(both).select("group", "months", "at_risk", "survival", "ci_lower", "ci_upper")
 
 
 def _months(spells: pl.DataFrame, judged_until: int) -> tuple[np.ndarray, np.ndarray]:
@@ -60,34 +76,10 @@ def _months(spells: pl.DataFrame, judged_until: int) -> tuple[np.ndarray, np.nda
     return months[months > 0], left[months > 0]
 
 
-def headline(table: pl.DataFrame) -> str:
-    """What was foretold of the last month beside what came, in a sentence."""
-    if table.is_empty():
-        return "There is no cohort under contract to foretell"
-    row = table.row(-1, named=True)
+def _last(table: pl.DataFrame) -> str:
+    """What was forecast of the last month beside what came, in a sentence."""
+    seen, said = (table.filter(group=of).row(-1, named=True) for of in (SEEN, MODEL))
     return (
-        f"After {row['month']} months {row['survival']:.0%} are still there; from half of the "
-        f"months the model foretold {row['model']:.0%}"
+        f"After {seen['months']} months {seen['survival']:.0%} are still there; from half of the "
+        f"months the model forecast {said['survival']:.0%}"
     )
-
-
-def lines(table: pl.DataFrame) -> pl.DataFrame:
-    """As seen, and by the model, for the chart of curves: group, month, share, limits, at_risk."""
-    columns = {"as seen": ("survival", "ci_lower", "ci_upper"), "model": ("model",) * 3}
-    names = ("share", "ci_lower", "ci_upper")
-    return pl.concat(
-        table.select(
-            pl.lit(group).alias("group"),
-            "month",
-            "at_risk",
-            *(pl.col(of).alias(name) for of, name in zip(own, names, strict=True)),
-        )
-        for group, own in columns.items()
-    )
-
-
-DEFINITION = (
-    "Share of first contracts still running after so many months of 30 days. As seen: "
-    "Kaplan-Meier. Model: shifted beta-geometric, learnt from the first half of the months: each "
-    "customer has a steady chance to leave at a renewal, and those likely to leave go first."
-)

@@ -1,34 +1,61 @@
-"""What customers are worth: what is expected of them, in money, discounted, by bands.
+"""What customers are worth: what is expected of them, in money, discounted, by bands."""
 
-How many purchases, or days under contract, are expected by when is told by a function of days
-ahead, ``Ahead`` (see `analysis.prospects`).
-"""
-
-from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
-from retention.book import Churn
 from retention.errors import Refused
-from retention.stats import gamma_gamma
+from retention.exhibit import Exhibit, Finding
+from retention.refresh import Refresh
+from retention.stats import gamma_gamma, ranks
+from retention.value import forecasts
+from retention.value.forecasts import Ahead, Known
 
-Ahead = Callable[[float], np.ndarray]
 STEP_DAYS = 30  # amounts within so many days are discounted alike
-BANDS = ("value", "n", "share_of_customers", "value_cents", "share_of_value")
 TOO_CLOSE = 0.3  # correlation of how often and how much, from which Gamma-Gamma misleads
 
 
+class Worth(NamedTuple):
+    """The table "value", and what its forecast rests on, in a sentence."""
+
+    values: pl.DataFrame
+    rests_on: str
+
+
+def who_is_counted(r: Refresh, known: Known) -> Finding:
+    """Whose value is forecast, and of how many what is known; few are not told."""
+    customers, who = known.customers, "have bought by the snapshot"
+    if r.book.churn.kind == "activity":
+        parts = {"on several days": (customers["frequency"] > 0).sum()}
+    else:
+        who = "are under contract at the snapshot"
+        booked, unpriced = customers["until"].is_finite().sum(), customers["cents"].null_count()
+        parts = {"with a booked end": booked, "without a known amount": unpriced}
+    told = [f"{n:,} {words}" for words, n in parts.items() if n >= r.min_cell]
+    sentence = f"{{value}} customers {'; '.join([who, *told])}. All others are excluded."
+    return Finding("valued", sentence, customers.height, "customers")
+
+
 def expected(
-    models: dict[str, Ahead],
-    known: pl.DataFrame,
-    churn: Churn,
-    *,
-    ahead_days: int,
-    discount_rate: float,
-    margin: float,
+    r: Refresh, known: Known, shares: dict[str, float], *, ahead_days: int, **rates: float
+) -> Worth:
+    """What each of the ``known`` is expected to bring within ``ahead_days``: the table "value".
+
+    Takes   ``shares``, the part of customers in each band from the highest value down
+            ({"high": 0.1, "middle": 0.2}; the others are "low"); discount_rate and margin
+    """
+    models = forecasts.models(known)
+    table = forecast_value(models, known, ahead_days=ahead_days, **rates)
+    table = table.with_columns(value=ranks.bands("value_cents", shares))
+    rests_on = forecasts.rests_on(models, known, ahead_days)
+    return Worth(r.keep("value", table), rests_on)
+
+
+def forecast_value(
+    models: dict[str, Ahead], known: Known, *, ahead_days: int, discount_rate: float, margin: float
 ) -> pl.DataFrame:
-    """What each of the ``known`` is expected to bring within ``ahead_days``.
+    """What the `models` expect of each of the ``known`` within ``ahead_days``.
 
     Returns the table "value" without its band: customer_id, horizon_days, expected_orders (null in
             a contract book), expected_days (null in an activity book), expected_amount_cents,
@@ -36,22 +63,21 @@ def expected(
             days by ``discount_rate`` a year
     """
     edges = np.unique([*range(0, ahead_days, STEP_DAYS), ahead_days])
-    nothing = np.full(known.height, np.nan)
+    nothing = np.full(known.customers.height, np.nan)
     came = [models["ours"](edge) if models else nothing for edge in edges]
-    units, each = came[-1] if came else nothing, cents_each(known, churn)
+    units, each = came[-1] if came else nothing, cents_each(known)
     years = (edges[1:] + edges[:-1]) / 2 / 365
-    worth = sum(
+    discounted = sum(
         step * (1 + discount_rate) ** -year
         for step, year in zip(np.diff(came, axis=0), years, strict=True)
     )
-    whole = {"expected_amount_cents": units * each, "value_cents": margin * worth * each}
-    name = "expected_days" if churn.kind == "contract" else "expected_orders"
-    other = {"expected_days", "expected_orders"} - {name}
-    return known.select(
+    whole = {"expected_amount_cents": units * each, "value_cents": margin * discounted * each}
+    is_contract = known.past.churn.kind == "contract"
+    return known.customers.select(
         "customer_id",
         pl.lit(ahead_days, pl.Int64).alias("horizon_days"),
-        pl.Series(name, units).fill_nan(None),
-        *(pl.lit(None, pl.Float64).alias(column) for column in other),
+        pl.Series("expected_orders", nothing if is_contract else units).fill_nan(None),
+        pl.Series("expected_days", units if is_contract else nothing).fill_nan(None),
         *(
             pl.Series(column, cents).fill_nan(None).round().cast(pl.Int64)
             for column, cents in whole.items()
@@ -59,30 +85,15 @@ def expected(
     )
 
 
-def banded(values: pl.DataFrame, shares: dict[str, float]) -> pl.DataFrame:
-    """The table "value": with the band, by value_cents, of each customer.
-
-    Takes   ``shares``, the part of customers in each band from the highest value down; the others
-            are "low", and "not known" whose value is not known. Equal values are in one band, the
-            higher one
-    """
-    value, place = pl.col("value_cents"), pl.col("value_cents").rank("min", descending=True) - 1
-    band, until = pl.when(value.is_null()).then(pl.lit("not known")), 0.0
-    for name, share in shares.items():
-        until += share
-        band = band.when(place < (until * value.count()).round(6)).then(pl.lit(name))
-    return values.with_columns(value=band.otherwise(pl.lit("low")))
-
-
-def cents_each(known: pl.DataFrame, churn: Churn) -> np.ndarray:
+def cents_each(known: Known) -> np.ndarray:
     """What the next purchase, or the next day under contract, of each of the ``known`` brings.
 
     By Gamma-Gamma, or the mean of all where amounts never differ; NaN where none is known.
     """
-    cents = known["cents"].cast(pl.Float64).fill_null(np.nan).to_numpy()
-    if churn.kind == "contract" or np.isnan(cents).all():
+    cents = known.customers["cents"].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    if known.past.churn.kind == "contract" or np.isnan(cents).all():
         return cents
-    bought, priced = known["priced"].to_numpy().astype(float), ~np.isnan(cents)
+    bought, priced = known.customers["priced"].to_numpy().astype(float), ~np.isnan(cents)
     try:
         fit = gamma_gamma.fit(bought[priced], cents[priced])
     except Refused:
@@ -90,94 +101,60 @@ def cents_each(known: pl.DataFrame, churn: Churn) -> np.ndarray:
     return gamma_gamma.expected_mean(fit, bought, cents)
 
 
-def bands(values: pl.DataFrame) -> pl.DataFrame:
+def by_band(values: pl.DataFrame) -> pl.DataFrame:
     """What each band of the table "value" brings, the highest first.
 
-    Returns value, n, share_of_customers, value_cents, share_of_value (null where there is none)
+    Returns band, n, share_of_customers, value_cents, share_of_value (null where there is none)
     """
     order = {"high": 0, "middle": 1, "low": 2, "not known": 3}
-    whole = values["value_cents"].sum()
-    part = pl.col("value_cents").sum()
+    whole, part = values["value_cents"].sum() or None, pl.col("value_cents").sum()
     return (
-        values.group_by("value", maintain_order=True)
+        values.group_by(band="value", maintain_order=True)
         .agg(
             n=pl.len().cast(pl.Int64),
             share_of_customers=pl.len() / values.height,
             value_cents=part,
-            share_of_value=part / whole if whole else pl.lit(None, pl.Float64),
+            share_of_value=part / pl.lit(whole, pl.Float64),
         )
-        .sort(pl.col("value").replace_strict(order, default=4, return_dtype=pl.Int64))
+        .sort(pl.col("band").replace_strict(order, return_dtype=pl.Int64))
     )
 
 
-def whole(values: pl.DataFrame) -> float | None:
-    """The sum of all values, in whole money; None where none is known."""
-    known = values["value_cents"].drop_nulls()
-    return round(known.sum() / 100) if len(known) else None
+def bands(r: Refresh, worth: Worth) -> Exhibit:
+    """What customers are expected to bring in all, and which part each band of value brings."""
+    values, found = worth.values, []
+    cents = values["value_cents"].drop_nulls()
+    if len(cents):
+        sentence = (
+            f"The {{n}} customers whose value is known are worth {r.book.currency} {{value}} in "
+            f"all, {values['horizon_days'][0]} days ahead. {worth.rests_on}"
+        )
+        whole, further = round(cents.sum() / 100), {"n": len(cents)}
+        found = [Finding("value", sentence, whole, r.book.currency, further=further)]
+    return Exhibit(
+        by_band(values), _highest, findings=found, empty="Nobody's value can be forecast."
+    )
 
 
-def correlation(known: pl.DataFrame, churn: Churn) -> float | None:
-    """Of how often and how much customers who bought again spend; None where it says nothing."""
-    if churn.kind == "contract":
-        return None
-    again = known.filter(pl.col("frequency") > 0).drop_nulls("cents")
+def _highest(bands: pl.DataFrame) -> str:
+    high = bands.filter(band="high").drop_nulls("share_of_value")
+    if high.is_empty():
+        return "Customers by band of value"
+    row = high.row(0, named=True)
+    of = "{share_of_customers:.0%} of customers, in the band high, bring {share_of_value:.0%}"
+    return f"{of} of the value".format(**row)
+
+
+def amounts_apart(known: Known) -> str:
+    """Whether amounts may be forecast apart from how often customers buy, in a sentence."""
+    if known.past.churn.kind == "contract":
+        return "Amounts are those of the contracts in force; purchases besides are not counted."
+    again = known.customers.filter(pl.col("frequency") > 0).drop_nulls("cents")
     found = gamma_gamma.correlation(again["frequency"].to_numpy(), again["cents"].to_numpy())
-    return None if np.isnan(found) else found
-
-
-def warning(correlation: float | None, churn: Churn) -> str:
-    """Whether amounts may be foretold apart from how often customers buy, in a sentence."""
-    if churn.kind == "contract":
-        return "Amounts are those of the contracts in force; purchases on top are not in."
-    if correlation is None:
-        return (
-            "Too few bought again to tell whether who buys more often also spends more each time."
-        )
-    said = f"How often and how much customers buy correlate by {correlation:.2f}"
-    if abs(correlation) < TOO_CLOSE:
-        return f"{said}: little enough for amounts to be foretold apart."
-    side = "low" if correlation > 0 else "high"
-    return (
-        f"Warning: {said}. Amounts are foretold as if they had nothing to do with each other: "
-        f"those of frequent buyers come out too {side}."
-    )
-
-
-def who(known: pl.DataFrame, churn: Churn, min_cell: int) -> str:
-    """Who is in, in a sentence with {value}; counts from 1 to ``min_cell`` - 1 are not given."""
-    if churn.kind == "activity":
-        again = _few((known["frequency"] > 0).sum(), min_cell)
-        return (
-            f"{{value}} customers have bought by the snapshot, {again} of them on several days. "
-            "Who has never bought is out."
-        )
-    booked = _few(known["until"].is_finite().sum(), min_cell)
-    unpriced = _few(known["cents"].null_count(), min_cell)
-    return (
-        f"{{value}} customers are under contract at the snapshot; of {booked} the end is booked, "
-        f"of {unpriced} the amount is not known. Who is out of contract is out, and brings nothing "
-        "unless they come back, which is not foretold."
-    )
-
-
-def definition(
-    churn: Churn, currency: str, ahead_days: int, discount_rate: float, margin: float
-) -> str:
-    """What value is, for the page."""
-    units = (
-        "days with a purchase to be expected (of customers who leave for good, MBG/NBD, and of "
-        "customers whose rates change, an NBD that forgets, weighted by how each foretold the last "
-        "third of what is known) times the amount of one (Gamma-Gamma)"
-        if churn.kind == "activity"
-        else "days under contract to be expected (Kaplan-Meier from the present age on, by plan "
-        "where it has enough contracts, the last year's rate beyond the data) times the amount "
-        "agreed"
-    )
-    return (
-        f"Value, in {currency}: {units}, within {ahead_days} days, times a margin of "
-        f"{margin:.0%}, discounted at {discount_rate:.0%} a year. It allows for leaving."
-    )
-
-
-def _few(n: int, min_cell: int) -> str:
-    return f"<{min_cell}" if 0 < n < min_cell else f"{n:,}"
+    if np.isnan(found):
+        return "Too few bought again to tell whether frequent buyers also spend more each time."
+    said = f"How often and how much customers buy correlate by {found:.2f}"
+    if abs(found) < TOO_CLOSE:
+        return f"{said}: little enough, so amounts are forecast separately."
+    side = "low" if found > 0 else "high"
+    return f"Warning: {said}, so the amounts forecast for frequent buyers are too {side}."

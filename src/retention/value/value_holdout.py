@@ -1,75 +1,83 @@
-"""What was foretold at an earlier day beside what came: in all, by week, by kind of customer.
+"""What was forecast on an earlier day beside what came: in all, by week, by kind of customer.
 
-Foretold and happened are functions of days ahead that give a number for each customer: purchases,
-or days under contract (see `analysis.prospects`).
+Forecast and outcome are functions of days ahead that give a number for each customer: purchases, or
+days under contract (see `forecasts`).
 """
 
-from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 from scipy.stats import norm
 
-from retention.book import Churn
+from retention import charts
+from retention.exhibit import Exhibit, Finding
+from retention.refresh import Refresh
+from retention.tables import task
+from retention.value import forecasts, value
+from retention.value.forecasts import Ahead, Known, Past
 
-Ahead = Callable[[float], np.ndarray]
 WEEK = 7
 TENURES = (90, 180, 365, 730)  # days; the ends of groups by tenure
 MEASURES = {"activity": "purchases", "contract": "days under contract"}
-WITHIN = ["measure", "by", "model"]  # groups whose rows add up
-LAST = 64  # purchases from which on all are one group
-SCHEMA = {"measure": pl.String, "by": pl.String, "group": pl.String, "model": pl.String}
-SCHEMA |= dict.fromkeys(("n", "active"), pl.Int64)
-SCHEMA |= dict.fromkeys(("actual", "ci_lower", "ci_upper", "predicted", "rmse"), pl.Float64)
+AMOUNT = "amount in cents"
+DOUBLED = 6  # groups by purchases: 1, 2 to 3, 4 to 7 and so on, doubled so many times
+CAME = "as it came"
 
 
-def horizon(activity: pl.LazyFrame, terms: pl.LazyFrame, churn: Churn, day: int, most: int) -> int:
+class Held(NamedTuple):
+    """What was ``compared`` and how many ``days`` were held out: the table "value_holdout"."""
+
+    compared: pl.DataFrame
+    days: int
+
+
+def hold_out(r: Refresh, known: Known, most: int) -> Held:
+    """Stand at most ``most`` days before the snapshot, forecast, and compare with what came."""
+    days = horizon(known.past, r.day, most)
+    then = forecasts.known(known.past, r.day - days)
+    models, each = forecasts.models(then), value.cents_each(then)
+    came, paid = forecasts.happened(then), forecasts.happened(then, amounts=True)
+    counted = compare(models, came, then, days, r.confidence)
+    return Held(counted.vstack(amounts(models, each, paid, days, r.confidence)), days)
+
+
+def horizon(past: Past, day: int, most: int) -> int:
     """Days held out before ``day``: ``most``, but never more than half of the data."""
-    days = (
-        terms.select(first="started_day")
-        if churn.kind == "contract"
-        else activity.filter(pl.col("orders") > 0).select(first="day")
-    )
+    bought = past.activity.filter(pl.col("orders") > 0).select(first="day")
+    is_contract = past.churn.kind == "contract"
+    days = past.terms.select(first="started_day") if is_contract else bought
     first = days.collect()["first"].min()
     return min(most, (day - (day if first is None else first)) // 2)
 
 
 def compare(
-    models: dict[str, Ahead],
-    happened: Ahead,
-    known: pl.DataFrame,
-    churn: Churn,
-    *,
-    horizon_days: int,
-    confidence: float = 0.95,
+    models: dict[str, Ahead], happened: Ahead, known: Known, days: int, confidence: float = 0.95
 ) -> pl.DataFrame:
-    """What each model foretold of the ``known`` beside what happened.
+    """What each model forecast of the ``known`` for so many ``days``, beside what happened.
 
     Returns the table "value_holdout" without amounts: measure, by (total; week; purchases so far,
             or tenure), group, model, n (customers), active (those of whom there was any), actual
             (per customer), its ci_lower and ci_upper (customers as drawn), predicted (per
-            customer), rmse (over customers; null of a week). No rows where nothing was foretold
+            customer), rmse (over customers; null of a week). No rows where nothing was forecast
     """
-    name, groups = _groups(known, churn)
-    divided, rows = {"total": np.full(known.height, "all"), name: groups}, []
+    name, *groups = _groups(known)
+    divided = {"total": (np.zeros(known.customers.height, int), ["all"]), name: groups}
+    rows = []
     for model, ahead in models.items():
-        came, said = happened(horizon_days), ahead(horizon_days)
-        for by, labels in divided.items():
-            for group in _in_order(labels):
-                own = labels == group
-                rows.append((by, group, model, *_row(came[own], said[own], confidence)))
-        weeks = _weeks(ahead, happened, horizon_days, confidence)
+        came, said = happened(days), ahead(days)
+        for by, (place, names) in divided.items():
+            for code in np.unique(place):
+                own = place == code
+                rows.append((by, names[code], model, *_row(came[own], said[own], confidence)))
+        weeks = _weeks(ahead, happened, days, confidence)
         rows += [("week", f"{week:02}", model, *row) for week, row in enumerate(weeks, 1)]
-    measure = MEASURES[churn.kind]
-    return pl.DataFrame([(measure, *row) for row in rows], SCHEMA, orient="row")
+    return _table(MEASURES[known.past.churn.kind], rows)
 
 
 def amounts(
-    models: dict[str, Ahead],
-    cents: np.ndarray,
-    happened: Ahead,
-    horizon_days: int,
-    confidence: float = 0.95,
+    models: dict[str, Ahead], cents: np.ndarray, happened: Ahead, days: int, confidence: float
 ) -> pl.DataFrame:
     """The same of amounts, in cents and in all: units expected times what each brings.
 
@@ -78,108 +86,112 @@ def amounts(
     """
     priced, rows = ~np.isnan(cents), []
     for model, ahead in models.items() if priced.any() else ():
-        said = (ahead(horizon_days) * cents)[priced]
-        row = _row(happened(horizon_days)[priced], said, confidence)
-        rows.append(("amount in cents", "total", "all", model, *row))
-    return pl.DataFrame(rows, SCHEMA, orient="row")
+        said = (ahead(days) * cents)[priced]
+        rows.append(("total", "all", model, *_row(happened(days)[priced], said, confidence)))
+    return _table(AMOUNT, rows)
 
 
-def error(table: pl.DataFrame, measure: str = "", model: str = "ours") -> float | None:
-    """By how much the total that was foretold was too high (a share; below 0 too low)."""
-    rows = table.filter(pl.col("by") == "total", pl.col("model") == model)
-    rows = rows.filter(pl.col("measure") == measure) if measure else rows
-    if rows.is_empty() or not rows["actual"][0]:
-        return None
-    return rows["predicted"][0] / rows["actual"][0] - 1
-
-
-def verdict(compared: pl.DataFrame, amounts: pl.DataFrame) -> str:
-    """What the holdout says of the sums, in a sentence with {value}, {days} and {n}."""
-    if error(compared) is None:
-        return "Too little is known of {n} customers, {days} days before the snapshot, to hold out."
-    off = error(amounts)
-    money = "" if off is None else f" Their amounts were off by {off:+.1%}.".replace("-", "−")
-    counted = compared["measure"][0]
-    return (
-        f"Of the {{n}} customers known {{days}} days before the snapshot, the {counted} foretold "
-        f"since were off by {{value}} in all (above zero: too many).{money}"
+def by_week(r: Refresh, held: Held) -> Exhibit:
+    """What came week by week beside what was forecast: the table "value_holdout"."""
+    return Exhibit(
+        held.compared,
+        _off,
+        draw=lambda table: charts.curves(
+            _weekly(table), "week", "per_customer", "n", cut=False, x_label="Week of the forecast"
+        ),
+        behind=partial(_totals, currency=r.book.currency),
+        findings=partial(_error, days=held.days),
+        empty="Too little is known to test a forecast.",
+        name="value_holdout",
     )
 
 
-def totals(table: pl.DataFrame) -> pl.DataFrame:
-    """The rows of all customers: measure, model, n, active, actual, limits, predicted, rmse."""
-    return table.filter(pl.col("by") == "total").drop("by", "group")
+def by_group(held: Held) -> Exhibit:
+    """What came and was forecast by purchases so far, or by tenure."""
+    return Exhibit(
+        held.compared.filter(~pl.col("by").is_in(["week", "total"])),
+        _furthest,
+        draw=lambda table: charts.comparison(_beside(table)),
+        behind=lambda table: table.drop("measure", "by"),
+        empty="Too little is known to compare groups.",
+    )
 
 
-def worst(table: pl.DataFrame) -> str:
+def error(table: pl.DataFrame, model: str = "ours", amount: bool = False) -> float | None:
+    """By how much the total forecast was too high (a share; below 0 too low), in units or
+    amounts."""
+    rows = table.filter(by="total", model=model).filter((pl.col("measure") == AMOUNT) == amount)
+    known = rows.drop_nulls("predicted").filter(pl.col("actual") > 0)
+    return None if known.is_empty() else known["predicted"][0] / known["actual"][0] - 1
+
+
+def _error(table: pl.DataFrame, days: int) -> list[Finding]:
+    off, money = error(table), error(table, amount=True)
+    if off is None:
+        return []
+    words = f" Its amounts were off by {money:+.1%}.".replace("-", "−") if money is not None else ""
+    sentence = (
+        f"For the {{n}} customers known {days} days before the snapshot, the forecast of "
+        f"{table['measure'][0]} since then was off by {{value}} in all (above zero: too high)."
+    )
+    further = {"n": table.filter(by="total")["n"][0]}
+    return [Finding("forecast_error", sentence + words, off, "share", further=further)]
+
+
+def _off(table: pl.DataFrame) -> str:
+    """How far the forecast and what it is held against were off, in a sentence."""
+    off = {model: error(table, model) for model in table["model"].unique(maintain_order=True)}
+    told = [f"{name} by {share:+.1%}" for name, share in off.items() if share is not None]
+    if not told:
+        return "Too few customers to say how far the forecast was off"
+    return f"In all, forecasts were off: {'; '.join(told)}".replace("-", "−")
+
+
+def _furthest(table: pl.DataFrame) -> str:
     """The group of customers of whom the forecast was furthest off, in a sentence."""
-    rows = table.filter(pl.col("model") == "ours", ~pl.col("by").is_in(["week", "total"]))
-    outside = (pl.col("predicted") < pl.col("ci_lower")) | (
-        pl.col("predicted") > pl.col("ci_upper")
-    )
-    known = rows.drop_nulls("ci_lower")
-    off = known.filter(outside).with_columns(_off=(pl.col("predicted") - pl.col("actual")).abs())
+    said, known = pl.col("predicted"), table.filter(model="ours").drop_nulls("ci_lower")
+    off = known.filter((said < pl.col("ci_lower")) | (said > pl.col("ci_upper")))
     if known.is_empty():
         return "No group can be compared"
     if off.is_empty():
         return "In every group what came agrees with the forecast, within what chance allows"
-    row = off.sort("_off", "group").row(-1, named=True)
-    side = "many" if row["predicted"] > row["actual"] else "few"
-    return f"Furthest off, by {row['by']}: {row['group']}, for whom too {side} were foretold"
+    row = off.sort((said - pl.col("actual")).abs(), "group").row(-1, named=True)
+    side = "high" if row["predicted"] > row["actual"] else "low"
+    return f"Furthest off, by {row['by']}: {row['group']}, for whom the forecast was too {side}"
 
 
-def headline(table: pl.DataFrame) -> str:
-    """How far the forecast and what it is held against were off, in a sentence."""
-    off = {model: error(table, model=model) for model in table["model"].unique(maintain_order=True)}
-    off = {model: share for model, share in off.items() if share is not None}
-    if "ours" not in off:
-        return "Nothing could be held out"
-    others = ", ".join(f"{name} by {share:+.1%}" for name, share in off.items() if name != "ours")
-    return f"The forecast was off by {off['ours']:+.1%} in all; {others}".replace("-", "−")
+def _totals(table: pl.DataFrame, currency: str) -> pl.DataFrame:
+    """The rows of all customers, amounts in whole units of the ``currency``."""
+    numbers = pl.col("actual", "ci_lower", "ci_upper", "predicted", "rmse")
+    per = pl.when(pl.col("measure") == AMOUNT).then(100).otherwise(1)
+    named = pl.col("measure").str.replace("cents", currency)
+    return table.filter(by="total").drop("by", "group").with_columns(numbers / per, named)
 
 
-def weekly(table: pl.DataFrame) -> pl.DataFrame:
-    """The rows by week, for the chart."""
-    return table.filter(pl.col("by") == "week").with_columns(week=pl.col("group").cast(pl.Int64))
+def _weekly(table: pl.DataFrame) -> pl.DataFrame:
+    rows = table.filter(by="week").with_columns(week=pl.col("group").cast(pl.Int64))
+    return _beside(rows, "week").rename({"model": "group"})
 
 
-def by_group(table: pl.DataFrame) -> pl.DataFrame:
-    """The rows by kind of customer, what happened as one of the models: for `charts.comparison`.
-
-    Returns group, model ("actual" first), n, a column named by what is counted per customer,
-            ci_lower, ci_upper (of what happened)
-    """
-    rows = table.filter(~pl.col("by").is_in(["week", "total"]))
-    first = rows["model"].unique(maintain_order=True).head(1).to_list()
-    of = ["group", "model", "n", "actual", "ci_lower", "ci_upper"]
-    nothing = [pl.lit(None, pl.Float64).alias(name) for name in of[4:]]
-    came = rows.filter(pl.col("model").is_in(first)).with_columns(model=pl.lit("actual"))
-    said = rows.with_columns(pl.col("predicted").alias("actual"), *nothing)
-    order = rows["group"].unique(maintain_order=True).to_list()
-    both = pl.concat([came.select(of), said.select(of)]).drop_nulls("actual")
-    place = pl.col("group").replace_strict(dict(zip(order, range(len(order)), strict=True)))
-    named = both.sort(place, maintain_order=True) if both.height else both
-    return named.rename({"actual": "per customer"})
+def _beside(rows: pl.DataFrame, by: str = "group") -> pl.DataFrame:
+    """What happened as one of the models, for charts: ``by``, model ("as it came" first), n,
+    per_customer, ci_lower, ci_upper (of what happened)."""
+    first, none = rows["model"].unique(maintain_order=True).head(1), pl.lit(None, pl.Float64)
+    came = rows.filter(pl.col("model").is_in(first.implode())).with_columns(model=pl.lit(CAME))
+    said = rows.with_columns(actual="predicted", ci_lower=none, ci_upper=none)
+    both = pl.concat([came, said]).drop_nulls("actual").rename({"actual": "per_customer"})
+    return both.select(by, "model", "n", "per_customer", "ci_lower", "ci_upper")
 
 
-def definition(churn: Churn, horizon_days: int, confidence: float) -> str:
-    """What is compared, for the page."""
-    rivals = {
-        "activity": "BG/NBD takes who bought only once to be alive for ever, and who went to be "
-        "gone for ever",
-        "contract": "One rate takes all to leave at the same daily rate",
-    }
-    return (
-        f"Both learnt what was known {horizon_days} days before the snapshot, and foretold "
-        f"{MEASURES[churn.kind]} per customer known then. {rivals[churn.kind]}. Intervals "
-        f"({confidence:.0%}) are of what happened, with customers as drawn."
-    )
+def _table(measure: str, rows: list[tuple]) -> pl.DataFrame:
+    schema = task.none("value_holdout").schema
+    return pl.DataFrame([(measure, *row) for row in rows], schema, orient="row")
 
 
-def _weeks(ahead: Ahead, happened: Ahead, horizon_days: int, confidence: float) -> list[tuple]:
+def _weeks(ahead: Ahead, happened: Ahead, days: int, confidence: float) -> list[tuple]:
     """What `_row` gives for each whole week, without the RMSE."""
     rows, before = [], (0.0, 0.0)
-    for week in range(1, horizon_days // WEEK + 1):
+    for week in range(1, days // WEEK + 1):
         now = happened(week * WEEK), ahead(week * WEEK)
         came, said = (part - earlier for part, earlier in zip(now, before, strict=True))
         rows.append((*_row(came, said, confidence)[:-1], None))
@@ -196,28 +208,12 @@ def _row(came: np.ndarray, said: np.ndarray, confidence: float) -> tuple:
     return n, int((came > 0).sum()), float(mean), *limits, float(said.mean()), rmse
 
 
-def _groups(known: pl.DataFrame, churn: Churn) -> tuple[str, np.ndarray]:
-    """What customers are divided by, and the group of each, as text."""
-    if churn.kind == "contract":
-        edges = np.array(TENURES)
+def _groups(known: Known) -> tuple[str, np.ndarray, list[str]]:
+    """What customers are divided by, the place of each one's group, and the groups' names."""
+    if known.past.churn.kind == "contract":
         names = [f"up to {edge} days" for edge in TENURES] + [f"over {TENURES[-1]} days"]
-        place = np.searchsorted(edges, known["tenure_days"].to_numpy())
-        return "tenure", np.array(names)[place]
-    bought = np.minimum(known["frequency"].to_numpy() + 1, LAST)
-    lower = 2 ** np.floor(np.log2(bought)).astype(int)
-    return "purchases so far", np.array([_span(int(low)) for low in lower])
-
-
-def _span(low: int) -> str:
-    """Doubling groups: 1, 2 to 3, 4 to 7, ..., 64 or more."""
-    if low == 1:
-        return "1"
-    return f"{low} or more" if low >= LAST else f"{low} to {2 * low - 1}"
-
-
-def _in_order(labels: np.ndarray) -> list[str]:
-    """The groups, those of smaller numbers first."""
-    number = {
-        label: [int(part) for part in str(label).split() if part.isdigit()] for label in labels
-    }
-    return sorted(number, key=lambda label: (number[label], str(label).startswith("over")))
+        return "tenure", np.searchsorted(TENURES, known.customers["tenure_days"].to_numpy()), names
+    bought = known.customers["frequency"].to_numpy() + 1
+    names = ["1", *(f"{2**n} to {2 ** (n + 1) - 1}" for n in range(1, DOUBLED))]
+    place = np.minimum(np.log2(bought), DOUBLED).astype(int)
+    return "purchases so far", place, [*names, f"{2**DOUBLED} or more"]

@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from lifelines import KaplanMeierFitter
 
 from retention.errors import Refused
@@ -62,27 +60,6 @@ def test_incidence_and_limits_are_scikit_survivals(seed):
         assert got["incidence"].to_numpy() == pytest.approx(incidence[cause])
         ours = got.select("ci_lower", "ci_upper").fill_null(0).to_numpy().T
         assert ours == pytest.approx(limits[cause], abs=1e-9)
-
-
-ROW = st.tuples(st.integers(1, 8), st.integers(0, 3), st.integers(0, 7))
-
-
-@given(st.lists(ROW, min_size=1, max_size=40))
-def test_all_causes_and_those_still_there_add_up(rows):
-    lives, causes, entry = (np.array(column) for column in zip(*rows, strict=True))
-    entry = np.minimum(entry, lives - 1)
-    for known in (None, entry):
-        tables = [cumulative_incidence(lives, causes, cause, known) for cause in (1, 2, 3)]
-        stay, whole = 1.0, []
-        for time in np.unique(lives):
-            there = (lives >= time) & ((entry < time) if known is not None else True)
-            stay *= 1 - (there & (lives == time) & (causes > 0)).sum() / there.sum()
-            whole.append(1 - stay)
-        assert sum(table["incidence"].to_numpy() for table in tables) == pytest.approx(whole)
-        for table in tables:
-            inside = table.drop_nulls()
-            assert (inside["ci_lower"] <= inside["incidence"] + 1e-12).all()
-            assert (inside["incidence"] <= inside["ci_upper"] + 1e-12).all()
 
 
 def test_a_single_cause_is_one_less_kaplan_meier_with_greenwoods_error():
