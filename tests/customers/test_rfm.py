@@ -53,13 +53,6 @@ def test_scores_are_fifths_counted_one_by_one(rows):
         assert tuple(map(int, score)) == expected
 
 
-@given(ORDERS, st.randoms(use_true_random=False))
-def test_the_order_of_rows_does_not_matter(rows, random):
-    frame = customers(*map(list, zip(*rows, strict=True)))
-    shuffled = frame[random.sample(range(frame.height), frame.height)]
-    assert rfm.scored(shuffled).sort("customer_id").equals(rfm.scored(frame))
-
-
 def test_every_pair_of_scores_has_one_name():
     cells = [
         (recency, frequency)
@@ -68,22 +61,6 @@ def test_every_pair_of_scores_has_one_name():
         for frequency in often
     ]
     assert sorted(cells) == [(r, f) for r in range(1, 6) for f in range(1, 6)]
-
-
-@pytest.mark.parametrize(
-    ("days", "orders", "name"),
-    [
-        (0, 9, "champions"),
-        (0, 0, "new customers"),
-        (9, 9, "cannot lose them"),
-        (9, 0, "hibernating"),
-    ],
-)
-def test_the_best_and_the_worst_have_their_names(days, orders, name):
-    others = customers([*range(10)], [*range(10)], [5] * 10)
-    odd = customers([days], [orders], [5]).with_columns(customer_id=pl.lit("odd"))
-    told = rfm.scored(pl.concat([others, odd]))
-    assert told.filter(customer_id="odd")["rfm"].item() == name
 
 
 def test_groups_follow_the_names_and_add_up(tmp_path):

@@ -3,8 +3,6 @@
 import polars as pl
 import pytest
 from drawing import drawn
-from hypothesis import given
-from hypothesis import strategies as st
 from opened import opened
 
 from retention.customers import surveys
@@ -52,13 +50,12 @@ CUSTOMERS = pl.DataFrame(
     {
         "customer_id": ["a1", "a2", "a3", "a4", "a5", "b1", "c1"],
         "usage": [*["steady"] * 3, None, "falling", "falling", "falling"],
-        "vip": [True, True, True, True, True, False, False],
     }
 )
 
 
 def test_scores_are_those_of_who_answered_and_the_response_is_of_who_was_asked():
-    told = surveys.scores(ASKED, CUSTOMERS, ["usage", "vip"])
+    told = surveys.scores(ASKED, CUSTOMERS, ["usage"])
 
     columns = ("by", "group", "kind", "n_asked", "n_answered", "score", "share_answered")
     assert [row[:5] for row in told.select(columns).rows()] == [
@@ -69,10 +66,6 @@ def test_scores_are_those_of_who_answered_and_the_response_is_of_who_was_asked()
         ("usage", "not known", "nps", 1, 1),
         ("usage", "steady", "csat", 1, 1),
         ("usage", "steady", "nps", 3, 3),
-        ("vip", "false", "csat", 1, 1),
-        ("vip", "false", "nps", 1, 1),
-        ("vip", "true", "csat", 1, 1),
-        ("vip", "true", "nps", 5, 4),
     ]
     scores = told["score"].to_list()
     assert scores[:4] == pytest.approx([50, 0, 0, -100])  # nps: two promote, two detract, of five
@@ -92,40 +85,6 @@ def test_a_group_that_customers_do_not_have_is_refused():
         Refused, match="survey_groups: customers have no column 'usag'; did you mean 'usa"
     ):
         surveys.scores(ASKED, CUSTOMERS, ["usag"])
-
-
-ROW = st.tuples(
-    st.integers(0, 5),
-    st.integers(0, 100),
-    st.none() | st.tuples(st.integers(0, 30), st.integers(0, 10)),
-)
-
-
-@given(st.lists(ROW, unique_by=lambda row: row[:2], max_size=25))
-def test_an_answer_after_the_snapshot_is_no_answer(rows):
-    """A literal count: of each customer the latest survey with time, answered by day 100."""
-    frame = pl.DataFrame(
-        [
-            (f"c{who}", sent, sent + late[0] if late else None, "nps", late and float(late[1]))
-            for who, sent, late in rows
-            if late is None or sent + late[0] <= 100
-        ],
-        SENT.schema,
-        orient="row",
-    )
-    everybody = pl.DataFrame({"customer_id": [f"c{who}" for who in range(6)]})
-    told = surveys.scores(surveys.asked(frame, 100, 60, 14), everybody, [])
-
-    latest = {}
-    for who, sent, late in sorted(rows, key=lambda row: row[1]):
-        if 40 < sent <= 86 and (late is None or sent + late[0] <= 100):
-            latest[who] = late
-    answers = [late[1] for late in latest.values() if late]
-    expected = [(len(latest), len(answers))] if latest else []
-    assert told.select("n_asked", "n_answered").rows() == expected
-    if answers:
-        net = sum((score >= 9) - (score <= 6) for score in answers)
-        assert told["score"].item() == pytest.approx(100 * net / len(answers))
 
 
 def test_a_silent_detractor_uses_less_was_asked_and_did_not_answer():
