@@ -71,13 +71,8 @@ def test_groups_follow_the_names_and_add_up(tmp_path):
     for name in ("share", "share_of_amount"):
         assert groups[name].sum() == pytest.approx(1)
     assert groups["rfm"].to_list() == [name for name in rfm.NAMES if name in set(told["rfm"])]
-    best = groups.row(0, named=True)
-    assert (best["rfm"], best["n"], best["days_since_last_order"], best["orders"]) == (
-        "champions",
-        4,
-        1.5,
-        17.5,
-    )
+    best = groups.select("rfm", "n", "days_since_last_order", "orders").row(0)
+    assert best == ("champions", 4, 1.5, 17.5)
     assert shown.headline(groups) == "Hibernating: 40.0% of customers, 40.0% of the amount"
     assert "Frequency: orders of the last 365 days" in shown.definition
     assert all(f"{name}: " in shown.definition for name in rfm.NAMES)

@@ -102,7 +102,6 @@ def test_silence_is_said_unless_it_is_of_few(quiet, spoke, tmp_path):
     assert [(one.value, one.further["n"], one.unit) for one in said] == (
         [(0.75, 40, "share")] if quiet == 30 else []
     )
-    assert all(one.ci[0] < 0.75 < one.ci[1] for one in said)
 
 
 def many(answers: dict[str, tuple[int, int, float]]) -> pl.DataFrame:
@@ -127,7 +126,6 @@ def test_headlines_name_a_difference_only_where_it_is_clear(tmp_path):
     assert content.headline(content.table) == (
         "Score (NPS) ranges from −60 (Usage: falling) to 60 (Usage: steady)"
     )
-    assert answers.table["group"].to_list() == ["all", "Usage: falling", "Usage: steady"]
     assert content.table["n_answered"].to_list() == [160, 40, 120]
     (nps,) = content.findings(content.table)
     assert (nps.name, nps.value, nps.further["n_answered"]) == ("nps", 30, 160)
@@ -140,5 +138,4 @@ def test_groups_of_few_are_hidden_and_not_drawn(tmp_path):
     r = opened(tmp_path, "10_customers")
     few = many({"falling": (40, 35, 0.5), "steady": (200, 120, 0.8)})  # five did not answer
     assert surveys.answers(r, few, 180, 14).table["group"].to_list() == ["all", "Usage: steady"]
-    none = surveys.satisfaction(r, few.filter(group="falling"))
-    assert none.table.is_empty()
+    assert surveys.satisfaction(r, few.filter(group="falling")).table.is_empty()
