@@ -46,7 +46,9 @@ def test_segments_overlap_and_all_others_are_told_apart():
         ("no longer a customer", 1, 0.2, 0, 0.0, 0, 0, 0),
     ]
     assert rules.broken(table, schema.TABLES["revenue_by_segment"]) == []
-    assert concentration._foremost(table) == "Best: 40% of customers, 90% of last year's amount"
+    assert concentration._foremost(table) == (
+        "Most of last year's amount, 90%, was paid by 40% of customers: Best"
+    )
     shown = concentration._beside(table)
     assert shown["of"].to_list() == ["customers", concentration.AMOUNT, concentration.VALUE] * 4
     assert shown.filter(of="customers")["ci_lower"].null_count() == 4
@@ -71,7 +73,7 @@ def test_those_who_bring_most_come_first_and_a_part_of_a_customer_is_one():
     shown = concentration.most_valuable(SimpleNamespace(confidence=0.95), people)
     assert shown.headline(table) == "The 20% of customers who pay most bring 75% of the amount"
     [finding] = shown.findings(table)
-    assert (finding.value, finding.further) == (0.75, {"n": 2})
+    assert (finding.value, finding.further["n"]) == (0.75, 2)
     hidden = disclosure.hide(table, disclosure.Level(10), "concentration")
     assert hidden["share"].null_count() == hidden.height
     assert shown.findings(hidden) == []

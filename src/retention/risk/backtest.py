@@ -233,7 +233,7 @@ def model_scores(tests: Tests) -> Exhibit:
 
 def calibration(tests: Tests) -> Exhibit:
     """What was observed by tenths of the risk, beside what was predicted."""
-    predicted = pl.format("tenth {}: predicted {} %", "tenth", (100 * pl.col("mean_risk")).round(1))
+    predicted = pl.format("tenth {}: predicted {}%", "tenth", (100 * pl.col("mean_risk")).round(1))
     return Exhibit(
         tests.tenths.rename(SHOWN, strict=False),
         _apart(tests.tenths) if tests.tenths.height else "",

@@ -7,7 +7,7 @@ import polars as pl
 from scipy.stats import norm
 
 from retention import charts
-from retention.exhibit import Exhibit, Finding
+from retention.exhibit import Exhibit, Finding, said_of
 from retention.refresh import Refresh
 from retention.value import forecasts
 from retention.value.forecasts import Known
@@ -40,24 +40,23 @@ def customers(
     Returns customer_id, current, amount_cents, value_cents (0 where not known), judged (whether
             value and risk are known), at_risk_cents (0 where not both are)
     """
-    ids = pl.concat([table.select("customer_id") for table in (paid, value, current)])
+    columns = (
+        paid,
+        value.select("customer_id", "value_cents"),
+        risks.select("customer_id", "risk"),
+    )
+    everybody = pl.concat([table.select("customer_id") for table in (paid, value, current)])
+    table = everybody.unique().sort("customer_id")
+    for known in (*columns, current.select("customer_id", current=True)):
+        table = table.join(known, on="customer_id", how="left", maintain_order="left")
     cents = pl.col("value_cents").fill_null(0)
-    return (
-        ids.unique()
-        .sort("customer_id")
-        .join(paid, on="customer_id", how="left")
-        .join(value.select("customer_id", "value_cents"), on="customer_id", how="left")
-        .join(risks.select("customer_id", "risk"), on="customer_id", how="left")
-        .join(current.select("customer_id", current=True), on="customer_id", how="left")
-        .sort("customer_id")
-        .select(
-            "customer_id",
-            pl.col("current").fill_null(False),
-            pl.col("amount_cents").fill_null(0),
-            cents,
-            pl.all_horizontal(pl.col("risk", "value_cents").is_not_null()).alias("judged"),
-            (pl.col("risk").fill_null(0) * cents).round().cast(pl.Int64).alias("at_risk_cents"),
-        )
+    return table.select(
+        "customer_id",
+        pl.col("current").fill_null(False),
+        pl.col("amount_cents").fill_null(0),
+        cents,
+        pl.all_horizontal(pl.col("risk", "value_cents").is_not_null()).alias("judged"),
+        (pl.col("risk").fill_null(0) * cents).round().cast(pl.Int64).alias("at_risk_cents"),
     )
 
 
@@ -69,9 +68,7 @@ def tops(customers: pl.DataFrame, confidence: float = 0.95) -> pl.DataFrame:
     """
     rows = []
     for of, name in ((AMOUNT, "amount_cents"), (VALUE, "value_cents")):
-        ranked = customers.filter(pl.col(name) > 0).sort(
-            name, "customer_id", descending=[True, False]
-        )
+        ranked = customers.filter(pl.col(name) > 0).sort(-pl.col(name), "customer_id")
         for top in TOPS:
             n = -(-ranked.height * top // 100)
             among = pl.int_range(pl.len()) < n
@@ -98,12 +95,13 @@ def carried(
             n_judged (whose value and risk are known), value_at_risk_cents (theirs)
     """
     named = dict(segments.select("segment", "name").iter_rows()) | {NONE: NONE, GONE: GONE}
-    groups = {
-        segment: members.filter(segment=segment)["customer_id"] for segment in segments["segment"]
+    customer, current = pl.col("customer_id"), pl.col("current")
+    anywhere = customer.is_in(members["customer_id"].implode())
+    inside = {
+        segment: customer.is_in(members.filter(segment=segment)["customer_id"].implode())
+        for segment in segments["segment"]
     }
-    anywhere = pl.col("customer_id").is_in(members["customer_id"].implode())
-    inside = {name: pl.col("customer_id").is_in(ids.implode()) for name, ids in groups.items()}
-    inside |= {NONE: pl.col("current") & ~anywhere, GONE: ~pl.col("current") & ~anywhere}
+    inside |= {NONE: current & ~anywhere, GONE: ~current & ~anywhere}
     rows = [
         customers.select(
             pl.lit(segment).alias("segment"),
@@ -124,18 +122,21 @@ def carried(
 
 def most_valuable(r: Refresh, money: pl.DataFrame) -> Exhibit:
     """How much of the money the customers bring who bring most: the table "concentration"."""
+    top = pl.format("top {}%", "top_percent").alias("top_percent")
     return Exhibit(
         tops(money, r.confidence),
         _fifth,
         draw=lambda table: charts.comparison(
             table.drop_nulls("share")
             .sort("top_percent", maintain_order=True)
-            .select(
-                pl.format("top {}%", "top_percent").alias("top_percent"),
-                *("of", "n", "share", "ci_lower", "ci_upper"),
-            )
+            .select(top, "of", "n", "share", "ci_lower", "ci_upper")
         ),
-        findings=_top_fifth,
+        findings=lambda table: said_of(
+            _last_year(table),
+            "top_fifth",
+            "The {n} customers who paid most within the last year, a fifth of all who paid "
+            "anything, brought {value} of it ({ci}).",
+        ),
         empty="Nobody brings anything.",
         name="concentration",
     )
@@ -161,16 +162,12 @@ def by_segment(r: Refresh, money: pl.DataFrame) -> Exhibit:
 
 def _beside(table: pl.DataFrame) -> pl.DataFrame:
     """Shares of customers, of last year's amount and of value side by side, for the chart."""
-    none = [pl.lit(None, pl.Float64).alias(end) for end in ("ci_lower", "ci_upper")]
-    parts = [
-        table.select(
-            *("name", pl.lit(of).alias("of"), "n", pl.col(column).alias("share")),
-            *(("ci_lower", "ci_upper") if of == AMOUNT else none),
-        )
-        for column, of in COMPARED.items()
-    ]
-    rank = pl.col("name").replace_strict(table["name"], pl.int_range(table.height, eager=True))
-    return pl.concat(parts).drop_nulls("share").sort(rank, maintain_order=True)
+    key, limits = ["place", "name", "n"], ["ci_lower", "ci_upper"]
+    named = {"variable_name": "of", "value_name": "share"}
+    long = table.with_row_index("place").unpivot([*COMPARED], index=[*key, *limits], **named)
+    known = long.drop_nulls("share").sort("place", maintain_order=True)
+    of = pl.col("of").replace(COMPARED)
+    return known.select("name", of, "n", "share", pl.when(of == AMOUNT).then(pl.col(limits)))
 
 
 def _foremost(table: pl.DataFrame) -> str:
@@ -178,12 +175,10 @@ def _foremost(table: pl.DataFrame) -> str:
     shown = table.drop_nulls("share_of_amount").sort("share_of_amount", "segment")
     if shown.is_empty():
         return "Nobody paid anything within the last year"
-    row = shown.row(-1, named=True)
-    of = (
-        "{name}: {share_of_customers:.0%} of customers, {share_of_amount:.0%} of last year's amount"
+    said = (
+        "Most of last year's amount, {share_of_amount:.0%}, was paid by {share_of_customers:.0%} "
     )
-    said = of.format(**row)
-    return said[0].upper() + said[1:]
+    return (said + "of customers: {name}").format(**shown.row(-1, named=True))
 
 
 def _last_year(table: pl.DataFrame) -> pl.DataFrame:
@@ -196,24 +191,6 @@ def _fifth(table: pl.DataFrame) -> str:
     if rows.is_empty():
         return "Too few bring anything to tell how far it is concentrated"
     return f"The 20% of customers who pay most bring {rows['share'][0]:.0%} of the amount"
-
-
-def _top_fifth(table: pl.DataFrame) -> list[Finding]:
-    sentence = (
-        "The {n} customers who paid most within the last year, a fifth of all who paid anything, "
-        "brought {value} of it ({ci})."
-    )
-    return [
-        Finding(
-            "top_fifth",
-            sentence,
-            row["share"],
-            "share",
-            (row["ci_lower"], row["ci_upper"]),
-            {"n": row["n"]},
-        )
-        for row in _last_year(table).iter_rows(named=True)
-    ]
 
 
 def _ratio(name: str, among: pl.Expr) -> pl.Expr:

@@ -60,13 +60,15 @@ def next_products(
         name.is_not_null(), pl.col("day").is_between(origin - span.before_days + 1, span.day)
     ).select("customer_id", name.alias("item"), later=pl.col("day") > origin)
     bought = rows.unique().sort("customer_id", "item", "later").collect()
-    buyers = bought.filter(~pl.col("later"))["customer_id"].unique().sort()
+    buyers = bought.filter(~pl.col("later")).select("customer_id").unique()
+    named = buyers.join(members, on="customer_id", how="left")
+    named = named.with_columns(pl.col("segment").fill_null(NONE)).sort("segment", "customer_id")
+    last = pl.col("segment") == NONE
+    groups = named.sort(last, maintain_order=True).group_by("segment", maintain_order=True)
     found = [
-        _pairs(
-            bought.filter(pl.col("customer_id").is_in(ids.implode())), segment, min_cell, confidence
-        )
-        for segment, ids in _groups(buyers, members).items()
-        if len(ids) >= min_cell
+        _pairs(bought.join(own, on="customer_id", how="semi"), segment, min_cell, confidence)
+        for (segment,), own in groups
+        if own.height >= min_cell
     ]
     return pl.concat([task.none("next_products"), *found])
 
@@ -100,8 +102,8 @@ def clearest(table: pl.DataFrame, segments: pl.DataFrame, most: int = 3) -> pl.D
 
 
 def _labelled(pairs: pl.DataFrame) -> pl.DataFrame:
-    label = pl.format("{}: {} → {}", "segment", "bought", "next").str.to_lowercase().alias("pair")
-    return pairs.with_columns(label).unique("pair", keep="first", maintain_order=True)
+    label = pl.format("{}: {} → {}", "segment", "bought", "next").str.to_lowercase()
+    return pairs.with_columns(pair=label).unique("pair", keep="first", maintain_order=True)
 
 
 def _headline(pairs: pl.DataFrame) -> str:
@@ -109,17 +111,6 @@ def _headline(pairs: pl.DataFrame) -> str:
     row = pairs.sort("lift_lower", "bought", "next").row(-1, named=True)
     said = "Customers who had bought {bought} then bought {next} {lift:.1f} times as often"
     return said.format(**row)
-
-
-def _groups(buyers: pl.Series, members: pl.DataFrame) -> dict[str, pl.Series]:
-    """The buyers of each segment, in order, and those in none."""
-    own = members.filter(pl.col("customer_id").is_in(buyers.implode())).sort(
-        "segment", "customer_id"
-    )
-    parts = own.group_by("segment", maintain_order=True)
-    anywhere = own["customer_id"].unique().sort()
-    rest = buyers.filter(~buyers.is_in(anywhere.implode()))
-    return {name: part["customer_id"] for (name,), part in parts} | {NONE: rest}
 
 
 def _pairs(bought: pl.DataFrame, segment: str, min_cell: int, confidence: float) -> pl.DataFrame:
@@ -138,18 +129,16 @@ def _pairs(bought: pl.DataFrame, segment: str, min_cell: int, confidence: float)
     first, then = np.nonzero(both >= min_cell)
     rows = pl.DataFrame(
         {
-            "segment": [segment] * len(first),
             "bought": items.gather(first),
             "next": items.gather(then),
             "n": alone[first, then].astype(int),
             "n_next": both[first, then].astype(int),
-            "n_all": [len(who)] * len(first),
-            "n_pairs": [len(items) * (len(items) - 1)] * len(first),
             "n_lacking": lacking[then].astype(int),
             "n_came": came[then].astype(int),
-        },
-        schema_overrides={"segment": pl.String, "bought": pl.String, "next": pl.String},
+        }
     )
+    pairs = len(items) * (len(items) - 1)
+    rows = rows.with_columns(segment=pl.lit(segment), n_all=len(who), n_pairs=pairs)
     others = pl.col("n_came") - pl.col("n_next")
     kept = rows.filter(pl.col("bought") != pl.col("next"), (others >= min_cell) | (others == 0))
     return _scored(kept, confidence)
@@ -164,40 +153,26 @@ def _scored(pairs: pl.DataFrame, confidence: float) -> pl.DataFrame:
     rests = pl.when(rest > 0).then(((1 - weight) / base).pow(2) * other * (1 - other) / rest)
     error = (own + rests.fill_null(0.0)).sqrt()
     z = float(norm.ppf(0.5 + confidence / 2))
-    counts = (pairs[name].to_numpy() for name in ("n_next", "n_lacking", "n_came", "n"))
-    came, *margins = counts
-    by_chance = hypergeom.sf(came - 1, *margins)
+    margins = (pairs[name].to_numpy() for name in ("n_lacking", "n_came", "n"))
+    by_chance = hypergeom.sf(pairs["n_next"].to_numpy() - 1, *margins)
     clear = 2 * by_chance * pairs["n_pairs"].to_numpy() < 1 - confidence
-    lift = pl.col("lift")
-    return (
-        pairs.with_columns(
-            (pl.col("n_next") / pl.col("n_all")).alias("support"),
-            share.alias("share"),
-            *wilson("n_next", "n", confidence),
-            (share / base).alias("lift"),
-            error.alias("_error"),
-        )
-        .with_columns(
-            lift_lower=lift * (-z * pl.col("_error")).exp(),
-            lift_upper=lift * (z * pl.col("_error")).exp(),
-            clear=pl.Series(clear, dtype=pl.Boolean),
-        )
-        .sort("lift_lower", "bought", "next", descending=[True, False, False])
-        .head(MOST_ROWS)
-        .select(*schema.TABLES["next_products"].columns)
+    lift = share / base
+    scored = pairs.with_columns(
+        *wilson("n_next", "n", confidence),
+        support=pl.col("n_next") / pl.col("n_all"),
+        share=share,
+        lift=lift,
+        lift_lower=lift * (-z * error).exp(),
+        lift_upper=lift * (z * error).exp(),
+        clear=pl.Series(clear, dtype=pl.Boolean),
     )
+    best = scored.sort("lift_lower", "bought", "next", descending=[True, False, False])
+    return best.head(MOST_ROWS).select(*schema.TABLES["next_products"].columns)
 
 
 def _matrix(rows: pl.DataFrame, who: pl.Series, items: pl.Series) -> csr_matrix:
     """Customers by items: 1 where bought."""
-    kept = rows.join(
-        pl.DataFrame({"item": items}).with_row_index("column"), on="item", maintain_order="left"
-    )
-    kept = kept.join(
-        pl.DataFrame({"customer_id": who}).with_row_index("row"),
-        on="customer_id",
-        maintain_order="left",
-    )
-    ones = np.ones(kept.height, dtype=np.int64)
-    shape = (len(who), len(items))
-    return csr_matrix((ones, (kept["row"].to_numpy(), kept["column"].to_numpy())), shape=shape)
+    known = {"customer_id": pl.Enum(who), "item": pl.Enum(items)}
+    places = rows.select(pl.col(c).cast(t, strict=False).to_physical() for c, t in known.items())
+    places = places.drop_nulls().to_numpy().T
+    return csr_matrix((np.ones(places.shape[1], int), places), shape=(len(who), len(items)))

@@ -71,18 +71,19 @@ def forecast_value(
         step * (1 + discount_rate) ** -year
         for step, year in zip(np.diff(came, axis=0), years, strict=True)
     )
-    whole = {"expected_amount_cents": units * each, "value_cents": margin * discounted * each}
-    is_contract = known.past.churn.kind == "contract"
+    days, orders = (units, nothing) if known.past.churn.kind == "contract" else (nothing, units)
     return known.customers.select(
         "customer_id",
-        pl.lit(ahead_days, pl.Int64).alias("horizon_days"),
-        pl.Series("expected_orders", nothing if is_contract else units).fill_nan(None),
-        pl.Series("expected_days", units if is_contract else nothing).fill_nan(None),
-        *(
-            pl.Series(column, cents).fill_nan(None).round().cast(pl.Int64)
-            for column, cents in whole.items()
-        ),
+        horizon_days=pl.lit(ahead_days, pl.Int64),
+        expected_orders=pl.Series(orders).fill_nan(None),
+        expected_days=pl.Series(days).fill_nan(None),
+        expected_amount_cents=_whole(units * each),
+        value_cents=_whole(margin * discounted * each),
     )
+
+
+def _whole(cents: np.ndarray) -> pl.Series:
+    return pl.Series(cents).fill_nan(None).round().cast(pl.Int64)
 
 
 def cents_each(known: Known) -> np.ndarray:
@@ -140,9 +141,8 @@ def _highest(bands: pl.DataFrame) -> str:
     high = bands.filter(band="high").drop_nulls("share_of_value")
     if high.is_empty():
         return "Customers by band of value"
-    row = high.row(0, named=True)
-    of = "{share_of_customers:.0%} of customers, in the band high, bring {share_of_value:.0%}"
-    return f"{of} of the value".format(**row)
+    said = "{share_of_customers:.0%} of customers, in the band high, bring {share_of_value:.0%} of "
+    return (said + "the value").format(**high.row(0, named=True))
 
 
 def amounts_apart(known: Known) -> str:

@@ -117,34 +117,38 @@ def by_group(held: Held) -> Exhibit:
     )
 
 
-def error(table: pl.DataFrame, model: str = "ours", amount: bool = False) -> float | None:
-    """By how much the total forecast was too high (a share; below 0 too low), in units or
-    amounts."""
-    rows = table.filter(by="total", model=model).filter((pl.col("measure") == AMOUNT) == amount)
-    known = rows.drop_nulls("predicted").filter(pl.col("actual") > 0)
-    return None if known.is_empty() else known["predicted"][0] / known["actual"][0] - 1
+def errors(table: pl.DataFrame) -> dict[tuple[str, str], float]:
+    """By how much each model's total was too high (a share; below 0 too low), by measure and
+    model."""
+    known = table.filter(by="total").drop_nulls("predicted").filter(pl.col("actual") > 0)
+    off = pl.col("predicted") / pl.col("actual") - 1
+    return {(of, model): share for of, model, share in known.select("measure", "model", off).rows()}
 
 
 def _error(table: pl.DataFrame, days: int) -> list[Finding]:
-    off, money = error(table), error(table, amount=True)
-    if off is None:
-        return []
-    words = f" Its amounts were off by {money:+.1%}.".replace("-", "−") if money is not None else ""
+    """How far our forecast was off, in units and amounts."""
+    off = {of: share for (of, model), share in errors(table).items() if model == "ours"}
+    money = f" Its amounts were off by {off.pop(AMOUNT):+.1%}." if AMOUNT in off else ""
     sentence = (
-        f"For the {{n}} customers known {days} days before the snapshot, the forecast of "
-        f"{table['measure'][0]} since then was off by {{value}} in all (above zero: too high)."
+        "For the {n} customers known {days} days before the snapshot, the forecast of {of} since "
+        "then was off by {value} in all (above zero: too high)." + money.replace("-", "−")
     )
-    further = {"n": table.filter(by="total")["n"][0]}
-    return [Finding("forecast_error", sentence + words, off, "share", further=further)]
+    n = table.filter(by="total")["n"].max()
+    return [
+        Finding(
+            "forecast_error", sentence, share, "share", further={"n": n, "days": days, "of": of}
+        )
+        for of, share in off.items()
+    ]
 
 
 def _off(table: pl.DataFrame) -> str:
     """How far the forecast and what it is held against were off, in a sentence."""
-    off = {model: error(table, model) for model in table["model"].unique(maintain_order=True)}
-    told = [f"{name} by {share:+.1%}" for name, share in off.items() if share is not None]
-    if not told:
+    off = {model: share for (of, model), share in errors(table).items() if of != AMOUNT}
+    if not off:
         return "Too few customers to say how far the forecast was off"
-    return f"In all, forecasts were off: {'; '.join(told)}".replace("-", "−")
+    told = "; ".join(f"{name} by {share:+.1%}" for name, share in off.items())
+    return f"In all, forecasts were off: {told}".replace("-", "−")
 
 
 def _furthest(table: pl.DataFrame) -> str:
