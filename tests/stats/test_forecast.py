@@ -119,7 +119,7 @@ def test_on_the_sample_it_was_chosen_on_it_is_nearer_than_bg_nbd():
     came = forecasts.happened(known)(273)
     models = forecasts.models(known)
 
-    assert (known.height, came.sum()) == (2_357, 1_882)
+    assert (known.customers.height, came.sum()) == (2_357, 1_882)
     off = {name: ahead(273).sum() / came.sum() - 1 for name, ahead in models.items()}
     rmse = {name: np.sqrt(((ahead(273) - came) ** 2).mean()) for name, ahead in models.items()}
     assert off == pytest.approx({"ours": 0.016, "BG/NBD": -0.121}, abs=5e-4)
