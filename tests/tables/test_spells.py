@@ -56,7 +56,10 @@ def assert_drawn(found: pl.DataFrame, text: str) -> None:
 # Activity books
 
 
-def test_active_days_share_a_spell_iff_less_than_after_days_lie_between_them():
+def test_spells_of_active_days():
+    """Days share a spell iff fewer than ten lie between them; the end is an event iff the last day
+    is F (90) or earlier, else censored there; who starts later is too new; a spell first seen on
+    the first ten days of the data has an unknown start; nothing after the snapshot is seen."""
     found = of_activity("""
         | customer_id | day |
         | together    | 20  |
@@ -64,21 +67,7 @@ def test_active_days_share_a_spell_iff_less_than_after_days_lie_between_them():
         | together    | 38  |
         | apart       | 20  |
         | apart       | 30  |
-    """)
-    assert_drawn(
-        found,
-        """
-        | customer_id | spell | entry_day | start_day | end_day | duration_days | event_observed |
-        | together    | 1     | 20        | 20        | 38      | 19            | true           |
-        | apart       | 1     | 20        | 20        | 20      | 1             | true           |
-        | apart       | 2     | 30        | 30        | 30      | 1             | true           |
-    """,
-    )
-
-
-def test_the_end_is_an_event_iff_the_last_active_day_is_f_or_earlier_else_censored_at_f():
-    found = of_activity("""
-        | customer_id | day |
+        | once        | 50  |
         | ends_at_f   | 85  |
         | ends_at_f   | 90  |
         | after_f     | 85  |
@@ -86,126 +75,77 @@ def test_the_end_is_an_event_iff_the_last_active_day_is_f_or_earlier_else_censor
         | at_snapshot | 82  |
         | at_snapshot | 91  |
         | at_snapshot | 100 |
-    """)
-    assert_drawn(
-        found,
-        """
-        | customer_id | spell | start_day | end_day | duration_days | event_observed | excluded |
-        | ends_at_f   | 1     | 85        | 90      | 6             | true           |          |
-        | after_f     | 1     | 85        | 91      | 6             | false          |          |
-        | at_snapshot | 1     | 82        | 100     | 9             | false          |          |
-    """,
-    )
-
-
-def test_a_customer_of_one_day_has_lived_for_one_day():
-    found = of_activity("| customer_id | day |\n| once | 50 |")
-    assert_drawn(
-        found,
-        """
-        | customer_id | entry_day | start_day | end_day | duration_days | event_observed |
-        | once        | 50        | 50        | 50      | 1             | true           |
-    """,
-    )
-
-
-def test_a_spell_that_starts_after_f_is_too_new_to_judge():
-    found = of_activity("""
-        | customer_id | day |
         | at_f        | 90  |
-        | at_f_goes_on| 90  |
-        | at_f_goes_on| 95  |
+        | goes_on     | 90  |
+        | goes_on     | 95  |
         | new         | 91  |
         | returned    | 50  |
         | returned    | 95  |
-    """)
-    assert_drawn(
-        found,
-        """
-        | customer_id | spell | end_day | duration_days | event_observed | excluded |
-        | at_f        | 1     | 90      | 1             | true           |          |
-        | at_f_goes_on| 1     | 95      | 1             | false          |          |
-        | new         | 1     | 91      |               |                | too_new  |
-        | returned    | 1     | 50      | 1             | true           |          |
-        | returned    | 2     | 95      |               |                | too_new  |
-    """,
-    )
-
-
-def test_a_spell_first_seen_within_after_days_of_the_first_data_day_has_an_unknown_start():
-    found = of_activity("""
-        | customer_id | day |
         | edge        | 9   |
         | edge        | 50  |
         | inside      | 10  |
+        | unseen      | 80  |
+        | unseen      | 101 |
+        | not_yet     | 101 |
     """)
+    assert found["entry_day"].equals(found["start_day"])
     assert_drawn(
         found,
         """
-        | customer_id | spell | start_day | duration_days | event_observed | excluded      |
-        | edge        | 1     | 9         |               |                | unknown_start |
-        | edge        | 2     | 50        | 1             | true           |               |
-        | inside      | 1     | 10        | 1             | true           |               |
+    | customer_id | spell | start_day | end_day | duration_days | event_observed | excluded      |
+    | together    | 1     | 20        | 38      | 19            | true           |               |
+    | apart       | 1     | 20        | 20      | 1             | true           |               |
+    | apart       | 2     | 30        | 30      | 1             | true           |               |
+    | once        | 1     | 50        | 50      | 1             | true           |               |
+    | ends_at_f   | 1     | 85        | 90      | 6             | true           |               |
+    | after_f     | 1     | 85        | 91      | 6             | false          |               |
+    | at_snapshot | 1     | 82        | 100     | 9             | false          |               |
+    | at_f        | 1     | 90        | 90      | 1             | true           |               |
+    | goes_on     | 1     | 90        | 95      | 1             | false          |               |
+    | new         | 1     | 91        | 91      |               |                | too_new       |
+    | returned    | 1     | 50        | 50      | 1             | true           |               |
+    | returned    | 2     | 95        | 95      |               |                | too_new       |
+    | edge        | 1     | 9         | 9       |               |                | unknown_start |
+    | edge        | 2     | 50        | 50      | 1             | true           |               |
+    | inside      | 1     | 10        | 10      | 1             | true           |               |
+    | unseen      | 1     | 80        | 80      | 1             | true           |               |
     """,
     )
+    assert sorted(spells.exclusions(found).rows()) == [("too_new", 2), ("unknown_start", 1)]
 
 
 def test_a_known_start_before_the_data_makes_the_spell_enter_late():
-    found = of_activity(
-        """
+    """Who comes back later than on the first ten days has no first spell here."""
+    log = """
         | customer_id | day |
         | late        | 5   |
         | late        | 12  |
         | on_the_day  | 5   |
         | earlier     | 5   |
         | unknown     | 5   |
-        """,
+        | back        | 10  |
         """
+    customers = """
         | customer_id | started_day |
         | late        | -40         |
         | on_the_day  | 5           |
         | earlier     | 2           |
         | unknown     |             |
-        """,
-    )
+        | back        | -40         |
+        """
     assert_drawn(
-        found,
+        of_activity(log, customers),
         """
         | customer_id | entry_day | start_day | end_day | duration_days | excluded      |
         | late        | 0         | -40       | 12      | 53            |               |
         | on_the_day  | 5         | 5         | 5       | 1             |               |
         | earlier     | 5         | 5         | 5       | 1             |               |
         | unknown     | 5         | 5         | 5       |               | unknown_start |
+        | back        | 10        | 10        | 10      |               | unknown_start |
     """,
     )
-
-
-def test_who_started_before_the_data_and_came_back_later_has_no_first_spell_here():
-    found = of_activity(
-        "| customer_id | day |\n| back | 10 |", "| customer_id | started_day |\n| back | -40 |"
-    )
-    assert_drawn(
-        found,
-        """
-        | customer_id | entry_day | start_day | duration_days | excluded      |
-        | back        | 10        | 10        |               | unknown_start |
-    """,
-    )
-
-
-def test_who_enters_late_and_after_f_is_too_new():
-    found = of_activity(
-        "| customer_id | day |\n| late | 5 |",
-        "| customer_id | started_day |\n| late | -40 |",
-        snapshot_day=8,
-    )
-    assert_drawn(
-        found,
-        """
-        | customer_id | entry_day | start_day | duration_days | excluded |
-        | late        | 0         | -40       |               | too_new  |
-    """,
-    )
+    too_new = of_activity(log, customers, snapshot_day=8).filter(customer_id="late")
+    assert too_new.select("entry_day", "excluded").row(0) == (0, "too_new")
 
 
 def test_only_the_named_kinds_of_event_keep_a_customer_and_begin_the_data():
@@ -241,34 +181,6 @@ def test_a_later_return_starts_a_new_spell_and_takes_back_no_end():
     first = "| customer_id | spell | end_day | event_observed |\n| back | 1 | 50 | true |"
     assert_drawn(before, first)
     assert_drawn(after, f"{first}\n| back | 2 | 99 | true |")
-
-
-def test_nothing_after_the_snapshot_is_seen():
-    log = """
-        | customer_id | day |
-        | goes_on     | 95  |
-        | goes_on     | 101 |
-        | not_yet     | 101 |
-    """
-    assert_drawn(of_activity(log), "| customer_id | end_day |\n| goes_on | 95 |")
-
-
-def test_exclusions_count_spells_by_rule():
-    found = of_activity("""
-        | customer_id | day |
-        | edge        | 9   |
-        | edge        | 95  |
-        | other       | 3   |
-        | judged      | 30  |
-    """)
-    assert_drawn(
-        spells.exclusions(found).sort("rule").rename({"rule": "customer_id"}),
-        """
-        | customer_id   | n |
-        | too_new       | 1 |
-        | unknown_start | 2 |
-    """,
-    )
 
 
 def test_a_return_counts_from_the_day_on_which_the_silent_were_gone():
@@ -308,83 +220,64 @@ def test_a_return_counts_from_the_day_on_which_the_silent_were_gone():
 # Contract books
 
 
-def test_terms_that_follow_each_other_within_the_grace_form_one_spell():
+def test_spells_of_contracts():
+    """Terms within ten days of grace form one spell; it has ended iff the grace is over by the
+    snapshot (100); a cancellation booked for a later day is no end; of terms that overlap the one
+    that ends last decides; the cause is that of the last end, the plan that of the start; who
+    begins after F (90) is too new, and after the snapshot unseen."""
     found = of_contracts("""
-        | customer_id | started_day | ended_day |
-        | same_day    | 10          | 30        |
-        | same_day    | 30          | 60        |
-        | in_grace    | 10          | 30        |
-        | in_grace    | 39          | 60        |
-        | after_grace | 10          | 30        |
-        | after_grace | 40          | 60        |
+        | customer_id | started_day | ended_day | booked_day | cause | plan  |
+        | same_day    | 10          | 30        |            | moved | basic |
+        | same_day    | 30          | 60        |            | price | plus  |
+        | in_grace    | 10          | 30        |            | moved | basic |
+        | in_grace    | 39          | 60        |            |       |       |
+        | after_grace | 10          | 30        |            | price | basic |
+        | after_grace | 40          |           |            |       | plus  |
+        | at_f        | 71          | 90        |            | price |       |
+        | not_yet_f   | 71          | 91        |            | price |       |
+        | at_snapshot | 71          | 100       |            | price |       |
+        | open        | 71          |           |            |       |       |
+        | renewed     | 10          | 85        |            | price |       |
+        | renewed     | 94          |           |            |       |       |
+        | ahead       | 41          | 130       | 80         | price |       |
+        | known       | 41          | 60        | 50         | price |       |
+        | not_known   | 41          | 60        | 101        | price |       |
+        | no_end      | 41          |           | 50         | price |       |
+        | long_first  | 10          | 80        |            | price |       |
+        | long_first  | 20          | 30        |            | moved |       |
+        | long_first  | 85          | 88        |            | other |       |
+        | one_open    | 10          |           |            |       |       |
+        | one_open    | 20          | 30        |            | moved |       |
+        | starts_at_f | 90          |           |            |       |       |
+        | one_day     | 90          | 90        |            |       |       |
+        | new         | 91          |           |            |       |       |
+        | ended_new   | 91          | 95        |            |       |       |
+        | not_yet     | 101         |           |            |       |       |
     """)
+    assert found["entry_day"].equals(found["start_day"])
     assert_drawn(
-        found,
+        found.drop("entry_day"),
         """
-        | customer_id | spell | entry_day | start_day | end_day | duration_days | event_observed |
-        | same_day    | 1     | 10        | 10        | 60      | 51            | true           |
-        | in_grace    | 1     | 10        | 10        | 60      | 51            | true           |
-        | after_grace | 1     | 10        | 10        | 30      | 21            | true           |
-        | after_grace | 2     | 40        | 40        | 60      | 21            | true           |
-    """,
-    )
-
-
-def test_a_contract_has_ended_iff_its_grace_is_over_by_the_snapshot():
-    found = of_contracts("""
-        | customer_id | started_day | ended_day | cause     |
-        | at_f        | 71          | 90        | voluntary |
-        | in_grace    | 71          | 91        | voluntary |
-        | at_snapshot | 71          | 100       | voluntary |
-        | open        | 71          |           |           |
-    """)
-    assert_drawn(
-        found,
-        """
-        | customer_id | end_day | duration_days | event_observed | cause     | excluded |
-        | at_f        | 90      | 20            | true           | voluntary |          |
-        | in_grace    | 91      | 20            | false          |           |          |
-        | at_snapshot | 100     | 20            | false          |           |          |
-        | open        |         | 20            | false          |           |          |
-    """,
-    )
-
-
-def test_a_renewal_in_the_grace_takes_the_end_away():
-    found = of_contracts("""
-        | customer_id | started_day | ended_day |
-        | renewed     | 10          | 85        |
-        | renewed     | 94          |           |
-        | not_renewed | 10          | 85        |
-    """)
-    assert_drawn(
-        found,
-        """
-        | customer_id | spell | end_day | duration_days | event_observed |
-        | renewed     | 1     |         | 81            | false          |
-        | not_renewed | 1     | 85      | 76            | true           |
-    """,
-    )
-
-
-def test_a_cancellation_booked_for_a_later_day_is_no_end():
-    found = of_contracts("""
-        | customer_id | started_day | ended_day | booked_day | cause     |
-        | ahead       | 41          | 130       | 80         | voluntary |
-        | known       | 41          | 60        | 50         | voluntary |
-        | no_booking  | 41          | 60        |            | voluntary |
-        | not_known   | 41          | 60        | 101        | voluntary |
-        | no_end      | 41          |           | 50         | voluntary |
-    """)
-    assert_drawn(
-        found,
-        """
-        | customer_id | end_day | duration_days | event_observed | cause     | excluded |
-        | ahead       |         | 50            | false          |           |          |
-        | known       | 60      | 20            | true           | voluntary |          |
-        | no_booking  | 60      | 20            | true           | voluntary |          |
-        | not_known   |         | 50            | false          |           |          |
-        | no_end      |         | 50            | false          |           |          |
+    | customer_id | spell | end_day | duration_days | event_observed | cause | plan  | excluded |
+    | same_day    | 1     | 60      | 51            | true           | price | basic |          |
+    | in_grace    | 1     | 60      | 51            | true           |       | basic |          |
+    | after_grace | 1     | 30      | 21            | true           | price | basic |          |
+    | after_grace | 2     |         | 51            | false          |       | plus  |          |
+    | at_f        | 1     | 90      | 20            | true           | price |       |          |
+    | not_yet_f   | 1     | 91      | 20            | false          |       |       |          |
+    | at_snapshot | 1     | 100     | 20            | false          |       |       |          |
+    | open        | 1     |         | 20            | false          |       |       |          |
+    | renewed     | 1     |         | 81            | false          |       |       |          |
+    | ahead       | 1     |         | 50            | false          |       |       |          |
+    | known       | 1     | 60      | 20            | true           | price |       |          |
+    | not_known   | 1     |         | 50            | false          |       |       |          |
+    | no_end      | 1     |         | 50            | false          |       |       |          |
+    | long_first  | 1     | 88      | 79            | true           | other |       |          |
+    | one_open    | 1     |         | 81            | false          |       |       |          |
+    | starts_at_f | 1     |         | 1             | false          |       |       |          |
+    | one_day     | 1     | 90      | 1             | true           |       |       |          |
+    | new         | 1     |         |               |                |       |       | too_new  |
+    | ended_new   | 1     | 95      |               |                |       |       | too_new  |
     """,
     )
 
@@ -396,80 +289,6 @@ def test_an_end_that_became_known_late_is_an_end_from_then_on():
     """
     assert of_contracts(text, 100)["event_observed"].item() is False
     assert of_contracts(text, 101)["event_observed"].item() is True
-
-
-def test_a_contract_that_begins_after_f_is_too_new_and_one_after_the_snapshot_unseen():
-    found = of_contracts("""
-        | customer_id | started_day | ended_day |
-        | at_f        | 90          |           |
-        | one_day     | 90          | 90        |
-        | new         | 91          |           |
-        | ended_new   | 91          | 95        |
-        | not_yet     | 101         |           |
-    """)
-    assert_drawn(
-        found,
-        """
-        | customer_id | end_day | duration_days | event_observed | excluded |
-        | at_f        |         | 1             | false          |          |
-        | one_day     | 90      | 1             | true           |          |
-        | new         |         |               |                | too_new  |
-        | ended_new   | 95      |               |                | too_new  |
-    """,
-    )
-
-
-def test_a_returning_customer_has_a_new_contract_and_an_old_end():
-    found = of_contracts("""
-        | customer_id | started_day | ended_day | cause           | plan  |
-        | back        | 10          | 30        | payment_failure | basic |
-        | back        | 60          |           |                 | plus  |
-    """)
-    assert_drawn(
-        found,
-        """
-        | customer_id | spell | start_day | end_day | event_observed | cause           | plan  |
-        | back        | 1     | 10        | 30      | true           | payment_failure | basic |
-        | back        | 2     | 60        |         | false          |                 | plus  |
-    """,
-    )
-
-
-def test_the_cause_is_that_of_the_last_end_and_the_plan_that_of_the_start():
-    found = of_contracts("""
-        | customer_id | started_day | ended_day | cause           | plan  |
-        | upgraded    | 10          | 30        | voluntary       | basic |
-        | upgraded    | 31          | 60        | payment_failure | plus  |
-        | no_cause    | 10          | 30        | voluntary       | basic |
-        | no_cause    | 31          | 60        |                 |       |
-    """)
-    assert_drawn(
-        found,
-        """
-        | customer_id | spell | end_day | cause           | plan  |
-        | upgraded    | 1     | 60      | payment_failure | basic |
-        | no_cause    | 1     | 60      |                 | basic |
-    """,
-    )
-
-
-def test_of_terms_that_overlap_the_one_that_ends_last_decides():
-    found = of_contracts("""
-        | customer_id | started_day | ended_day | cause           |
-        | long_first  | 10          | 80        | voluntary       |
-        | long_first  | 20          | 30        | payment_failure |
-        | long_first  | 85          | 88        | competitor      |
-        | one_open    | 10          |           |                 |
-        | one_open    | 20          | 30        | payment_failure |
-    """)
-    assert_drawn(
-        found,
-        """
-        | customer_id | spell | start_day | end_day | event_observed | cause      |
-        | long_first  | 1     | 10        | 88      | true           | competitor |
-        | one_open    | 1     | 10        |         | false          |            |
-    """,
-    )
 
 
 # On random logs: against a literal reading of the definition, one customer and day at a time

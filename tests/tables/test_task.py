@@ -316,11 +316,7 @@ def test_where_no_spell_can_be_judged_the_three_ways_out_are_named(workbook):
     churn = "{kind: activity, activity: [purchase], after_days: 400}"
     said = message(workbook, churn=churn)
     assert said.startswith("no first spell can be judged: all are too new or have an unknown start")
-    for way in (
-        "a later snapshot_date",
-        "a smaller churn: after_days",
-        "give customers a `started`",
-    ):
+    for way in ("a later snapshot_date", "a smaller churn: after_days", "give a `started`"):
         assert way in said
 
 

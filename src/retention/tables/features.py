@@ -7,6 +7,7 @@ unit and meaning. Every function takes and gives any frame that Narwhals reads, 
 
 import narwhals as nw
 
+from retention import schema
 from retention.tables.activity import weekday
 
 WINDOW_DAYS = 90
@@ -109,19 +110,9 @@ def customers_at(customers, spells, counts, booked=None, *, day: int, after_days
     table = customers.join(present, on="customer_id", how="left").join(
         counts, on="customer_id", how="left"
     )
-    counted = [
-        "active_days_total",
-        "orders_total",
-        "amount_cents_total",
-        "active_days_90d",
-        "events_90d",
-        "orders_90d",
-        "amount_cents_90d",
-        "amount_cents_365d",
-        "active_days_28d",
-        "active_days_before",
-        "days_before",
-    ]
+    promise = schema.TABLES["customers_at"]
+    known = [name for name in promise.columns if name not in promise.optional]
+    counted = [name for name in known if promise.columns[name] == nw.Int64]
     if booked is None:
         unknown = nw.lit(None, nw.Int64)
         table = table.with_columns(booked_end_in_days=unknown, ended_days_ago=unknown)

@@ -79,51 +79,37 @@ def at_least(column: str, least: int, mend: str = "") -> Rule:
 
 def rate(*columns: str) -> tuple[Rule, ...]:
     """Every known value of ``columns`` lies between 0 and 1."""
-    return tuple(
-        Rule(
-            column,
-            "lies between 0 and 1",
-            nw.col(column).is_null() | ((nw.col(column) >= 0) & (nw.col(column) <= 1)),
-        )
-        for column in columns
-    )
+    within = {name: nw.col(name).is_null() | nw.col(name).is_between(0, 1) for name in columns}
+    return tuple(Rule(name, "lies between 0 and 1", holds) for name, holds in within.items())
 
 
 def ordered(first: str, second: str, mend: str = "") -> Rule:
     """``second`` is never before ``first`` where both are known."""
     one, two = nw.col(first), nw.col(second)
-    return Rule(
-        second, f"is not before {first}", one.is_null() | two.is_null() | (two >= one), mend
-    )
+    holds = one.is_null() | two.is_null() | (two >= one)
+    return Rule(second, f"is not before {first}", holds, mend)
 
 
 def no_script(*columns: str) -> tuple[Rule, ...]:
     """No text holds a script tag: it comes from an attack or a broken export, not from a name."""
-    return tuple(
-        Rule(
-            column,
-            "holds no <script> tag",
-            nw.col(column).is_null()
-            | ~nw.col(column).str.to_lowercase().str.contains("<script", literal=True),
-            "clean these values in the source",
-        )
-        for column in columns
-    )
+    texts = {name: nw.col(name).str.to_lowercase() for name in columns}
+    holds = {
+        name: text.is_null() | ~text.str.contains("<script", literal=True)
+        for name, text in texts.items()
+    }
+    words, mend = "holds no <script> tag", "clean these values in the source"
+    return tuple(Rule(name, words, is_clean, mend) for name, is_clean in holds.items())
 
 
 def misfits(schema: Mapping[str, object], promise: Table) -> list[Broken]:
     """Columns that are missing, of another type or too many: without them no row can be judged."""
     given = {name: dtype for name, dtype in schema.items() if not name.startswith(FAULT)}
+    wrong = {name: dtype for name, dtype in promise.columns.items() if given.get(name) != dtype}
     faults = [
-        Broken(
-            name,
-            f"is {dtype.__name__}, got {given[name]}"
-            if name in given
-            else "is a column of this table",
-            0,
-        )
-        for name, dtype in promise.columns.items()
-        if given.get(name) != dtype
+        Broken(name, f"is {dtype.__name__}, got {given[name]}", 0)
+        if name in given
+        else Broken(name, "is a column of this table", 0)
+        for name, dtype in wrong.items()
     ]
     if not promise.further:
         further = [name for name in given if name not in promise.columns]
@@ -137,27 +123,22 @@ def row_rules(schema: Mapping[str, object], promise: Table) -> list[Rule]:
     """Every rule that the rows of a table with this ``schema`` keep, but for its grain."""
     made = promise.level != "source"
     rules = [
-        Rule(name, "is known", _known(name, schema), "" if made else FILL)
+        Rule(name, "is known", ~nw.col(name).is_null(), "" if made else FILL)
         for name in promise.columns
         if name not in promise.optional
     ]
-    rules += [replace(rule, holds=_judged(rule, schema)) for rule in promise.rules]
+    rules = [_if_read(rule, schema) for rule in (*rules, *promise.rules)]
     if not made:
         rules += no_script(*(name for name in schema if schema[name] == TEXT))
         rules += [rule for name in schema if name.startswith(FAULT) for rule in readable(name)]
     return rules
 
 
-def _known(name: str, schema: Mapping[str, object]) -> nw.Expr:
-    """Whether a value is there; one that could not be read is a fault of its own."""
-    there = ~nw.col(name).is_null()
-    return there | ~nw.col(FAULT + name).is_null() if FAULT + name in schema else there
-
-
-def _judged(rule: Rule, schema: Mapping[str, object]) -> nw.Expr:
-    """Whether a rule holds; what could not be read is a fault of its own and breaks no other."""
+def _if_read(rule: Rule, schema: Mapping[str, object]) -> Rule:
+    """``rule`` as it stands, but what could not be read breaks only the rule that it can be."""
     fault = FAULT + rule.column
-    return rule.holds | ~nw.col(fault).is_null() if fault in schema else rule.holds
+    holds = rule.holds | ~nw.col(fault).is_null() if fault in schema else rule.holds
+    return replace(rule, holds=holds)
 
 
 def readable(fault: str) -> list[Rule]:

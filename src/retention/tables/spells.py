@@ -8,18 +8,9 @@ Every function takes and gives any frame that Narwhals reads, and stays lazy.
 
 import narwhals as nw
 
-COLUMNS = (
-    "customer_id",
-    "spell",
-    "entry_day",
-    "start_day",
-    "end_day",
-    "duration_days",
-    "event_observed",
-    "cause",
-    "plan",
-    "excluded",
-)
+from retention import schema
+
+COLUMNS = tuple(schema.TABLES["spells"].columns)
 
 
 @nw.narwhalify
@@ -54,9 +45,8 @@ def from_activity(activity, customers, *, kinds: list[str], snapshot_day: int, a
         stretches.with_columns(
             entry_day=nw.when(late).then("first_data_day").otherwise("first_day"),
             start_day=nw.when(late).then("started_day").otherwise("first_day"),
-            start_known=nw.when(at_the_edge)
-            .then(~nw.col("started_day").is_null())
-            .otherwise(~came_back),
+            start_known=(at_the_edge & ~nw.col("started_day").is_null())
+            | ~(at_the_edge | came_back),
             last_day=nw.col("end_day"),
             cause=nw.lit(None, nw.String),
             plan=nw.lit(None, nw.String),
@@ -81,8 +71,7 @@ def from_contracts(contracts, *, snapshot_day: int, after_days: int):
     horizon = nw.lit(snapshot_day + 1)
     terms = (
         _known(contracts, snapshot_day)
-        .with_columns(known=over)
-        .with_columns(end=nw.when("known").then("ended_day").otherwise(horizon))
+        .with_columns(known=over, end=nw.when(over).then("ended_day").otherwise(horizon))
         .with_columns(reach=nw.col("end").cum_max().over("customer_id", order_by="started_day"))
     )
     reached = nw.col("reach").shift(1).over("customer_id", order_by="started_day")
@@ -204,23 +193,17 @@ def _numbered(frame, day: str, after_days: int):
 
 def _judged(stretches, snapshot_day: int, after_days: int):
     """Duration, event and exclusion of stretches with a start, a last day and a known start."""
-    judged_until = snapshot_day - after_days
-    excluded = (
-        nw.when(nw.col("start_day") > judged_until)
-        .then(nw.lit("too_new"))
-        .otherwise(nw.when(~nw.col("start_known")).then(nw.lit("unknown_start")))
-    )
+    judged_until, known = snapshot_day - after_days, nw.col("start_known")
+    too_new = (nw.col("start_day") > judged_until) | (known & (nw.col("entry_day") > judged_until))
+    unknown = nw.when(~known).then(nw.lit("unknown_start"))
     ended = nw.col("last_day") <= judged_until
     until = nw.when(ended).then("last_day").otherwise(nw.lit(judged_until))
-    late = (nw.col("entry_day") > judged_until) & nw.col("excluded").is_null()
+    judged = nw.col("excluded").is_null()
     return (
-        stretches.with_columns(excluded=excluded)
-        .with_columns(excluded=nw.when(late).then(nw.lit("too_new")).otherwise("excluded"))
+        stretches.with_columns(excluded=nw.when(too_new).then(nw.lit("too_new")).otherwise(unknown))
         .with_columns(
-            duration_days=nw.when(nw.col("excluded").is_null()).then(
-                until - nw.col("start_day") + 1
-            ),
-            event_observed=nw.when(nw.col("excluded").is_null()).then(ended),
+            duration_days=nw.when(judged).then(until - nw.col("start_day") + 1),
+            event_observed=nw.when(judged).then(ended),
             cause=nw.when(ended).then("cause"),
         )
         .select(*COLUMNS)

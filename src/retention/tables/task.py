@@ -9,6 +9,7 @@ from retention import schema
 from retention.book import Book, Churn
 from retention.errors import Refused
 from retention.tables import calendar, features, spells, workspace
+from retention.tables.workspace import none
 
 LEAST_CUSTOMERS = 10  # below this nothing can be said that is not about a person
 
@@ -112,12 +113,6 @@ def _terms(contracts: pl.LazyFrame | None, churn: Churn, day: int) -> pl.DataFra
     return none("terms")
 
 
-def none(table: str) -> pl.DataFrame:
-    """A table without rows."""
-    columns = schema.TABLES[table].columns
-    return nw.from_dict({name: [] for name in columns}, columns, backend="polars").to_native()
-
-
 def _seen(taken: Mapping[str, pl.DataFrame], day: int) -> pl.DataFrame:
     """The customers known on ``day``: started by then or, with an unknown start, seen by then."""
     tables = (taken[name] for name in ("activity", "contracts", "surveys") if name in taken)
@@ -143,28 +138,18 @@ def _require_variety(stretches: pl.DataFrame, at: pl.DataFrame, book: Book) -> N
     judged = first.filter(pl.col("excluded").is_null())
     started = first.filter(pl.col("excluded").ne_missing("unknown_start"))
     cohorts = nw.from_native(started).select(month=calendar.month("start_day")).to_native()
-    if customers < LEAST_CUSTOMERS:
-        raise Refused(
-            f"{customers} customer(s) with a spell: at least {LEAST_CUSTOMERS} are needed, "
-            "since fewer would be shown person by person"
-        )
-    if judged.is_empty():
-        raise Refused(
-            "no first spell can be judged: all are too new or have an unknown start; choose a "
-            "later snapshot_date, a smaller churn: after_days, or give customers a `started`"
-        )
-    if cohorts["month"].n_unique() < 2:
-        raise Refused(
-            "all customers started in one month: one cohort has nothing to be compared with; "
-            "read data of a longer time"
-        )
-    if not judged["event_observed"].any():
-        raise Refused(
-            f"nobody has left by {book.snapshot_date}: there is no churn to learn from; choose a "
-            "later snapshot_date or a smaller churn: after_days"
-        )
-    if not at["in_risk_set"].any():
-        raise Refused(
-            f"everybody has left by {book.snapshot_date}: nobody is in force to analyse; choose "
-            "an earlier snapshot_date or a larger churn: after_days"
-        )
+    faults = {
+        f"{customers} customer(s) with a spell: at least {LEAST_CUSTOMERS} are needed, "
+        "since fewer would be shown person by person": customers < LEAST_CUSTOMERS,
+        "no first spell can be judged: all are too new or have an unknown start; choose a later "
+        "snapshot_date, a smaller churn: after_days, or give a `started`": judged.is_empty(),
+        "all customers started in one month: one cohort has nothing to be compared with; "
+        "read data of a longer time": cohorts["month"].n_unique() < 2,
+        f"nobody has left by {book.snapshot_date}: there is no churn to learn from; choose a "
+        "later snapshot_date or a smaller churn: after_days": not judged["event_observed"].any(),
+        f"everybody has left by {book.snapshot_date}: nobody is in force to analyse; choose an "
+        "earlier snapshot_date or a larger churn: after_days": not at["in_risk_set"].any(),
+    }
+    for fault, is_so in faults.items():
+        if is_so:
+            raise Refused(fault)

@@ -151,9 +151,13 @@ def read_previous(space: Workspace, table: str) -> pl.DataFrame:
         return read_file(file)
     if before and promise.level == "customer" and (before / PRUNED).is_file():
         raise Refused(_pruned(space.book, before.name))
-    return nw.from_dict(
-        {name: [] for name in promise.columns}, promise.columns, backend="polars"
-    ).to_native()
+    return none(table)
+
+
+def none(table: str) -> pl.DataFrame:
+    """A ``table`` without rows."""
+    columns = schema.TABLES[table].columns
+    return nw.from_dict({name: [] for name in columns}, columns, backend="polars").to_native()
 
 
 def _pruned(book: str, refresh: str) -> str:
@@ -189,13 +193,9 @@ def write_table(space: Workspace, table: str, frame: pl.DataFrame) -> None:
     promise = schema.TABLES[table]
     if promise.writer != space.task:
         raise Failed(f"table {table!r} is written by {promise.writer}, not by {space.task}")
-    frame = (
-        frame.select(
-            *promise.columns, *(name for name in frame.columns if name not in promise.columns)
-        )
-        if set(promise.columns) <= set(frame.columns)
-        else frame
-    )
+    if set(promise.columns) <= set(frame.columns):
+        further = (name for name in frame.columns if name not in promise.columns)
+        frame = frame.select(*promise.columns, *further)
     if broken := rules.broken(frame, promise):
         raise Failed(rules.report(table, broken))
     folder = (space.scratch or space.folder) / "tables"
