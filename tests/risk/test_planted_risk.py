@@ -100,9 +100,7 @@ def test_who_knows_nothing_but_age_and_attributes_has_the_risk_of_survival():
 
 def test_as_many_leave_as_the_planted_risk_says_in_every_tenth_and_state():
     seen = pl.concat(
-        planted_truth.planted_risk(FEWER, 1, DAYS[0], horizon).with_columns(
-            horizon=pl.lit(horizon)
-        )
+        planted_truth.planted_risk(FEWER, 1, DAYS[0], horizon).with_columns(horizon=pl.lit(horizon))
         for horizon in HORIZONS
     )
 
