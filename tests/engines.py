@@ -218,7 +218,7 @@ def made(tables: dict[str, object]) -> dict[str, nw.LazyFrame]:
             ),
             "broken spells": _broken_spells(lazy(derived["spells"])),
             "starts": starts,
-            "counts": retention.counted(present),
+            "counts": retention.counted(present, unit="month", definition="bounded"),
             "furthest": retention.furthest(seen, unit="month", most=24),
             "bracket": retention.within(present, first=1, last=3),
             "revenue": revenue.summed(revenue.moved(paid)),

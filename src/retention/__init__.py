@@ -13,13 +13,10 @@ clusters, cohorts, risk, value. `schema` says what every column means, `exhibit`
 page is, `disclosure` what is hidden before anything is published.
 """
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from retention.refresh import Refresh
+from importlib import import_module
 
 
-def open(refresh: str, segment: str = "") -> "Refresh":
+def open(refresh: str, segment: str = ""):
     """Open a refresh: a book ("cdnow": its newest) or a book and day ("cdnow/1998-06-30").
 
     In JupyterLab the parameters that the book sets for the notebook apply, and are printed. What
@@ -29,6 +26,5 @@ def open(refresh: str, segment: str = "") -> "Refresh":
     Raises:
         Refused: there is no such refresh; the message holds the command that makes it.
     """
-    from retention.refresh import opened
-
+    opened = import_module("retention.refresh").opened  # Polars takes a while to import
     return opened(refresh, segment)

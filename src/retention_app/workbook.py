@@ -71,7 +71,7 @@ def workbook() -> Workbook:
             "retention.book",
         ),
         builders=("retention.tables.task", "retention_intake.intake", "retention_demo.readers"),
-        always=(),
+        always=("retention.refresh",),
         needs={"60_value": {"tables", "30_clusters", "50_risk"}, "99_summary": {"*"}},
         per_segment={"tables", "10_customers", "30_clusters"},
         writes=writes,

@@ -22,10 +22,8 @@ PAIRS = st.lists(st.tuples(STAGE, STAGE), min_size=1, max_size=60)
 
 def two_days(pairs: list[tuple[str, str]]) -> tuple[pl.DataFrame, pl.DataFrame]:
     ids = [f"c{number}" for number in range(len(pairs))]
-    return tuple(
-        pl.DataFrame({"customer_id": ids, "lifecycle": [pair[place] for pair in pairs]})
-        for place in (0, 1)
-    )
+    days = zip(*pairs, strict=True)
+    return tuple(pl.DataFrame({"customer_id": ids, "lifecycle": stages}) for stages in days)
 
 
 @given(PAIRS)

@@ -92,9 +92,8 @@ def test_a_rule_that_fits_no_column_is_refused():
 
 
 def test_the_page_says_every_rule():
-    said = lifecycle.definition(
-        book(dormant={"quiet_days": {"at_least": 60}, "region": ["x", "y"]})
-    )
+    own = book(dormant={"quiet_days": {"at_least": 60}, "region": ["x", "y"]})
+    said = lifecycle.definition(own)
     assert "dormant: quiet days at least 60, region is x or y" in said
     assert "at risk: silence ratio at least 3" in said
     assert "Gone: silent for 90 days" in said

@@ -3,8 +3,6 @@
 import polars as pl
 import pytest
 from drawing import drawn
-from hypothesis import given
-from hypothesis import strategies as st
 from opened import opened
 
 from retention.customers import surveys
@@ -52,13 +50,12 @@ CUSTOMERS = pl.DataFrame(
     {
         "customer_id": ["a1", "a2", "a3", "a4", "a5", "b1", "c1"],
         "usage": [*["steady"] * 3, None, "falling", "falling", "falling"],
-        "vip": [True, True, True, True, True, False, False],
     }
 )
 
 
 def test_scores_are_those_of_who_answered_and_the_response_is_of_who_was_asked():
-    told = surveys.scores(ASKED, CUSTOMERS, ["usage", "vip"])
+    told = surveys.scores(ASKED, CUSTOMERS, ["usage"])
 
     columns = ("by", "group", "kind", "n_asked", "n_answered", "score", "share_answered")
     assert [row[:5] for row in told.select(columns).rows()] == [
@@ -69,10 +66,6 @@ def test_scores_are_those_of_who_answered_and_the_response_is_of_who_was_asked()
         ("usage", "not known", "nps", 1, 1),
         ("usage", "steady", "csat", 1, 1),
         ("usage", "steady", "nps", 3, 3),
-        ("vip", "false", "csat", 1, 1),
-        ("vip", "false", "nps", 1, 1),
-        ("vip", "true", "csat", 1, 1),
-        ("vip", "true", "nps", 5, 4),
     ]
     scores = told["score"].to_list()
     assert scores[:4] == pytest.approx([50, 0, 0, -100])  # nps: two promote, two detract, of five
@@ -94,50 +87,10 @@ def test_a_group_that_customers_do_not_have_is_refused():
         surveys.scores(ASKED, CUSTOMERS, ["usag"])
 
 
-ROW = st.tuples(
-    st.integers(0, 5),
-    st.integers(0, 100),
-    st.none() | st.tuples(st.integers(0, 30), st.integers(0, 10)),
-)
-
-
-@given(st.lists(ROW, unique_by=lambda row: row[:2], max_size=25))
-def test_an_answer_after_the_snapshot_is_no_answer(rows):
-    """A literal count: of each customer the latest survey with time, answered by day 100."""
-    frame = pl.DataFrame(
-        [
-            (f"c{who}", sent, sent + late[0] if late else None, "nps", late and float(late[1]))
-            for who, sent, late in rows
-            if late is None or sent + late[0] <= 100
-        ],
-        SENT.schema,
-        orient="row",
-    )
-    everybody = pl.DataFrame({"customer_id": [f"c{who}" for who in range(6)]})
-    told = surveys.scores(surveys.asked(frame, 100, 60, 14), everybody, [])
-
-    latest = {}
-    for who, sent, late in sorted(rows, key=lambda row: row[1]):
-        if 40 < sent <= 86 and (late is None or sent + late[0] <= 100):
-            latest[who] = late
-    answers = [late[1] for late in latest.values() if late]
-    expected = [(len(latest), len(answers))] if latest else []
-    assert told.select("n_asked", "n_answered").rows() == expected
-    if answers:
-        net = sum((score >= 9) - (score <= 6) for score in answers)
-        assert told["score"].item() == pytest.approx(100 * net / len(answers))
-
-
 def test_a_silent_detractor_uses_less_was_asked_and_did_not_answer():
     told = surveys.silent(ASKED, CUSTOMERS)
-    assert dict(told.select("customer_id", "silent_detractor").rows()) == {
-        "a1": False,
-        "a2": False,
-        "a3": False,
-        "a4": False,
-        "a5": True,
-        "b1": False,
-    }
+    assert told["customer_id"].to_list() == ["a1", "a2", "a3", "a4", "a5", "b1"]
+    assert told.filter("silent_detractor")["customer_id"].to_list() == ["a5"]
 
 
 @pytest.mark.parametrize(("quiet", "spoke"), [(30, 10), (9, 40), (40, 9), (0, 0)])
@@ -149,18 +102,12 @@ def test_silence_is_said_unless_it_is_of_few(quiet, spoke, tmp_path):
     assert [(one.value, one.further["n"], one.unit) for one in said] == (
         [(0.75, 40, "share")] if quiet == 30 else []
     )
-    assert all(one.ci[0] < 0.75 < one.ci[1] for one in said)
 
 
 def many(answers: dict[str, tuple[int, int, float]]) -> pl.DataFrame:
     """Scores of groups of ``usage``: asked, answered, and the share of promoters among these."""
     rows = [
-        (
-            f"{group}{number}",
-            "nps",
-            number < n,
-            (10.0 if number < share * n else 0.0) if number < n else None,
-        )
+        (f"{group}{number}", "nps", number < n, 10.0 * (number < share * n) if number < n else None)
         for group, (asked, n, share) in answers.items()
         for number in range(asked)
     ]
@@ -179,7 +126,6 @@ def test_headlines_name_a_difference_only_where_it_is_clear(tmp_path):
     assert content.headline(content.table) == (
         "Score (NPS) ranges from −60 (Usage: falling) to 60 (Usage: steady)"
     )
-    assert answers.table["group"].to_list() == ["all", "Usage: falling", "Usage: steady"]
     assert content.table["n_answered"].to_list() == [160, 40, 120]
     (nps,) = content.findings(content.table)
     assert (nps.name, nps.value, nps.further["n_answered"]) == ("nps", 30, 160)
@@ -192,5 +138,4 @@ def test_groups_of_few_are_hidden_and_not_drawn(tmp_path):
     r = opened(tmp_path, "10_customers")
     few = many({"falling": (40, 35, 0.5), "steady": (200, 120, 0.8)})  # five did not answer
     assert surveys.answers(r, few, 180, 14).table["group"].to_list() == ["all", "Usage: steady"]
-    none = surveys.satisfaction(r, few.filter(group="falling"))
-    assert none.table.is_empty()
+    assert surveys.satisfaction(r, few.filter(group="falling")).table.is_empty()

@@ -99,7 +99,7 @@ logs = st.dictionaries(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(logs, st.lists(st.integers(1, 12), min_size=1, max_size=3), st.integers(25, 40))
 def test_gone_and_back_are_what_the_spells_say(log, windows, snapshot):
     """First spells that have ended, and the days on which second ones begin, window by window."""

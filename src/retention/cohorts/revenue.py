@@ -103,7 +103,8 @@ def moved(payments):
 @nw.narwhalify
 def summed(moves):
     """Sums of `moved` by cell and age: cents, customers (n_...) and squares in whole units."""
-    counts = {f"n_{name}": (nw.col(name) > 0).cast(nw.Int64) for name in MOVES}
+    yes, no = nw.lit(1), nw.lit(0)  # PostgreSQL casts no truth to a number
+    counts = {f"n_{name}": nw.when(nw.col(name) > 0).then(yes).otherwise(no) for name in MOVES}
     whole = {name: nw.col(name) // UNIT for name in ("cents", "kept", "base")}
     squares = {f"{one}_{two}": whole[one] * whole[two] for one, two in SQUARES}
     sums = ("cents", "kept", *MOVES, *counts, *squares)

@@ -78,7 +78,7 @@ def scores(
     of_nps = net("plus", "minus", "scored", confidence)
     either = zip(of_nps, of_csat, strict=True)
     lower, upper = (100 * pl.when(is_net).then(one).otherwise(other) for one, other in either)
-    score = 100 * (pl.col("plus") - pl.col("minus")) / pl.col("scored")
+    score = 100 * ((pl.col("plus") - pl.col("minus")) / pl.col("scored"))
     return (
         each.group_by("by", pl.col("level").alias("group"), "kind")
         .agg(expression.cast(pl.Int64).alias(name) for name, expression in counts.items())

@@ -41,9 +41,8 @@ def _nulls(shares: pl.DataFrame, change: float) -> Iterator[tuple]:
     """A row per table: the column whose share of nulls changed most; a missing one is all null."""
     moved = (pl.col("unknown") - pl.col("unknown_before")).abs()
     worst = shares.fill_null(1.0).sort(moved, descending=True, maintain_order=True)
-    for table, column, now, then in worst.unique(
-        "table", keep="first", maintain_order=True
-    ).iter_rows():
+    worst = worst.filter(pl.col("table").is_first_distinct())
+    for table, column, now, then in worst.iter_rows():
         limits = round(then - change, 4), round(then + change, 4)  # shares are whole per cents
         said = f"{now:.0%} are unknown, {then:.0%} were; no column of the table moved more."
         yield "nulls", f"{table}.{column}", now, then, *limits, said

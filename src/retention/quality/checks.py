@@ -79,6 +79,8 @@ def of_kinds(
     fewer than ``min_cell`` customers counts as empty.
     """
     acts = kinds(r).sort("kind")
+    if acts.is_empty():
+        return
     n = max(min(windows, (r.day - acts["day"].min() + 1) // window_days - 1), 0)
     for (kind,), rows in acts.group_by("kind", maintain_order=True):
         yield _freshness(kind, rows["day"].unique().sort(), r.day, gap_factor)
