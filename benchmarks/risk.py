@@ -29,7 +29,7 @@ from retention.risk import risk
 from retention.stats import cox, scores
 from retention.tables import calendar, spells, task, workspace
 from retention_demo import behaviours, simulate
-from retention_runner import build, records, run
+from retention_runner import build, places, records, run
 from retention_runner.notebooks import resolved
 
 PROJECT = Path(__file__).parent.parent
@@ -226,7 +226,8 @@ def business(folder: Path, customers: int) -> int:
 def notebook(folder: Path) -> Figure:
     """Notebook 50 in an ordinary kernel, as a refresh runs it; the memory is that of the kernel
     and of the process that runs it, each at its most."""
-    environment = build.environment(folder) | {workspace.STAGE: str(folder)}
+    running = {places.STAGE: str(folder), places.TASK: NOTEBOOK.stem}
+    environment = build.environment(folder) | running
     given = {"refresh": f"simulated/{behaviours.LAST_DAY}", "covariates": COVARIATES}
     told = records.Run(NOTEBOOK.stem)
     named = {"env": environment, "timeout": 3600, "told": told}

@@ -135,10 +135,11 @@ def _pairs(bought: pl.DataFrame, segment: str, min_cell: int, confidence: float)
             "n_next": both[first, then].astype(int),
             "n_lacking": lacking[then].astype(int),
             "n_came": came[then].astype(int),
+            "n_all": np.full(len(first), len(who)),
         }
     )
     pairs = len(items) * (len(items) - 1)
-    rows = rows.with_columns(segment=pl.lit(segment), n_all=len(who), n_pairs=pairs)
+    rows = rows.with_columns(segment=pl.lit(segment), n_pairs=pairs)
     others = pl.col("n_came") - pl.col("n_next")
     kept = rows.filter(pl.col("bought") != pl.col("next"), (others >= min_cell) | (others == 0))
     return _scored(kept, confidence)
