@@ -75,8 +75,8 @@ def workbook() -> Workbook:
         needs={"60_value": {"tables", "30_clusters", "50_risk"}, "99_summary": {"*"}},
         per_segment={"tables", "10_customers", "30_clusters"},
         writes=writes,
-        published=_of("aggregate"),
-        private=_of("customer"),
+        published={name for name, one in schema.TABLES.items() if one.level == "aggregate"},
+        lasting={name for name, one in schema.TABLES.items() if one.level in ("aggregate", "kept")},
         front="99_summary",
         load=load,
         fingerprint=fingerprint,
@@ -93,10 +93,6 @@ def take(book: books.Book, root: Path, day: int, aside: Path | None = None) -> i
     if book.source.kind == "demo":
         demo = readers.read(book.source, root / "work" / ".simulated")
     return intake.take(book, root, day, activity.summaries, demo=demo, aside=aside)
-
-
-def _of(level: str) -> set[str]:
-    return {name for name, table in schema.TABLES.items() if table.level == level}
 
 
 def _segments(folder: Path) -> dict[str, str]:

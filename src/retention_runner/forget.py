@@ -41,7 +41,7 @@ def prune_held(workbook: Workbook, places: Places, keep: int, say: Say) -> list[
     for refresh in refreshes(places.work)[:-keep]:
         folder = places.work / refresh
         lab = places.root / "work" / "lab" / places.name / refresh
-        tables = [file for file in _files(folder / "tables") if file.stem in workbook.private]
+        tables = [file for file in _files(folder / "tables") if file.stem not in workbook.lasting]
         if files := [*tables, *_files(folder / "notebooks"), *_files(lab)]:
             number = sum(file.suffix == ".parquet" for file in files)
             size = sum(file.stat().st_size for file in files)

@@ -59,7 +59,7 @@ class Workbook:
     per_segment: set[str]  # what a notebook needs that is run once for every segment
     writes: Mapping[str, list[str]]  # tables that a task promises to write
     published: set[str]  # tables that may be published
-    private: set[str]  # tables of customers: they are pruned, all others stay for comparisons
+    lasting: set[str]  # tables that stay when others are pruned: later refreshes compare with them
     front: str  # the notebook whose page is the first of a refresh
     load: Callable[[str], Book]  # refuses what is no good book
     fingerprint: Callable[[Book], str | None]  # hash of the data; None: only who reads can tell
