@@ -1,4 +1,4 @@
-"""Who carries the revenue: by hand, limits by drawing customers anew, and nothing given away."""
+"""Who brings the revenue: by hand, limits by drawing customers anew, and nothing given away."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""What are customers worth, and who carries the revenue? What `60_value` shows."""
+"""What are customers worth, and who brings the revenue? What `60_value` shows."""
 
 from retention.value.concentration import by_segment, most_valuable, revenue
 from retention.value.forecasts import today

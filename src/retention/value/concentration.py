@@ -1,4 +1,4 @@
-"""Who carries the revenue: how far it is concentrated, which segments bring it, what is at risk.
+"""Who brings the revenue: how far it is concentrated, which segments bring it, what is at risk.
 
 Shares are of money: their limits take customers, not their money, as drawn.
 """
