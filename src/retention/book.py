@@ -163,6 +163,8 @@ class Book(Part):
     currency: str = Field("EUR", pattern="^[A-Z]{3}$")
     snapshot_date: Day | Annotated[list[Day], Field(min_length=1)]
     churn: Churn
+    horizon_days: int = Field(90, ge=7, le=365)  # days ahead of which the risk speaks
+    covariates: list[str] = []  # known at the start, may be linked to leaving
     lifecycle: dict[Literal[RULED], Annotated[Conditions, Field(min_length=1)]] = {}
     segments: dict[str, Rule] = {}
     names: dict[str, Annotated[str, Field(min_length=1)]] = {}  # of clusters' segments

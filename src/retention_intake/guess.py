@@ -377,7 +377,7 @@ def parameters(book: Book, customers: pl.DataFrame, spells: pl.DataFrame) -> dic
 
     Takes   the tables "customers_at" and "spells" of the book's refresh
     """
-    current = customers.filter("in_risk_set")
+    current = customers.filter(standing="current")
     texts = [n for n in ("plan", *(book.attributes or ())) if customers[n].dtype == pl.String]
     texts = [n for n in dict.fromkeys(texts) if not customers[n].has_nulls()]
     few = [name for name in texts if 2 <= customers[name].n_unique() <= 6][:4]

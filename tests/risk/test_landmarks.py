@@ -1,4 +1,4 @@
-"""Landmarks: what was known on an earlier day is what a refresh on that day would have known."""
+"""Test dates: what was known on an earlier day is what a refresh on that day would have known."""
 
 from datetime import date
 
@@ -49,30 +49,37 @@ def past_of(activity: pl.DataFrame, day: int) -> tuple[landmarks.Past, pl.DataFr
 
 
 def test_days_go_back_from_the_last_whose_outcome_is_known():
-    stretches = pl.DataFrame({"entry_day": [100, 250]})
+    assert landmarks.days(250, 100, 60) == [250, 190, 130]
+    assert landmarks.days(250, 130, 60) == [250, 190, 130]
+    assert landmarks.days(50, 100, 60) == []
 
-    assert landmarks.days(stretches, 400, 150, 60) == [250, 190, 130]
-    assert landmarks.days(stretches, 200, 150, 60) == []
+
+def test_the_newest_dates_up_to_a_day_are_learned_from():
+    rows = pl.DataFrame({"landmark_day": [10, 20, 20, 30, 40, 50], "row": range(6)})
+    assert landmarks.newest(rows, 45)["row"].to_list() == [1, 2, 3, 4]
+    assert landmarks.newest(rows, 15)["row"].to_list() == [0]
+    assert landmarks.newest(rows, 5).is_empty()
 
 
-def test_who_is_at_risk_and_who_left_is_told_as_drawn():
+def test_current_customers_are_quiet_or_not_as_drawn():
     past, stretches = past_of(ACTIVITY, 400)
 
     rows = landmarks.rows(past, stretches, PURCHASES, [140, 200], 90)
 
-    told = rows.select("landmark_day", "customer_id", "left", "left_in_days")
-    assert told.equals(
+    assert rows.select("landmark_day", "customer_id", "left").equals(
         drawn("""
-        | landmark_day | customer_id | left  | left_in_days |
-        | 140          | a           | false | 91           |
-        | 140          | b           | true  | 11           |
-        | 140          | c           | true  | 1            |
-        | 200          | a           | false | 91           |
-        | 200          | b           | true  | 1            |
-        | 200          | c           | true  | 31           |
-        | 200          | d           | true  | 1            |
+        | landmark_day | customer_id | left  |
+        | 140          | a           | false |
+        | 140          | b           | false |
+        | 140          | c           | false |
+        | 200          | a           | false |
+        | 200          | b           | true  |
+        | 200          | c           | false |
+        | 200          | d           | true  |
         """)
     )
+    soon = landmarks.rows(past, stretches, PURCHASES, [140], 10)
+    assert soon["left"].to_list() == [True, False, True]  # a on 160, c on 200
     assert rows["age_risk"].null_count() == rows.height
 
 
@@ -101,13 +108,13 @@ def test_a_landmark_knows_what_a_refresh_on_that_day_knew(world):
     rows = landmarks.rows(past, stretches, CONTRACT, [day], HORIZON)
 
     then = task.derive(*tables, CONTRACT, day)
-    known = then["customers_at"].collect().to_native().filter("in_risk_set")
+    known = then["customers_at"].collect().to_native().filter(standing="current")
     known = known.join(rows, on="customer_id", how="semi").sort("customer_id")
     assert rows.height > 500
     assert rows.select(known.columns).equals(known)
 
 
-def test_the_risk_at_an_age_is_that_of_the_spells_seen_by_then_and_null_beyond_them():
+def test_the_risk_at_an_age_is_that_of_the_spells_seen_by_then_and_the_oldest_ones_beyond():
     n = 400
     ended = pl.DataFrame(
         {
@@ -118,13 +125,11 @@ def test_the_risk_at_an_age_is_that_of_the_spells_seen_by_then_and_null_beyond_t
             "excluded": pl.Series([None] * n, dtype=pl.String),
         }
     )
-    customers = pl.DataFrame({"tenure_days": [0, 9, 10, 25, 31]})
+    found = landmarks.at_their_age(np.array([1, 9, 10, 25, 31]), ended, 10).to_list()
 
-    found = landmarks.at_their_age(customers, ended, CONTRACT, 10)["age_risk"].to_list()
-
-    hazards = np.array([1 / 4, 1 / 4, 1 / 3, 1 / 2])  # at 10, 10, 20, 30: of those still there
-    assert found[:4] == pytest.approx(list(1 - np.exp(-hazards)))
-    assert found[4] is None
+    # Ends at 10, 20, 30 and 40, of those still there; the oldest age watched for ten days is 30.
+    hazards = np.array([1 / 4, 1 / 4, 1 / 3, 1 / 2, 1])
+    assert found == pytest.approx(list(1 - np.exp(-hazards)))
 
 
 def test_a_sample_knows_the_first_day_of_all_the_data():
@@ -132,13 +137,16 @@ def test_a_sample_knows_the_first_day_of_all_the_data():
     past, stretches = past_of(pl.concat([ACTIVITY, early]), 400)
     some = landmarks.Past(past.customers.filter(customer_id="b"), past.activity, past.terms)
 
-    whole = landmarks.rows(past, stretches, PURCHASES, [140], 90).filter(customer_id="b")
+    whole, part = (
+        landmarks.rows(one, stretches, PURCHASES, [140], 90).drop("quiet_chance")
+        for one in (past, some)
+    )
 
-    assert landmarks.rows(some, stretches, PURCHASES, [140], 90).equals(whole)
+    assert part.equals(whole.filter(customer_id="b"))
 
 
 def test_spells_of_other_data_are_noticed():
     past, stretches = past_of(ACTIVITY, 400)
 
-    with pytest.raises(Failed, match="1 customers at a landmark have no such spell"):
-        landmarks.rows(past, stretches.filter(pl.col("customer_id") != "b"), PURCHASES, [140], 90)
+    with pytest.raises(Failed, match="1 customers at a test date have no such spell"):
+        landmarks._ended(past.customers, stretches.filter(pl.col("customer_id") != "b"), 90)

@@ -54,10 +54,11 @@ def landmark_rows(seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     acts, terms, day = world["activity"].lazy(), world["terms"].lazy(), world["snapshot_day"]
     at, spells = derived(world, day)
     horizon = HORIZONS[-1]
-    days = landmarks.days(spells, day, horizon + CHURN.after_days, 30)
-    rows = landmarks.rows(landmarks.Past(at, acts, terms), spells, CHURN, days, horizon)
-    current = landmarks.at_their_age(at.filter("in_risk_set"), spells, CHURN, horizon)
-    return rows, current.drop_nulls("age_risk")
+    days = landmarks.days(day - horizon - CHURN.after_days, spells["entry_day"].min(), 30)
+    past = landmarks.Past(at, acts, terms)
+    rows = landmarks.rows(past, spells, CHURN, days[: landmarks.LEARN_FROM], horizon)
+    current = at.filter(standing="current")
+    return rows, landmarks.with_signals(current, past, spells, CHURN, day, horizon)
 
 
 def learnt_and_planted(seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -74,7 +75,7 @@ def test_the_risk_set_and_its_states_are_those_of_the_workbook():
     world = planted_truth.risk_world(2_000, seed=3)
     for day in DAYS:
         at, _ = derived(world, calendar.day_of(day))
-        at = at.filter("in_risk_set").sort("customer_id")
+        at = at.filter(pl.col("standing").is_in(["current", "ending"])).sort("customer_id")
         seen = planted_truth.planted_risk(2_000, seed=3, day=day)
         booked, ended = (
             at[name].is_not_null() for name in ("booked_end_in_days", "ended_days_ago")

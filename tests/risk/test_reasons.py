@@ -18,7 +18,7 @@ SIGNALS = ROWS.columns
 
 
 def said(*effects, risk=RISK, rows=ROWS) -> list[str]:
-    return reasons.reasons(rows, SIGNALS, np.array(effects), risk).to_list()
+    return reasons.reasons(rows, SIGNALS, np.array(effects), risk, "EUR").to_list()
 
 
 def test_the_strongest_comes_first_and_sides_are_kept_apart():
@@ -44,23 +44,35 @@ def test_at_most_three_reasons_are_said_and_names_with_braces_are_texts_like_oth
     rows = ROWS.with_columns(pl.lit("{y}").alias("trial {x}"))
     effects = np.tile([1.0, 2.0, 3.0, 4.0], (3, 1))
 
-    words = reasons.reasons(rows, rows.columns, effects, RISK).to_list()
+    words = reasons.reasons(rows, rows.columns, effects, RISK, "EUR").to_list()
 
     assert words[0].startswith("raised by trial {x} {y}; plan pro; active 0.33 times")
     assert all(text.count(";") == 2 for text in words)
 
 
-@pytest.mark.parametrize("signal", reasons.SAID)
-def test_every_usual_signal_is_said_with_its_value(signal):
-    rows = pl.DataFrame({signal: [0.25, 2.0]})
+@pytest.mark.parametrize(
+    ("signal", "value", "words"),
+    [
+        ("amount_cents_90d", 1405, "paid EUR 14.05 in the last 90 days"),
+        ("cents_per_order_90d", 999.6, "EUR 10.00 an order"),
+        ("order_share_90d", 0.254, "0.25 orders for each event"),
+        ("quiet_chance", 0.81, "by the own rhythm quiet with a chance of 81 %"),
+        ("silence_ratio", 2.345, "silent for 2.3 times the own usual gap"),
+        ("days_since_last_activity", 42, "last active 42 days ago"),
+    ],
+)
+def test_signals_are_said_in_words_with_their_unit(signal, value, words):
+    rows = pl.DataFrame({signal: [value]})
 
-    text = reasons.reasons(rows, [signal], np.ones((2, 1)), RISK.head(2)).to_list()
+    text = reasons.reasons(rows, [signal], np.ones((1, 1)), RISK.head(1), "EUR").to_list()
 
-    form, scale = reasons.SAID[signal]
-    assert text[1] == "raised by " + form.format(f"{2 * scale:g}")
+    assert text == [f"raised by {words}"]
 
 
 def test_without_a_model_nothing_is_said_but_that_nothing_is_known():
     unknown = pl.Series([None] * 3, dtype=pl.Float64)
 
-    assert reasons.reasons(ROWS, SIGNALS, np.zeros((3, 0)), unknown).to_list() == ["not known"] * 3
+    assert (
+        reasons.reasons(ROWS, SIGNALS, np.zeros((3, 0)), unknown, "EUR").to_list()
+        == ["not known"] * 3
+    )

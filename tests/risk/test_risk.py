@@ -1,6 +1,7 @@
 """The risk model on planted odds, on CDNOW beside what others would use, and at its edges."""
 
 from datetime import date
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -10,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from retention.book import Churn
+from retention.book import Book, Churn
 from retention.errors import Refused
 from retention.risk import backtest, landmarks, risk
 from retention.stats import scores
@@ -18,6 +19,7 @@ from retention.tables import activity, calendar, task
 from retention_demo import readers
 
 CONTRACT = Churn(kind="contract", after_days=30)
+BOOK = Book.model_construct(churn=CONTRACT, horizon_days=90)
 
 
 def planted(n: int, seed: int) -> tuple[pl.DataFrame, np.ndarray]:
@@ -36,8 +38,8 @@ def planted(n: int, seed: int) -> tuple[pl.DataFrame, np.ndarray]:
             "ratio": pl.Series(noise).set(pl.Series(unknown), None),
             "left": rng.random(n) < truth,
             "age_risk": pl.Series([None] * n, dtype=pl.Float64),
-            "booked_end_in_days": pl.Series([None] * n, dtype=pl.Int64),
-            "ended_days_ago": pl.Series([None] * n, dtype=pl.Int64),
+            "quiet_chance": pl.Series([None] * n, dtype=pl.Float64),
+            "silence_ratio": 1.0,
         }
     )
     return rows, truth
@@ -132,56 +134,67 @@ def test_unknown_signals_are_refused_and_those_that_never_vary_left_out():
     rows, _ = planted(500, 5)
     with pytest.raises(Refused, match=r"'wind' is no feature.*attributes are named under `cova"):
         risk.signals(rows, ["wind"], [])
-    varying = risk.signals(rows, ["days_since_last_activity", "ended_days_ago"], ["plan"])
+    varying = risk.signals(rows, ["days_since_last_activity", "silence_ratio"], ["plan"])
     assert varying == ["days_since_last_activity", "plan"]
     with pytest.raises(Refused, match="too few to learn from"):
         risk.fit(rows.filter(~pl.col("left")), PLANTED)
 
 
-def test_beyond_the_data_there_is_no_risk_instead_of_none():
+def test_with_fewer_than_a_hundred_of_either_outcome_only_the_silence_and_the_chances_are_used():
+    rows, truth = planted(5_000, 5)
+    rows = rows.with_columns(quiet_chance=pl.Series(truth))
+    signals = [*PLANTED, "quiet_chance"]
+    few = pl.concat([rows.filter("left").head(99), rows.filter(~pl.col("left"))])
+
+    assert risk.names_of(risk.fit(rows, signals)) == signals
+    assert risk.names_of(risk.fit(few, signals)) == ["days_since_last_activity", "quiet_chance"]
+    assert risk.names_of(risk.fit(few, PLANTED)) == ["days_since_last_activity"]
+    learner = risk.learners(signals)["BG/NBD"](rows)
+    assert np.array_equal(learner(rows), truth)
+
+
+def test_a_chance_that_one_test_date_does_not_know_is_left_out():
+    rows, truth = planted(500, 5)
+    rows = rows.with_columns(quiet_chance=pl.Series(truth))
+    assert "quiet_chance" in risk.signals(rows, [risk.RECENCY], [])
+    some = rows.with_columns(quiet_chance=pl.when(pl.int_range(pl.len()) > 0).then("quiet_chance"))
+    assert "quiet_chance" not in risk.signals(some, ["days_since_last_activity"], [])
+
+
+def test_bands_are_by_rank_and_say_what_came_true():
     rows, _ = planted(2_000, 6)
-    customers = rows.with_columns(
-        customer_id=pl.int_range(pl.len()).cast(pl.String),
-        age_risk=pl.when(pl.int_range(pl.len()) < 50).then(None).otherwise(0.1),
+    customers = rows.with_columns(customer_id=pl.int_range(pl.len()).cast(pl.String))
+    judged = risk.judged(risk.fit(rows, PLANTED), customers)
+    tested = pl.DataFrame({"band": ["top tenth"], "times": [400], "came_true": [0.7]})
+    tested = tested.with_columns(ci_lower=0.65, ci_upper=0.75)
+
+    of = {band: judged.filter(band=band)["risk"] for band in (*risk.BANDS, risk.REST)}
+    assert [len(risks) for risks in of.values()] == pytest.approx([200, 400, 1_400], abs=12)
+    assert of["top tenth"].min() > of["next fifth"].max() > of["rest"].max()
+    shown = risk.bands(SimpleNamespace(book=BOOK), risk.Scores(judged, rows), tested)
+    assert shown.table["band"].to_list() == ["top tenth", "next fifth", "rest"]
+    assert shown.table["expected_customers"].sum() == pytest.approx(judged["risk"].sum())
+    assert "at the test dates 70% of such customers ended their contract within 90 days" in (
+        shown.headline(shown.table)
     )
-    model = risk.fit(rows, PLANTED)
-
-    judged = risk.judged(model, customers, CONTRACT, {"high": 0.1, "middle": 0.2})
-
-    beyond = judged.filter("beyond_data")
-    assert beyond.height == 50
-    assert beyond["risk"].null_count() == 50
-    assert set(beyond["band"]) == {"not known"}
-    assert judged.filter(~pl.col("beyond_data"))["risk"].min() > 0
-    assert judged.filter(band="high").height == pytest.approx(195, abs=10)
-    assert judged.filter(band="high")["risk"].min() > judged.filter(band="middle")["risk"].max()
-    tenths = pl.DataFrame({"n": [100], "predicted": [0.2], "observed": [0.3]})
-    shown = risk.bands(landmarks.History(rows, customers, 90), risk.Scores(judged, rows), tenths)
-    assert shown.table["band"].to_list() == ["high", "middle", "low", "not known"]
-    assert shown.table["n"].sum() == 2_000
-    assert shown.table["expected_to_leave"].sum() == pytest.approx(judged["risk"].sum())
-    assert shown.definition.startswith("50 customers have no risk score")
-    assert shown.headline(shown.table).startswith(f"{shown.table['n'][0]} customers in the band hi")
-    [finding] = shown.findings
-    assert finding.value == pytest.approx(judged["risk"].sum())
-    assert "20.0% were predicted to leave, and 30.0% left" in finding.sentence
-    untested = risk.bands(
-        landmarks.History(rows, customers, 90), risk.Scores(judged, rows), rows[:0]
-    )
-    assert untested.findings == []
+    expected, top = shown.findings(shown.table)
+    assert expected.value == pytest.approx(judged["risk"].sum())
+    assert (top.value, top.ci) == (0.7, (0.65, 0.75))
 
 
-def test_without_a_model_everybody_is_judged_unknown():
+def test_an_untested_risk_is_not_given():
     rows, _ = planted(50, 7)
     customers = rows.with_columns(customer_id=pl.int_range(pl.len()).cast(pl.String))
 
-    judged = risk.judged(None, customers, CONTRACT, {"high": 0.1})
+    judged = risk.judged(None, customers)
 
-    assert set(judged["band"]) == {"not known"}
-    shown = risk.bands(landmarks.History(rows, customers, 90), risk.Scores(judged, rows), rows[:0])
-    assert shown.headline(shown.table) == "The risk of customers is not known"
-    assert shown.table["expected_to_leave"].to_list() == [None]
-    assert risk.strengths(risk.effects(None, customers), PLANTED).is_empty()
+    assert set(judged["band"]) == {"untested"}
+    assert judged["risk"].null_count() == 50
+    none = pl.DataFrame(schema={"band": pl.String})
+    shown = risk.bands(SimpleNamespace(book=BOOK), risk.Scores(judged, rows), none)
+    assert shown.table.is_empty()
+    assert shown.empty == "The risk is untested: no band can be shown."
+    assert risk.strengths(risk.effects(None, customers), []).is_empty()
 
 
 @pytest.fixture(scope="module")
@@ -206,13 +219,14 @@ def cdnow() -> tuple[pl.DataFrame, pl.DataFrame]:
     at, stretches = (derived[name].collect().to_native() for name in ("customers_at", "spells"))
     none = pl.LazyFrame(schema={"customer_id": pl.String})
     past = landmarks.Past(at, then.lazy(), none)
-    days = landmarks.days(stretches, today, churn.after_days, 14)
-    rows = landmarks.rows(past, stretches, churn, days, 0)
+    days = landmarks.days(today - 90, stretches["entry_day"].min() + 1, 14)
+    rows = landmarks.rows(past, stretches, churn, days, 90)
+    at = landmarks.with_signals(at, past, stretches, churn, today, 90)
     later = acts.filter(pl.col("day").is_between(today, end, closed="right"))["customer_id"]
     left = ~pl.col("customer_id").is_in(later.unique().to_list())
     first = then.group_by("customer_id").agg(age_days=today - pl.col("day").min())
     at = at.join(first, on="customer_id").sort("customer_id")
-    return rows, at.with_columns(left=left, age_risk=pl.lit(None, pl.Float64))
+    return rows, at.with_columns(left=left)
 
 
 def bg_nbd(customers: pl.DataFrame) -> np.ndarray:
@@ -237,10 +251,7 @@ def test_cdnow_buying_again_is_ranked_no_worse_than_by_bg_nbd(cdnow):
     numbers = ["active_days_total", RECENCY, "tenure_days", "amount_cents_total"]
     plain.fit(rows.select(numbers).to_numpy(), rows["left"].to_numpy())
     said = at.select(
-        landmark_day=pl.lit(1, pl.Int64),
-        customer_id="customer_id",
-        left="left",
-        left_in_days=pl.lit(1, pl.Int64),
+        landmark_day=pl.lit(1, pl.Int64), customer_id="customer_id", left="left"
     ).with_columns(
         ours=pl.Series(learners["ours"](rows)(at)),
         bg_nbd=pl.Series(bg_nbd(at)),

@@ -60,7 +60,7 @@ def behaviour(
 ) -> pl.DataFrame:
     """The customers that can be compared, with the features to compare them by.
 
-    Takes   customers_at: customer_id, in_risk_set, events_90d, ``features``, of which some are to
+    Takes   customers_at: customer_id, standing, events_90d, ``features``, of which some are to
             be ``logged``
     Returns customer_id and the features (float), sorted by customer_id: customers in the risk set
             with at least ``min_events`` events in 90 days and every feature known
@@ -77,7 +77,7 @@ def behaviour(
     if strange := [name for name in logged if name not in features]:
         raise Refused(f"logged: {strange[0]!r} is no feature{nearest(strange[0], features)}")
     compared = (
-        customers.filter(pl.col("in_risk_set"), pl.col("events_90d") >= min_events)
+        customers.filter(pl.col("standing") == "current", pl.col("events_90d") >= min_events)
         .select("customer_id", pl.col(features).cast(pl.Float64))
         .drop_nulls()
         .drop_nans()
@@ -231,7 +231,7 @@ def who_is_counted(r: Refresh, behaviour: pl.DataFrame, min_events: int) -> Find
     sentence = "{value} of {current} current customers can be compared: every feature is known"
     if min_events:
         sentence += f", and they have at least {min_events} events in the last ninety days"
-    current = {"current": int(r.tables.customers_at["in_risk_set"].sum())}
+    current = {"current": r.tables.customers_at.filter(standing="current").height}
     return Finding("compared", f"{sentence}.", behaviour.height, "customers", further=current)
 
 

@@ -127,7 +127,7 @@ def segment_table(
             the current ones), share_of_amount (of their last 365 days; null where nobody paid),
             and the median of every feature
     """
-    current = customers.filter(pl.col("in_risk_set"))
+    current = customers.filter(standing="current")
     total = current["amount_cents_365d"].sum() or None
     return (
         members.join(names, on="segment")

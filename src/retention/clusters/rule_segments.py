@@ -18,7 +18,7 @@ def members(customers: pl.DataFrame, rules: dict[str, Rule]) -> pl.DataFrame:
 
     Checked on drawn customers in tests/clusters/test_rule_segments.py.
     """
-    current = customers.filter(pl.col("in_risk_set"))
+    current = customers.filter(standing="current")
     columns, found = nw.from_native(current).collect_schema(), []
     for segment, rule in rules.items():
         conditions.require(rule.conditions, columns, f"segments: {segment}")

@@ -36,7 +36,7 @@ def segmentation(r: Refresh, found: clusters.Clustering) -> tuple[Exhibit, Exhib
     changes, ids = identity.match(found.table, trust.trusted(judged), before)
     own = identity.members(found.table, ids)
     by_rule = rule_segments.members(customers, rules)
-    shown = rule_segments.large(by_rule, customers["in_risk_set"].sum(), r.min_cell)
+    shown = rule_segments.large(by_rule, customers.filter(standing="current").height, r.min_cell)
     r.keep("members", pl.concat([own, shown]))
     profile = personas.profile(found.points, found.behaviour.columns[1:], personas.place(r, found))
     taken = [*before.known["name"], *(rule.name for rule in rules.values())]

@@ -23,7 +23,7 @@ def who_is_counted(r: Refresh, everybody: pl.DataFrame) -> Finding:
     """How many customers are current, of all."""
     sentence = "{value} of {all} customers are current on {day}; the others left or never started."
     further = {"all": everybody.height, "day": str(r.snapshot_date)}
-    current = everybody["in_risk_set"].sum()
+    current = (everybody["standing"] == "current").sum()
     return Finding("current_customers", sentence, current, "customers", further=further)
 
 
@@ -35,7 +35,7 @@ def engaged(staged: pl.DataFrame, high_days: int) -> pl.DataFrame:
             last 28; inactive: none; else moderate) and usage (falling: the trend's interval lies
             below one; rising: above one; steady: neither is shown; not known; not current)
     """
-    days, current = pl.col("active_days_28d"), pl.col("in_risk_set")
+    days, current = pl.col("active_days_28d"), pl.col("standing") == "current"
     level = pl.coalesce(
         pl.when(days >= high_days).then(pl.lit("high")),
         pl.when(days > 0).then(pl.lit("moderate")),
@@ -57,7 +57,7 @@ def levels(r: Refresh, everybody: pl.DataFrame, high_days: int) -> Exhibit:
     In the order of `LEVELS` and `USAGE`, empty ones with 0; shares are of the current customers and
     of what they paid in the last 365 days.
     """
-    current = everybody.filter("in_risk_set")
+    current = everybody.filter(standing="current")
     table = pl.concat(
         shares(current, by, groups, "amount_cents_365d", r.confidence)
         .rename({by: "group"})

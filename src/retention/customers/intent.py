@@ -30,7 +30,7 @@ def strongest(
     Raises:
         Refused: no event is of one of these kinds.
     """
-    current = customers.filter("in_risk_set").select("customer_id").sort("customer_id")
+    current = customers.filter(standing="current").select("customer_id").sort("customer_id")
     if not kinds:
         return current.with_columns(intent=pl.lit(None, pl.String))
     there = activity.select(pl.col("kind").unique().sort()).collect()["kind"]

@@ -69,7 +69,7 @@ def staged(customers: pl.DataFrame, book: Book, confidence: float = 0.95) -> pl.
     first = frame.select(**fits).to_native()
     stage = pl.coalesce(
         pl.when(pl.col("spell").is_null()).then(pl.lit("never active")),
-        pl.when(~pl.col("in_risk_set")).then(pl.lit("gone")),
+        pl.when(pl.col("standing").is_in(["lapsed", "finished"])).then(pl.lit("gone")),
         *(pl.when(first[name]).then(pl.lit(name)) for name in RULED),
         pl.lit("active"),
     )
@@ -82,7 +82,7 @@ def _signs(customers: pl.DataFrame, confidence: float) -> pl.DataFrame:
     recent, before, days = (customers[name].to_numpy() for name in counts)
     lower, upper = rate_ratio.exact(recent, before, USAGE_DAYS, np.maximum(days, 1), confidence)
     ratio = pl.col("usage_ratio")
-    known = pl.col("in_risk_set") & ratio.is_not_null()
+    known = (pl.col("standing") == "current") & ratio.is_not_null()
     trend = {"trend": ratio, "trend_lower": pl.Series(lower), "trend_upper": pl.Series(upper)}
     quiet = pl.min_horizontal("days_since_last_activity", pl.col("tenure_days") - 1)
     return customers.with_columns(

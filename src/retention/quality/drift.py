@@ -21,8 +21,8 @@ def in_force(customers_at: pl.DataFrame) -> pl.DataFrame:
 
     The columns that number and date spells and starts are left out: they can only grow.
     """
-    dates = ("spell", "started_day", "start_day", "last_day", "in_risk_set")
-    kept = customers_at.filter("in_risk_set").drop(dates, strict=False)
+    dates = ("spell", "started_day", "start_day", "last_day", "standing")
+    kept = customers_at.filter(standing="current").drop(dates, strict=False)
     texts = pl.col(pl.String, pl.Boolean).cast(pl.String)
     return kept.with_columns(texts, pl.exclude(pl.String, pl.Boolean).cast(pl.Float64))
 

@@ -1,7 +1,7 @@
-"""How good the risk is: the past played through again, landmark by landmark, on the same rows.
+"""How good the risk is: the past played through again, test date by test date, on the same rows.
 
-At each landmark every model learns anew, only from landmarks whose outcome was known by then.
-Customers whose end is on record then are left out: it needs no model to tell those.
+At each test date every model learns anew, only from the newest test dates whose outcome was known
+by then.
 """
 
 from functools import partial
@@ -10,121 +10,126 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from retention import charts
+from retention import charts, words
 from retention.exhibit import Exhibit, Finding
 from retention.refresh import Refresh
 from retention.risk import risk
-from retention.risk.landmarks import History
-from retention.stats import scores
+from retention.risk.landmarks import OUTCOMES, History, newest
+from retention.stats import ranks, scores
+from retention.stats.intervals import share
 from retention.tables import task
 
-LEAST_LANDMARKS = 3
-LEAST_ENDS = 30  # and as many who stayed: at a landmark to test at, and in all to learn from
-MOST_ERROR = 0.25  # calibration error, of the share that left, with which the gate still opens
-MOST_BEHIND = 0.02  # AUC by which boosting may clearly be ahead
+LEAST_DATES = 3
+LEAST = 30  # with the outcome, and as many without: at a test date, and in all to learn from
+MOST_ERROR = 0.03  # calibration error that the gate still lets pass, at its lower limit
+DRAWS = 300
+BESIDE = ("model", "times", "auc", "auc_ahead", "ci_lower", "ci_upper", "brier", "brier_ahead")
 OURS = "ours"
-OUTCOMES = ("landmark_day", "customer_id", "left", "left_in_days")
-SHOWN = {"n": "times", "predicted": "mean_risk", "observed": "share_left"}  # of `by_tenth`
+SHOWN = {"n": "times", "predicted": "mean_risk", "observed": "came_true"}  # of `by_tenth`
 
 
 class Tests(NamedTuple):
-    """How models did at test dates: their ``scores`` at each, how far our risk ranks ``ahead`` of
-    the others, risk and outcome by ``tenths``, and the ``gate``."""
+    """How models did at test dates: their ``scores`` at each, how far our risk is ``ahead`` of the
+    others, risk and outcome by ``tenths`` of the risk and by its ``bands``, and the ``gate``."""
 
     scores: pl.DataFrame
     ahead: pl.DataFrame
     tenths: pl.DataFrame
+    bands: pl.DataFrame
     gate: pl.DataFrame
 
 
 def judge_models(r: Refresh, history: History, signals: list[str], most: int, seed: int) -> Tests:
-    """Test our risk and what it is set beside at the newest landmarks, at most ``most``: the
+    """Test our risk and what it is set beside at the newest test dates, at most ``most``: the
     tables "risk_backtest" and "risk_gate"."""
-    known_after = history.horizon_days + r.book.churn.after_days
-    ripe = r.tables.spells["entry_day"].min() + r.book.churn.after_days
-    days = testable(history.rows, known_after, most, ripe)
-    said = play(history.rows, risk.learners(signals, seed), known_after, days)
+    days = testable(history.rows, history.known_after, most, history.ripe)
+    said = play(history.rows, risk.learners(signals, seed), history.known_after, days)
     ahead = differences(said, r.confidence, seed=seed)
-    tenths = by_tenth(said, r.confidence)
-    opened = gate(ahead, tenths)
+    opened = gate(ahead, levels_hold(r), earliest(history))
     r.keep("risk_gate", opened)
-    return Tests(results(said, history.horizon_days), ahead, tenths, opened)
+    tenths, bands = by_tenth(said, r.confidence), by_band(said, r.confidence)
+    return Tests(results(said, history.horizon_days), ahead, tenths, bands, opened)
+
+
+def levels_hold(r: Refresh) -> bool:
+    """Whether risks can be judged by their size: not where the source holds later ends of contracts
+    and does not say when they became known, so that customers who had given notice were tested."""
+    late = (pl.col("ended_day") > r.day) & pl.col("booked_day").is_null()
+    return r.tables.terms.filter(late).is_empty()
+
+
+def earliest(history: History) -> int:
+    """The first snapshot day on which enough test dates can have a known outcome."""
+    return history.ripe + 2 * history.known_after + (LEAST_DATES - 1) * history.step_days
 
 
 def testable(rows: pl.DataFrame, known_after: int, most: int, ripe: int) -> list[int]:
-    """The newest landmarks, at most ``most``, that can be tested, oldest first.
+    """The newest test dates that can be tested, at most ``most``, oldest first.
 
-    Takes   landmarks (landmark_day, left, end_known); horizon_days + after_days; ``ripe``, the
-            first day on which a silence may have lasted as long as silences do later: earlier
-            landmarks, alone, teach nothing about those
-    Returns those with at least 30 who left and 30 who stayed, and as many at the landmarks whose
-            outcome was known by then, the last of them not before ``ripe``
+    Takes   customers at test dates (landmark_day, left); days until an outcome is known; ``ripe``,
+            the first day on which a silence may have lasted as long as today: earlier dates, alone,
+            teach nothing about those
+    Returns those with at least 30 of either outcome, and as many at the dates to learn from, the
+            last of these not before ``ripe``
     """
     left = pl.col("left").sum()
-    sizes = rows.filter(end_known=False).group_by("landmark_day")
-    days = sizes.agg(left=left, stayed=pl.len().cast(pl.Int64) - left).sort("landmark_day")
+    sizes = rows.group_by("landmark_day").agg(left=left, stayed=pl.len().cast(pl.Int64) - left)
     enough = []
-    for day in days["landmark_day"]:
-        before = days.filter(pl.col("landmark_day") <= day - known_after)
-        both = [days.filter(landmark_day=day), before]
-        least = min(part[name].sum() for part in both for name in ("left", "stayed"))
-        if least >= LEAST_ENDS and before["landmark_day"].max() >= ripe:
+    for day in sizes["landmark_day"].sort():
+        learned = newest(sizes, day - known_after)
+        parts = [sizes.filter(landmark_day=day), learned]
+        least = min(part[name].sum() for part in parts for name in ("left", "stayed"))
+        if least >= LEAST and learned["landmark_day"].max() >= ripe:
             enough.append(day)
     return enough[-most:]
 
 
 def play(
-    rows: pl.DataFrame, models: dict[str, risk.Learn], known_after: int, landmarks: list[int]
+    rows: pl.DataFrame, models: dict[str, risk.Learn], known_after: int, days: list[int]
 ) -> pl.DataFrame:
-    """What each model would have said at each of ``landmarks``, beside what came of it; of
-    customers whose end was not on record then.
+    """What each model would have said at each of ``days``, beside what came of it.
 
-    Returns one row per landmark and customer: landmark_day, customer_id, left, left_in_days, and
-            a risk for each model, named as the model
+    Returns one row per test date and customer: landmark_day, customer_id, left, and a risk for
+            each model, named as the model
     """
-    nothing = pl.DataFrame(schema=dict.fromkeys(models, pl.Float64))
-    said = [pl.concat([rows.clear().select(OUTCOMES), nothing], how="horizontal")]
-    for day in landmarks:
-        known = rows.filter(pl.col("landmark_day") + known_after <= day)
-        there = rows.filter(landmark_day=day, end_known=False)
+    said = [rows.clear().select(*OUTCOMES, **dict.fromkeys(models, pl.lit(None, pl.Float64)))]
+    for day in days:
+        known, there = newest(rows, day - known_after), rows.filter(landmark_day=day)
         risks = {name: pl.Series(learn(known)(there)) for name, learn in models.items()}
         said.append(there.select(OUTCOMES).with_columns(**risks))
     return pl.concat(said)
 
 
 def results(said: pl.DataFrame, horizon_days: int) -> pl.DataFrame:
-    """How well each model did at each landmark.
+    """How well each model did at each test date.
 
     Takes   what `play` gives
-    Returns the table "risk_backtest", one row per landmark and model: landmark_day, model,
-            horizon_days, n (customers), events (who left), auc, uno_c (up to the horizon), brier,
-            calibration_error (mean of |predicted - observed| over tenths of the risk),
-            top_decile_lift
+    Returns the table "risk_backtest", one row per test date and model: landmark_day, model,
+            horizon_days, n (customers), events (with the outcome), auc, brier, calibration_error
+            (mean of |predicted - observed| over tenths of the risk), top_decile_lift
 
     Source: Blanche, Kattan and Gerds (2019), Biostatistics 20:347, for the area under the curve at
-    the horizon; Uno et al. (2011), Statistics in Medicine 30:1105. Checked in
-    tests/risk/test_backtest.py.
+    a horizon; Brier (1950), Monthly Weather Review 78:1. Checked in tests/risk/test_backtest.py.
     """
     rows = []
     for (day,), there in said.group_by("landmark_day", maintain_order=True):
-        time, left = (there[name].to_numpy() for name in ("left_in_days", "left"))
+        left = there["left"].to_numpy()
         for name in said.columns[len(OUTCOMES) :]:
             risks = there[name].to_numpy()
             tenths = scores.calibration(left, risks, scores.groups_of(risks))
-            of = [scores.auc(left, risks), scores.harrell_c(time, left, risks)]
-            of += [float(np.mean((risks - left) ** 2)), scores.calibration_error(tenths)]
-            of += [scores.lift(left, risks)]
+            of = [scores.auc(left, risks), scores.brier(left, risks)]
+            of += [scores.calibration_error(tenths), scores.lift(left, risks)]
             rows.append([day, name, horizon_days, there.height, int(left.sum()), *of])
     return pl.DataFrame(rows, task.none("risk_backtest").schema, orient="row")
 
 
 def by_tenth(said: pl.DataFrame, confidence: float = 0.95) -> pl.DataFrame:
-    """Our risk beside what happened, by tenths of the risk, over all landmarks together.
+    """Our risk beside what happened, by tenths of the risk, over all test dates together.
 
     Takes   what `play` gives
-    Returns one row per tenth: tenth, n (customers, once per landmark), left, predicted (mean
-            risk), observed (share that left), ci_lower, ci_upper (Wilson: every outcome is known);
-            no rows where nothing was tested
+    Returns one row per tenth: tenth, n (customers, once per test date), left, predicted (mean
+            risk), observed (share with the outcome), ci_lower, ci_upper (Wilson: every outcome is
+            known); no rows where nothing was tested
     """
     if said.is_empty():
         return pl.DataFrame()
@@ -133,74 +138,102 @@ def by_tenth(said: pl.DataFrame, confidence: float = 0.95) -> pl.DataFrame:
     return table.rename({"group": "tenth", "events": "left"})
 
 
-def differences(
-    said: pl.DataFrame, confidence: float = 0.95, draws: int = 300, seed: int = 1
-) -> pl.DataFrame:
-    """By how much the other models' AUC falls short of ours, on the same customers.
+def by_band(said: pl.DataFrame, confidence: float = 0.95) -> pl.DataFrame:
+    """What came true of each band of rank at the test dates: band, times, came_true, ci_lower,
+    ci_upper (Wilson).
 
     Takes   what `play` gives
-    Returns one row per other model: model, landmarks, times (customers, once per landmark), auc,
-            auc_of_ours (means over landmarks), ours_lower, ours_upper, auc_ahead (ours less the
-            other), ci_lower, ci_upper; limits are of customers drawn again ``draws`` times, each
-            with all its landmarks; no rows where nothing was tested
+    """
+    band = ranks.bands(OURS, risk.BANDS, risk.REST).over("landmark_day")
+    counted = said.group_by(band=band).agg(
+        times=pl.len().cast(pl.Int64), left=pl.col("left").sum().cast(pl.Int64)
+    )
+    names = ("came_true", "ci_lower", "ci_upper")
+    rate = share("left", "times", confidence, names)
+    return counted.select("band", "times", *rate).sort("band")
+
+
+def differences(
+    said: pl.DataFrame, confidence: float = 0.95, draws: int = DRAWS, seed: int = 1
+) -> pl.DataFrame:
+    """By how much the other models fall short of ours, on the same customers.
+
+    Takes   what `play` gives
+    Returns one row per other model: model, landmarks, times (customers, once per test date); auc,
+            auc_of_ours (means over test dates), ours_lower, ours_upper; auc_ahead (ours less the
+            other), ci_lower, ci_upper; brier, brier_of_ours, brier_ahead (the other less ours),
+            brier_lower, brier_upper; error, error_lower (our calibration error). Limits are those
+            of customers drawn again ``draws`` times, each with all their test dates; that of the
+            error is the basic bootstrap's, since draws add to an error that is never below 0. No
+            rows where nothing was tested
 
     Source: Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapter 13. Checked in
     tests/risk/test_backtest.py.
     """
     if said.is_empty():
         return pl.DataFrame()
-    left, customer, landmark = (
+    customer, day = (
         said[name].rank("dense").to_numpy().astype(np.int64) - 1
-        for name in ("left", "customer_id", "landmark_day")
+        for name in ("customer_id", "landmark_day")
     )
     risks = {name: said[name].to_numpy() for name in said.columns[len(OUTCOMES) :]}
-    drawn = scores.bootstrap_auc(left == 1, risks, customer, landmark, draws, seed)
-    wide = drawn.pivot(on="model", index="draw", values="auc")
-    there = [landmark == code for code in np.unique(landmark)]
-    seen = {
-        name: np.mean([scores.auc(left[rows] == 1, risk[rows]) for rows in there])
-        for name, risk in risks.items()
-    }
+    drawn = scores.bootstrap(said["left"].to_numpy(), risks, customer, day, draws, seed)
+    seen = scores.bootstrap(said["left"].to_numpy(), risks, customer, day)
     tails = [(1 - confidence) / 2, (1 + confidence) / 2]
-    ours = dict(zip(("ours_lower", "ours_upper"), np.quantile(wide[OURS], tails), strict=True))
+
+    def limits(values: np.ndarray, lower: str, upper: str) -> dict[str, float]:
+        return dict(zip((lower, upper), np.quantile(values, tails), strict=True))
+
+    auc, brier, error = drawn
     rows = []
-    for name in (name for name in risks if name != OURS):
-        lower, upper = np.quantile(wide[OURS] - wide[name], tails)
-        row = {"model": name, "landmarks": len(there), "times": said.height, "auc": seen[name]}
-        row |= {"auc_of_ours": seen[OURS], **ours, "auc_ahead": seen[OURS] - seen[name]}
-        rows.append(row | {"ci_lower": lower, "ci_upper": upper})
-    return pl.DataFrame(rows)
+    for at, name in enumerate(risks):
+        auc_ahead, brier_ahead = auc[:, 0] - auc[:, at], brier[:, at] - brier[:, 0]
+        row = {"model": name, "landmarks": day.max() + 1, "times": said.height}
+        row |= {"auc": seen[0][0, at], "auc_of_ours": seen[0][0, 0]}
+        row |= limits(auc[:, 0], "ours_lower", "ours_upper")
+        row |= {"auc_ahead": row["auc_of_ours"] - row["auc"]}
+        row |= limits(auc_ahead, "ci_lower", "ci_upper")
+        row |= {"brier": seen[1][0, at], "brier_of_ours": seen[1][0, 0]}
+        row |= {"brier_ahead": row["brier"] - row["brier_of_ours"]}
+        row |= limits(brier_ahead, "brier_lower", "brier_upper")
+        off = seen[2][0, 0]
+        row |= {"error": off, "error_lower": 2 * off - np.quantile(error[:, 0], tails[1])}
+        rows.append(row)
+    return pl.DataFrame(rows).filter(pl.col("model") != OURS)
 
 
-def gate(ahead: pl.DataFrame, tenths: pl.DataFrame) -> pl.DataFrame:
-    """Whether the risk is good enough to act on.
+def gate(ahead: pl.DataFrame, levels_hold: bool, from_day: int) -> pl.DataFrame:
+    """Whether the risk is good enough to act on: the table "risk_gate".
 
-    Takes   what `differences` and `by_tenth` give
-    Returns the table "risk_gate", one row: verdict (open, closed, not testable), sentence. It
-            opens when at least 3 landmarks can be tested, our risk ranks better than recency alone
-            (the whole interval lies above 0), boosting is not clearly ahead by more than 0.02, and
-            predicted and observed shares lie at most 25 % of the share that left apart on average
+    Takes   what `differences` gives; whether the size of risks can be judged, not only their order;
+            the snapshot day from which on enough test dates can have a known outcome
+    Returns one row: verdict (open, closed, untested), sentence. Untested with fewer than 3 test
+            dates; closed where the risk does not surely beat recency (AUC) and null (Brier), or
+            where its calibration error surely exceeds 3 points; else open
     """
-    landmarks = 0 if ahead.is_empty() else ahead["landmarks"][0]
-    verdict = "not testable"
-    sentence = (
-        f"Not testable: at least {LEAST_LANDMARKS} test dates need a known outcome and enough to "
-        f"learn from before them; so far there are {landmarks}."
-    )
-    if landmarks >= LEAST_LANDMARKS:
-        lower, upper = (dict(ahead["model", end].rows()) for end in ("ci_lower", "ci_upper"))
-        left, error = tenths["left"].sum() / tenths["n"].sum(), scores.calibration_error(tenths)
-        off = f"predicted and observed shares lie {error:.1%} apart on average, and {left:.1%} left"
-        faults = {
-            "it does not clearly rank better than recency alone": lower["recency"] <= 0,
-            f"boosting is clearly ahead by more than {MOST_BEHIND}": upper["boosting"]
-            < -MOST_BEHIND,
-            off: error > MOST_ERROR * left,
-        }
-        found = "; ".join(fault for fault, is_so in faults.items() if is_so)
-        fine = f"it clearly ranks better than recency alone; boosting is not clearly ahead; {off}"
-        verdict = "closed" if found else "open"
-        sentence = f"{verdict.capitalize()}, over {landmarks} test dates: {found or fine}."
+    dates = 0 if ahead.is_empty() else ahead["landmarks"][0]
+    if dates < LEAST_DATES:
+        sentence = (
+            f"Untested: {LEAST_DATES} test dates with {LEAST} customers of either outcome are "
+            f"needed, and there are {dates}. There can be enough from "
+            f"{words.printed(from_day, 'day')} on."
+        )
+        return pl.DataFrame({"verdict": [risk.UNTESTED], "sentence": [sentence]})
+    of = {row["model"]: row for row in ahead.iter_rows(named=True)}
+    error, least = of["null"]["error"], of["null"]["error_lower"]
+    off = f"predicted and observed shares lie {error:.1%} apart on average"
+    faults = {
+        "it does not surely rank better than recency alone": of["recency"]["ci_lower"] <= 0,
+        "it is not surely nearer to what happened than one rate for all": levels_hold
+        and of["null"]["brier_lower"] <= 0,
+        off: levels_hold and least > MOST_ERROR,
+    }
+    found = "; ".join(fault for fault, is_so in faults.items() if is_so)
+    fine = f"it surely ranks better than recency alone; {off}"
+    if not levels_hold:
+        fine += "; only its order was judged, as the source does not say when ends became known"
+    verdict = "closed" if found else "open"
+    sentence = f"{verdict.capitalize()}, over {dates} test dates: {found or fine}."
     return pl.DataFrame({"verdict": [verdict], "sentence": [sentence]})
 
 
@@ -215,8 +248,9 @@ def lead(tests: Tests) -> Exhibit:
         tests.ahead,
         _best,
         draw=partial(charts.points, label=_named, value="auc_ahead"),
+        behind=lambda table: table.select(*BESIDE),
         findings=[Finding("auc", sentence, unit="AUC", **figure)],
-        empty="The risk cannot be tested yet.",
+        empty="The risk is untested so far.",
     )
 
 
@@ -226,7 +260,7 @@ def model_scores(tests: Tests) -> Exhibit:
         tests.scores,
         "How our risk did at each test date",
         behind=lambda table: table.filter(model=OURS).drop("model", "horizon_days"),
-        empty="No test date has enough customers who left, and who stayed.",
+        empty="No test date has enough customers of either outcome.",
         name="risk_backtest",
     )
 
@@ -238,9 +272,9 @@ def calibration(tests: Tests) -> Exhibit:
         tests.tenths.rename(SHOWN, strict=False),
         _apart(tests.tenths) if tests.tenths.height else "",
         draw=lambda tenths: charts.bars(
-            tenths.with_columns(label=predicted), "label", "share_left", n="times"
+            tenths.with_columns(label=predicted), "label", "came_true", n="times"
         ),
-        empty="Whether the risks come true cannot be tested yet.",
+        empty="Whether the risks come true is untested so far.",
     )
 
 

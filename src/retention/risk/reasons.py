@@ -3,27 +3,30 @@
 import numpy as np
 import polars as pl
 
+from retention import schema
+
 MOST = 3  # reasons of a customer
 LEAST = 0.2  # log odds that a reason moves at least: about a fifth of the odds
-SAID = {  # a signal: how it is said, and by how much its value is multiplied for that
-    "age_risk": ("{} % of customers of the same age leave", 100),
-    "active_days_28d": ("active on {} of the last 28 days", 1),
-    "active_days_90d": ("active on {} of the last 90 days", 1),
-    "active_days_total": ("{} active days in all", 1),
-    "amount_cents_90d": ("paid {} in the last 90 days", 0.01),
-    "amount_cents_365d": ("paid {} in a year", 0.01),
-    "booked_end_in_days": ("end booked in {} days", 1),
-    "days_since_last_activity": ("last active {} days ago", 1),
-    "ended_days_ago": ("out of contract for {} days", 1),
-    "order_share_90d": ("{} % of events are orders", 100),
-    "silence_ratio": ("silent for {} times the own usual gap", 1),
-    "usage_ratio": ("active {} times as often as before", 1),
-    "usage_trend": ("does {} times as much as before", 1),
+SAID = {  # how the value of a signal is said
+    "age_risk": "{} of customers of the same age leave",
+    "quiet_chance": "by the own rhythm quiet with a chance of {}",
+    "active_days_28d": "active on {} of the last 28 days",
+    "active_days_90d": "active on {} of the last 90 days",
+    "active_days_total": "{} active days in all",
+    "amount_cents_90d": "paid {} in the last 90 days",
+    "amount_cents_365d": "paid {} in a year",
+    "cents_per_order_90d": "{} an order",
+    "days_since_last_activity": "last active {} days ago",
+    "order_share_90d": "{} orders for each event",
+    "price_cents": "pays {} a month",
+    "silence_ratio": "silent for {} times the own usual gap",
+    "usage_ratio": "active {} times as often as before",
+    "usage_trend": "does {} times as much as before",
 }
 
 
 def reasons(
-    rows: pl.DataFrame, signals: list[str], effects: np.ndarray, risk: pl.Series
+    rows: pl.DataFrame, signals: list[str], effects: np.ndarray, risk: pl.Series, currency: str
 ) -> pl.Series:
     """The signals that raise or lower each risk most against what is usual, in words.
 
@@ -39,7 +42,9 @@ def reasons(
         return pl.repeat("not known", rows.height, eager=True)
     strongest = np.argsort(-np.abs(effects), axis=1, kind="stable")[:, :MOST]
     moved = pl.from_numpy(np.take_along_axis(effects, strongest, axis=1))
-    texts = rows.select(_said(rows[name]).alias(str(place)) for place, name in enumerate(signals))
+    texts = rows.select(
+        _said(rows[name], currency).alias(str(place)) for place, name in enumerate(signals)
+    )
     parts: dict[str, list[pl.Expr]] = {"raised by ": [], "lowered by ": []}
     for column, by in zip(strongest.T, moved, strict=True):
         place = pl.lit(pl.Series(column))
@@ -56,14 +61,20 @@ def reasons(
     return texts.select(pl.when(is_known).then(known).otherwise(pl.lit("not known")))[:, 0]
 
 
-def _said(values: pl.Series) -> pl.Expr:
-    """The values of one signal in words."""
-    name, text = values.name.replace("_", " "), pl.col(values.name)
-    form, scale = SAID.get(values.name, (name + " {}", 1))
-    if values.dtype.is_numeric():
-        number = (text * scale).round_sig_figs(2).cast(pl.Float64)
+def _said(values: pl.Series, currency: str) -> pl.Expr:
+    """The values of one signal in words, with their unit."""
+    known, value = schema.column(values.name), pl.col(values.name)
+    text = value.cast(pl.String)
+    if known.kind in ("money", "mean_money"):
+        cents = value.round().cast(pl.Int64)
+        rest = (cents % 100).cast(pl.String).str.zfill(2)
+        text = pl.format("{} {}.{}", pl.lit(currency), cents // 100, rest)
+    elif known.kind in schema.RATES:
+        text = pl.format("{} %", (100 * value).round().cast(pl.Int64))
+    elif values.dtype.is_numeric():
+        number = value.round_sig_figs(2).cast(pl.Float64)
         whole = number.cast(pl.Int64, strict=False).cast(pl.String)
         text = pl.when(number == number.round()).then(whole).otherwise(number.cast(pl.String))
-    before, _, after = form.partition("{}")
-    said = pl.concat_str(pl.lit(before), text.cast(pl.String), pl.lit(after))
-    return said.fill_null(f"{name} not known")
+    before, _, after = SAID.get(values.name, f"{known.label.lower()} {{}}").partition("{}")
+    said = pl.concat_str(pl.lit(before), text, pl.lit(after))
+    return said.fill_null(f"{known.label.lower()} not known")

@@ -1,8 +1,9 @@
-"""Who is next: the risk of leaving within the horizon, and what raises or lowers it.
+"""Who is next: the risk of being quiet, or of ending the contract, within the book's horizon.
 
-At a landmark whose outcome is known nobody is censored, so that leaving within the horizon is a yes
-or no, and a logistic regression gives its probability. Each number bends as it needs to (natural
-splines of its logarithm), and what survival knows of a customer's age enters as `age_risk`.
+At a test date whose outcome is known nobody is censored, so that the outcome is a yes or no, and a
+logistic regression gives its probability. Each number bends as it needs to (natural splines of its
+logarithm); what models of all customers say enters by its log odds: BG/NBD's chance of being quiet
+in an activity book, the risk at a customer's age in a contract book.
 """
 
 from collections.abc import Callable
@@ -11,19 +12,20 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
+from scipy.special import expit, logit
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
 from retention import charts, schema
-from retention.book import Churn
 from retention.errors import Refused
-from retention.exhibit import Exhibit, Finding
+from retention.exhibit import Exhibit, Finding, said_of
 from retention.refresh import Refresh
 from retention.risk import reasons
-from retention.risk.landmarks import History
+from retention.risk.landmarks import QUIET, History, newest
 from retention.stats import ranks, splines
 
 RECENCY = "days_since_last_activity"
+CHANCES = (QUIET, "age_risk")  # signals that are probabilities: of an activity, a contract book
 SIGNALS = (  # none that only grows with the age of the data
     RECENCY,
     "silence_ratio",
@@ -34,8 +36,11 @@ SIGNALS = (  # none that only grows with the age of the data
     "cents_per_order_90d",
     "order_share_90d",
 )
-CONTRACT = ("age_risk", "booked_end_in_days", "ended_days_ago")  # signals of contract books
-LEAST = 30  # customers who left, and as many who stayed, to learn from
+LEAST = 30  # customers with the outcome, and as many without, to learn from at all
+ENOUGH = 100  # as many, to learn from more than the silence and the chances
+BANDS, REST = {"top tenth": 0.1, "next fifth": 0.2}, "rest"  # of rank, from the highest risk down
+UNTESTED = "untested"
+NEAR = 1e-6  # how near a chance comes to 0 or 1
 LEAST_SHARE = 0.02  # of rows, for a level of a text to count by itself; the others go together
 NEWTON = {"solver": "newton-cholesky", "tol": 1e-8, "max_iter": 100}
 TREES = {"learning_rate": 0.05, "max_iter": 150, "max_leaf_nodes": 15, "min_samples_leaf": 50}
@@ -71,11 +76,13 @@ class Scores(NamedTuple):
 
 
 def signals(rows: pl.DataFrame, named: list[str], covariates: list[str]) -> list[str]:
-    """The features ``named`` (the usual ones where none is), ``covariates`` and what a contract
-    book knows of ends and age: those of them that vary over the ``rows`` at landmarks.
+    """The features ``named`` (the usual ones where none is), ``covariates`` and what models of all
+    customers say: those of them that vary over the ``rows`` at test dates.
+
+    A chance that is not known at one of the test dates is left out of all.
 
     Raises:
-        Refused: one is no feature, or a covariate no attribute of the landmarks.
+        Refused: one is no feature, or a covariate no attribute of the customers.
     """
     features = schema.TABLES["customers_at"].columns
     for name in named:
@@ -83,36 +90,40 @@ def signals(rows: pl.DataFrame, named: list[str], covariates: list[str]) -> list
             known = ", ".join(features)
             words = f"signals: {name!r} is no feature (there are: {known}); attributes are named "
             raise Refused(words + "under `covariates`")
-    names = dict.fromkeys([*(named or SIGNALS), *covariates, *CONTRACT])
-    return [name for name in names if rows[name].n_unique() > 1]
+    names = dict.fromkeys([*(named or SIGNALS), *covariates, *CHANCES])
+    lacking = [name for name in CHANCES if rows[name].null_count()]
+    return [name for name in names if name not in lacking and rows[name].n_unique() > 1]
 
 
-def looks_at(signals: list[str]) -> str:
-    """What the model learns from, in a sentence."""
-    return f"The model looks at: {', '.join(map(schema.label, signals))}."
+def looks_at(r: Refresh, signals: list[str]) -> str:
+    """What the model looks at, in a sentence."""
+    said = f"The model looks at: {', '.join(map(schema.label, signals))}."
+    if r.book.churn.kind == "activity" and QUIET not in signals:
+        said += " BG/NBD is left out: it tells these customers from nobody."
+    return said
 
 
-def score(r: Refresh, history: History, signals: list[str], shares: dict[str, float]) -> Scores:
-    """The risk of every current customer, with its band and reasons: the table "risk_scores".
+def score(r: Refresh, history: History, signals: list[str], verdict: str) -> Scores:
+    """The risk of every current customer, with its band of rank and reasons: the table
+    "risk_scores".
 
-    Takes   ``shares``, the part of customers in each band from the highest risk down
-            ({"high": 0.1, "middle": 0.2}; the others are "low")
+    Takes   the ``verdict`` of the gate: where it is "untested", no risk is given
     """
-    rows, current = history.rows, history.current
-    left = rows["left"].sum()
-    model = fit(rows, signals) if min(left, rows.height - left) >= LEAST else None
+    rows, current = newest(history.rows, r.day), history.current
+    model = None if verdict == UNTESTED else fit(rows, signals)
     moved = effects(model, current)
-    table = judged(model, current, r.book.churn, shares)
-    why = reasons.reasons(current, signals, moved, table["risk"])
+    table = judged(model, current)
+    why = reasons.reasons(current, names_of(model), moved, table["risk"], r.book.currency)
     r.keep("risk_scores", table.with_columns(reasons=why))
-    return Scores(table, strengths(moved, signals))
+    return Scores(table, strengths(moved, names_of(model)))
 
 
 def fit(rows: pl.DataFrame, signals: list[str]) -> Model:
-    """Learn the risk from landmarks.
+    """Learn the risk from test dates.
 
-    Takes   landmarks (one row per landmark and customer): left, ``signals`` (numbers, texts or
-            truths; null = not known, which weighs for itself)
+    Takes   customers at test dates (one row per date and customer): left, ``signals`` (numbers,
+            texts or truths; null = not known, which weighs for itself). With fewer than 100 who
+            left, or stayed, the silence and the chances by models of all customers alone are used
 
     Raises:
         Refused: fewer than 30 left, or stayed.
@@ -123,8 +134,11 @@ def fit(rows: pl.DataFrame, signals: list[str]) -> Model:
     tests/risk/test_planted_risk.py and on CDNOW in tests/risk/test_risk.py.
     """
     left = rows["left"].to_numpy()
-    if min(left.sum(), (~left).sum()) < LEAST:
-        raise Refused(f"of {len(left):,} at landmarks {left.sum():,} left: too few to learn from")
+    least = min(left.sum(), (~left).sum())
+    if least < LEAST:
+        raise Refused(f"of {len(left):,} at test dates {left.sum():,} left: too few to learn from")
+    if least < ENOUGH:
+        signals = [name for name in signals if name in (RECENCY, *CHANCES)] or [RECENCY]
     chosen = [_signal(rows[name]) for name in signals]
     blocks = [_columns(rows[signal.name], signal) for signal in chosen]
     columns = np.hstack(blocks)
@@ -138,6 +152,11 @@ def fit(rows: pl.DataFrame, signals: list[str]) -> Model:
     return Model(chosen, by_signal, intercept, np.median(added, axis=1))
 
 
+def names_of(model: Model | None) -> list[str]:
+    """The signals that the model uses."""
+    return [signal.name for signal in model.signals] if model else []
+
+
 def effects(model: Model | None, rows: pl.DataFrame) -> np.ndarray:
     """By how much each signal raises (above 0) or lowers the log odds of each row, against what
     is usual: one column per signal of the model."""
@@ -145,95 +164,85 @@ def effects(model: Model | None, rows: pl.DataFrame) -> np.ndarray:
 
 
 def risk(model: Model, rows: pl.DataFrame) -> np.ndarray:
-    """P(last active day <= day + horizon) of each row, of the horizon that was learnt."""
-    return 1 / (1 + np.exp(-_added(model, rows).sum(axis=1) - model.intercept))
+    """The chance of each row to be quiet, or to end, within the horizon that was learned."""
+    return expit(_added(model, rows).sum(axis=1) + model.intercept)
 
 
-def judged(
-    model: Model | None, customers: pl.DataFrame, churn: Churn, shares: dict[str, float]
-) -> pl.DataFrame:
-    """The risk of everyone in the risk set.
+def judged(model: Model | None, customers: pl.DataFrame) -> pl.DataFrame:
+    """The risk of every current customer: customer_id, risk, band (of rank, see `BANDS`; equal
+    risks are in one band, the higher one).
 
-    Takes   the model, None where nothing could be learnt; customers in the risk set as of the
-            snapshot, with the signals; ``shares``, the part of customers in each
-            band from the highest risk down ({"high": 0.1, "middle": 0.2}; the others are "low")
-    Returns one row per customer: customer_id, risk (null where it is not known), band, beyond_data
-            (contracts: nobody as old has been watched for a whole horizon yet; the risk there is
-            not zero but unknown)
-
-    Equal risks are in one band, the higher one.
+    Takes   the model, None where the risk is untested: then the risk is null, the band "untested";
+            current customers as of the snapshot, with the signals
     """
-    risks = np.full(customers.height, np.nan) if model is None else risk(model, customers)
-    beyond = pl.col("age_risk").is_null() if churn.kind == "contract" else pl.lit(False)
-    table = customers.select("customer_id", beyond.alias("beyond_data"), risk=pl.Series(risks))
-    known = pl.when(~pl.col("beyond_data")).then(pl.col("risk").fill_nan(None))
-    band = ranks.bands("risk", shares).alias("band")
-    return table.with_columns(risk=known).select("customer_id", "risk", band, "beyond_data")
-
-
-def by_band(judged: pl.DataFrame) -> pl.DataFrame:
-    """The table "risk_bands" of what `judged` gives, the highest first: band, n, share, mean_risk,
-    expected_to_leave (customers; null where no risk is known)."""
-    risk = pl.col("risk")
-    return (
-        judged.sort("band", "customer_id")
-        .group_by("band", maintain_order=True)
-        .agg(
-            n=pl.len().cast(pl.Int64),
-            share=pl.len() / judged.height,
-            mean_risk=risk.mean(),
-            expected_to_leave=pl.when(risk.count() > 0).then(risk.sum()),
-        )
-        .sort("mean_risk", "band", descending=True, nulls_last=True)
+    if model is None:
+        return customers.select("customer_id", risk=pl.lit(None, pl.Float64), band=pl.lit(UNTESTED))
+    table = customers.select(
+        "customer_id", risk=pl.Series(risk(model, customers), dtype=pl.Float64)
     )
+    return table.with_columns(band=ranks.bands("risk", BANDS, REST))
 
 
-def strengths(effects: np.ndarray, signals: list[str]) -> pl.DataFrame:
-    """How far each signal moves risks apart, the strongest first: signal (its label), spread
-    (standard deviation of what it adds to the log odds of customers)."""
-    labels = [schema.label(name) for name in signals[: effects.shape[1]]]
-    table = pl.DataFrame({"signal": labels, "spread": effects.std(axis=0)})
-    return table.sort("spread", "signal", descending=[True, False])
+def bands(r: Refresh, scores: Scores, tested: pl.DataFrame) -> Exhibit:
+    """The table "risk_bands": how many customers are in each band of rank, what is expected of
+    them, and what came true of such bands at the test dates.
 
-
-def bands(history: History, scores: Scores, tenths: pl.DataFrame) -> Exhibit:
-    """How many customers are in each band of risk, and how many of them may leave.
-
-    Takes   ``tenths`` of the tests: without them nobody is said to be expected to leave
+    Takes   ``tested``: band, times, came_true, ci_lower, ci_upper
     """
-    beyond = scores.judged["beyond_data"].sum()
-    older = f"{beyond:,} customers have no risk score: none has been observed that long."
+    risk, order = pl.col("risk"), [*BANDS, REST]
+    table = (
+        scores.judged.drop_nulls("risk")
+        .sort("band", "customer_id")
+        .group_by("band")
+        .agg(n=pl.len().cast(pl.Int64), mean_risk=risk.mean(), expected_customers=risk.sum())
+        .join(tested, on="band", how="left", validate="1:1")
+        .sort(pl.col("band").cast(pl.Enum(order)))
+    )
+    what = outcome(r)
     return Exhibit(
-        by_band(scores.judged),
-        _riskiest,
-        definition=older if beyond else "",
-        findings=_expected(scores.judged["risk"], history.horizon_days, tenths),
-        empty="No customer may still leave.",
+        table.select("band", "n", "mean_risk", "expected_customers", *tested.columns[1:]),
+        partial(_riskiest, what=what),
+        definition="Bands are by rank: the tenth of current customers with the highest risk, the "
+        "fifth after it, and the rest. Came true: of such bands at the test dates, the share who "
+        f"{what}.",
+        findings=partial(_expected, what=what),
+        empty="The risk is untested: no band can be shown.",
         name="risk_bands",
     )
 
 
-def _riskiest(bands: pl.DataFrame) -> str:
-    known = bands.drop_nulls("mean_risk")
+def outcome(r: Refresh) -> str:
+    """What the risk is the chance of, in words, of customers at test dates."""
+    if r.book.churn.kind == "activity":
+        return f"were quiet for {r.book.horizon_days} days"
+    return f"ended their contract within {r.book.horizon_days} days"
+
+
+def _riskiest(bands: pl.DataFrame, what: str) -> str:
+    known = bands.drop_nulls(["n", "mean_risk"])
     if known.is_empty():
-        return "The risk of customers is not known"
-    highest = "{n:,} customers in the band {band}, with a mean risk of {mean_risk:.0%}"
-    return highest.format(**known.row(0, named=True))
+        return "Bands of risk are too small to be shown"
+    said = "{n:,} customers are in the {band}, with a mean risk of {mean_risk:.0%}"
+    tested = known["came_true"][0] is not None
+    came = f"; at the test dates {{came_true:.0%}} of such customers {what}" if tested else ""
+    return (said + came).format(**known.row(0, named=True))
 
 
-def _expected(risks: pl.Series, days: int, tenths: pl.DataFrame) -> list[Finding]:
-    """The sum of the risks, where it was tested whether such risks come true."""
-    if tenths.is_empty() or not risks.count():
+def _expected(bands: pl.DataFrame, what: str) -> list[Finding]:
+    """The sum of the risks, and what came true of the highest ones."""
+    if bands["expected_customers"].null_count() or bands.is_empty():
         return []
-    n = tenths["n"]
-    predicted, observed = ((tenths[c] * n).sum() / n.sum() for c in ("predicted", "observed"))
     sentence = (
-        "Of the {judged} customers whose risk is known, {value} are expected to have left within "
-        f"{days} days. At the test dates {predicted:.1%} were predicted to leave, and "
-        f"{observed:.1%} left."
+        f"Risks add up to {{value}} of {{judged}} current customers, as many as {what} if the time "
+        "ahead is like the test dates."
     )
-    further = {"judged": risks.count()}
-    return [Finding("expected_to_leave", sentence, risks.sum(), "customers", further=further)]
+    n, judged = bands["expected_customers"].sum(), {"judged": bands["n"].sum()}
+    top = bands.filter(band=next(iter(BANDS)))
+    of_top = f"Of customers in the {{band}} at the test dates, {{value}} ({{ci}}) {what}."
+    return [
+        Finding("expected_to_leave", sentence, n, "customers", further=judged),
+        *said_of(top, "came_true_of_top", of_top, "came_true"),
+    ]
 
 
 def signal_strengths(scores: Scores) -> Exhibit:
@@ -242,18 +251,28 @@ def signal_strengths(scores: Scores) -> Exhibit:
         scores.strengths,
         lambda table: f"Risks differ most by {' and '.join(table['signal'][:2])}",
         draw=partial(charts.bars, label="signal", value="spread"),
-        empty="There was too little to learn from.",
+        empty="The risk is untested: nothing was learned.",
     )
 
 
-def learners(signals: list[str], seed: int = 1) -> dict[str, Learn]:
-    """The models that are set side by side: each a function of the landmarks learnt from, which
-    gives a function of other rows: their risk. Ours; how recent the last activity is, alone; null
-    (all have the share that left); boosting (scikit-learn's trees on the same signals)."""
+def strengths(effects: np.ndarray, signals: list[str]) -> pl.DataFrame:
+    """How far each signal moves risks apart, the strongest first: signal (its label), spread
+    (standard deviation of what it adds to the log odds of customers)."""
+    labels = [schema.label(name) for name in signals]
+    table = pl.DataFrame({"signal": labels, "spread": effects.std(axis=0)})
+    return table.sort("spread", "signal", descending=[True, False])
 
+
+def learners(signals: list[str], seed: int = 1) -> dict[str, Learn]:
+    """The models that are set side by side: each a function of the rows learned from, which gives a
+    function of other rows: their risk. Ours; how recent the last activity is, alone; BG/NBD alone,
+    where it can be used; null (all have the share that left); boosting (scikit-learn's trees on the
+    same signals)."""
+    alone = {"BG/NBD": lambda _: lambda others: others[QUIET].to_numpy()}
     return {
         "ours": lambda rows: partial(risk, fit(rows, signals)),
         "recency": lambda rows: partial(risk, fit(rows, [RECENCY])),
+        **(alone if QUIET in signals else {}),
         "null": lambda rows: lambda others: np.full(others.height, rows["left"].mean()),
         "boosting": lambda rows: _boosting(rows, signals, seed),
     }
@@ -319,8 +338,11 @@ def _is_text(values: pl.Series) -> bool:
 
 
 def _logs(values: pl.Series) -> np.ndarray:
-    """Logarithms, so that twice as much is the same step everywhere; zero stays zero."""
+    """Logarithms, so that twice as much is the same step everywhere; zero stays zero. Of chances
+    the log odds."""
     numbers = values.cast(pl.Float64).to_numpy()
+    if values.name in CHANCES:
+        return logit(numbers.clip(NEAR, 1 - NEAR))
     return np.sign(numbers) * np.log1p(np.abs(numbers))
 
 

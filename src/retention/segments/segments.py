@@ -37,7 +37,7 @@ def compared(r: Refresh) -> pl.DataFrame:
     own = r.tables.members.filter(segment=segment).select("customer_id", group=pl.lit(THIS))
     stages = r.tables.lifecycle.select("customer_id", "lifecycle")
     how = {"on": "customer_id", "validate": "1:1", "maintain_order": "left"}
-    current = r.tables.customers_at.filter("in_risk_set").join(own, how="left", **how)
+    current = r.tables.customers_at.filter(standing="current").join(own, how="left", **how)
     return current.join(stages, **how).with_columns(pl.col("group").fill_null(OTHERS))
 
 
@@ -140,7 +140,7 @@ def by_habit(r: Refresh, customers: pl.DataFrame, by: str) -> Exhibit:
     Takes   customers: as `compared`, or without a group: all current ones together
     """
     if "group" not in customers.columns:
-        customers = customers.filter("in_risk_set").with_columns(group=pl.lit(TOGETHER))
+        customers = customers.filter(standing="current").with_columns(group=pl.lit(TOGETHER))
     number = pl.col("hour") // 6 if by == "hours" else pl.col(by)
     known = r.tables.habits.with_columns(number.alias(by)).drop_nulls(by)
     done = known.group_by("customer_id", by).agg(part=pl.col("events").sum())

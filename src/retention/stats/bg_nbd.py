@@ -82,6 +82,20 @@ def alive(fit: Fit, frequency: np.ndarray, recency: np.ndarray, age: np.ndarray)
     return np.where(chances > 0, expit(odds), 1.0)
 
 
+def quiet(
+    fit: Fit, frequency: np.ndarray, recency: np.ndarray, age: np.ndarray, horizon: float
+) -> np.ndarray:
+    """The chance that each customer buys nothing in the next ``horizon``: gone, or alive and by
+    chance without a purchase.
+
+    Source: equation 8 of Fader, Hardie and Lee (2005) gives P(X = 0) of a new customer; with the
+    gamma posterior of the rate, alpha + age and r + frequency stand for alpha and r. Checked by
+    simulation in tests/stats/test_bg_nbd.py.
+    """
+    waits = (fit.alpha + age) / (fit.alpha + age + horizon)
+    return 1 - alive(fit, frequency, recency, age) * (1 - waits ** (fit.r + frequency))
+
+
 def _log_likelihood(
     parameters: np.ndarray, x: np.ndarray, tx: np.ndarray, t: np.ndarray, at_first: bool
 ) -> tuple[np.ndarray, np.ndarray]:

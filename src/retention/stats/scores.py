@@ -14,7 +14,6 @@ CALIBRATION = {
     **dict.fromkeys(("n", "events"), pl.Int64),
     **dict.fromkeys(("predicted", "observed", "ci_lower", "ci_upper"), pl.Float64),
 }
-BOOTSTRAP = {"draw": pl.Int64, "model": pl.String, "auc": pl.Float64}
 
 
 def auc(event: np.ndarray, risk: np.ndarray, weights: np.ndarray | None = None) -> float:
@@ -28,30 +27,6 @@ def auc(event: np.ndarray, risk: np.ndarray, weights: np.ndarray | None = None) 
     order, last = _sorted(risk)
     weights = np.ones(len(risk)) if weights is None else weights
     return _area(event[order], weights[order], last)
-
-
-def harrell_c(
-    durations: np.ndarray, events: np.ndarray, risk: np.ndarray, weights: np.ndarray | None = None
-) -> float:
-    """Among pairs of whom one is seen to leave first, the share in which that one had the higher
-    risk; equal risks half. It depends on who was censored.
-
-    NaN where there is no such pair. A customer censored at the time another left stayed longer.
-
-    Takes   weights: of the pairs in which a customer leaves first (by default each counts once)
-
-    Source: Harrell, Lee and Mark (1996), Statistics in Medicine 15:361. Checked on Rossi's data,
-    pair by pair and against lifelines in tests/test_scores.py.
-    """
-    weights = events * (1.0 if weights is None else weights)
-    _, step = np.unique(durations, return_inverse=True)
-    place = 2 * step + ~events
-    order = np.argsort(place, kind="stable")
-    rank, asked = ranks.levels(risk), weights > 0
-    first = np.searchsorted(place[order], place[asked], "right")
-    below, equal = ranks.counted_after(rank[order], first, rank[asked])
-    pairs = weights[asked] @ (len(risk) - first)
-    return float(weights[asked] @ (below + equal / 2) / pairs) if pairs > 0 else float("nan")
 
 
 def groups_of(risk: np.ndarray, n: int = 10) -> np.ndarray:
@@ -106,42 +81,56 @@ def lift(event: np.ndarray, risk: np.ndarray, share: float = 0.1) -> float:
     return float(cases @ taken / (share * cases.sum())) if cases.sum() else float("nan")
 
 
-def bootstrap_auc(  # noqa: PLR0917
+def brier(event: np.ndarray, risk: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """The mean squared distance of ``risk`` from what happened.
+
+    Source: Brier (1950), Monthly Weather Review 78:1. Checked in tests/stats/test_scores.py.
+    """
+    return float(np.average((risk - event) ** 2, weights=weights))
+
+
+def bootstrap(  # noqa: PLR0917
     event: np.ndarray,
     risks: dict[str, np.ndarray],
     cluster: np.ndarray,
     stratum: np.ndarray,
-    draws: int,
-    seed: int,
-) -> pl.DataFrame:
-    """How the AUC, averaged over strata, varies if other customers had been seen.
+    draws: int = 0,
+    seed: int = 1,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """How measures of models vary if other customers had been seen.
 
     Takes   event (bool); risks of every model; cluster: whose row it is, as a customer may stand
-            in several strata; stratum: the landmark. Each draw takes as many customers as there
-            are, with return, each with all of their rows.
-    Returns one row per draw and model, in order: draw (from 1), model, auc. All models are scored
-            on the same draws, so that their differences may be taken draw by draw. A stratum in
-            which a draw has nobody on one side is left out of that draw.
+            in several strata; stratum: the test date. Each draw takes as many customers as there
+            are, with return, each with all of their rows; without ``draws`` all count once.
+    Returns AUC (averaged over strata; one in which a draw has nobody on one side is left out of
+            that draw), Brier score and calibration error by tenths of the risk: each one row per
+            draw, one column per model. All models are scored on the same draws, so that their
+            differences may be taken draw by draw.
 
     Source: Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapter 8. Checked
-    against DeLong's standard error in tests/test_scores.py.
+    against DeLong's standard error in tests/stats/test_scores.py.
     """
     rng = np.random.default_rng(seed)
     _, customer = np.unique(cluster, return_inverse=True)
     n = customer.max() + 1
-    parts = [np.flatnonzero(stratum == name) for name in np.unique(stratum)]
+    strata = [np.flatnonzero(stratum == name) for name in np.unique(stratum)]
     prepared = {
-        model: [_prepared(event[part], risk[part], customer[part]) for part in parts]
+        model: [_prepared(event[part], risk[part], customer[part]) for part in strata]
         for model, risk in risks.items()
     }
-    rows = []
-    for draw in range(1, draws + 1):
-        times = np.bincount(rng.integers(n, size=n), minlength=n).astype(float)
-        for model, strata in prepared.items():
-            areas = [_area(event, times[who], last) for event, who, last in strata]
+    missed = {model: (groups_of(risk), risk - event) for model, risk in risks.items()}
+    found = np.full((3, max(draws, 1), len(risks)), np.nan)
+    for draw in range(max(draws, 1)):
+        times = np.bincount(rng.integers(n, size=n), minlength=n) if draws else np.ones(n)
+        weights = times[customer].astype(float)
+        for at, (model, (tenth, by)) in enumerate(missed.items()):
+            areas = [_area(event, times[who], last) for event, who, last in prepared[model]]
             known = [area for area in areas if not np.isnan(area)]
-            rows.append((draw, model, float(np.mean(known)) if known else float("nan")))
-    return pl.DataFrame(rows, BOOTSTRAP, orient="row")
+            weighted = weights * by
+            missed_by = (weighted * by).sum(), np.abs(np.bincount(tenth, weighted)).sum()
+            auc = float(np.mean(known)) if known else np.nan
+            found[:, draw, at] = auc, *(np.array(missed_by) / weights.sum())
+    return tuple(found)
 
 
 def _sorted(risk: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

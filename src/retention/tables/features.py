@@ -119,13 +119,19 @@ def customers_at(customers, spells, counts, booked=None, *, day: int, after_days
     else:
         table = table.join(booked, on="customer_id", how="left")
         table = table.with_columns(ended_days_ago=day - nw.col("end_day"))
-    in_force = nw.col("end_day").is_null() | (nw.col("end_day") > day - after_days)
+    lasts = nw.col("end_day").is_null() | (nw.col("end_day") > day - after_days)
+    ends = ~(nw.col("booked_end_in_days").is_null() & nw.col("ended_days_ago").is_null())
+    over = "lapsed" if booked is None else "finished"
     tenure = nw.col("tenure_days")
     exposed = nw.when(tenure > WINDOW_DAYS).then(nw.lit(WINDOW_DAYS)).otherwise(tenure)
     return (
         table.with_columns(nw.col(name).fill_null(0) for name in counted)
         .with_columns(
-            in_risk_set=~nw.col("spell").is_null() & in_force,
+            standing=nw.when(~nw.col("spell").is_null()).then(
+                nw.when(~lasts)
+                .then(nw.lit(over))
+                .otherwise(nw.when(ends).then(nw.lit("ending")).otherwise(nw.lit("current")))
+            ),
             tenure_days=day - nw.col("start_day") + 1,
             days_since_last_activity=day - nw.col("last_active_day"),
         )

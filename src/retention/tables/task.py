@@ -148,7 +148,7 @@ def _require_variety(stretches: pl.DataFrame, at: pl.DataFrame, book: Book) -> N
         f"nobody has left by {book.snapshot_date}: there is no churn to learn from; choose a "
         "later snapshot_date or a smaller churn: after_days": not judged["event_observed"].any(),
         f"everybody has left by {book.snapshot_date}: nobody is in force to analyse; choose an "
-        "earlier snapshot_date or a larger churn: after_days": not at["in_risk_set"].any(),
+        "earlier snapshot_date or a larger churn: after_days": "current" not in at["standing"],
     }
     for fault, is_so in faults.items():
         if is_so:

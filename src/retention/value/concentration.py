@@ -19,15 +19,17 @@ COMPARED = {"share_of_customers": "customers", "share_of_amount": AMOUNT, "share
 GATE = {
     "open": "The risk has passed its test.",
     "closed": "The risk has not passed its test: a rough order, not a sum.",
-    "not testable": "(untested)",
+    "untested": "(untested)",
 }
 
 
 def revenue(r: Refresh, known: Known, values: pl.DataFrame) -> pl.DataFrame:
     """What everybody paid in the last year, is worth, and has at risk (see `customers`)."""
     paid = forecasts.paid(known.past, r.day)
-    current = r.tables.customers_at.filter("in_risk_set")
-    return customers(paid, values, r.tables.risk_scores, current)
+    current, risks = r.tables.customers_at.filter(standing="current"), r.tables.risk_scores
+    if r.tables.risk_gate["verdict"].item() != "open":
+        risks = risks.with_columns(risk=pl.lit(None, pl.Float64))
+    return customers(paid, values, risks, current)
 
 
 def customers(
