@@ -40,7 +40,7 @@ def by(column: str, seen: list | None = None) -> risk.Learn:
 
 def rate(rows: pl.DataFrame):
     """The model that gives everybody the share that left."""
-    return lambda others: np.full(others.height, rows["left"].mean())
+    return lambda others: np.full(others.height, rows["left"].mean() or 0.0)
 
 
 MODELS = {"ours": by("told"), "recency": by("noise"), "null": rate, "boosting": by("told")}
