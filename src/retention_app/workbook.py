@@ -72,7 +72,11 @@ def workbook() -> Workbook:
         ),
         builders=("retention.tables.task", "retention_intake.intake", "retention_demo.readers"),
         always=("retention.refresh",),
-        needs={"60_value": {"tables", "30_clusters", "50_risk"}, "99_summary": {"*"}},
+        needs={
+            "30_clusters": {"tables", "10_customers"},
+            "60_value": {"tables", "30_clusters", "50_risk"},
+            "99_summary": {"*"},
+        },
         per_segment={"tables", "10_customers", "30_clusters"},
         writes=writes,
         published={name for name, one in schema.TABLES.items() if one.level == "aggregate"},

@@ -1,12 +1,14 @@
-"""Customers who behave alike: HDBSCAN on scaled behaviour, with noise shown as noise."""
+"""Natural groups: HDBSCAN on habits or the book's own features, with noise shown as noise."""
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
 from retention import charts, schema
+from retention.clusters import habits
 from retention.errors import Refused, nearest
 from retention.exhibit import Exhibit, Finding
 from retention.refresh import Refresh
@@ -16,6 +18,8 @@ from retention.stats.stability import Sample, shrunk
 
 MODEL = ("customer_id", "segment", "min_samples", "core_distance", "born_at")
 TABLE = ("customer_id", "cluster", "membership", "outlier_score")
+LEAST_DAYS = 5  # active days, or habits are not known
+LEAST_SHARE, LEAST_SIZE = 0.02, 10  # of the compared: the smallest group, if the book names none
 NEIGHBOURS = 25  # members of segments that say which one is nearest
 
 
@@ -36,13 +40,21 @@ ONE_MORE = {
 }
 
 
+class Behaviour(NamedTuple):
+    """Compared customers, in order of customer_id: the ``table`` of their features as measured,
+    what one event more would make of each (``units``), and which are compared on a log scale."""
+
+    table: pl.DataFrame
+    units: pl.DataFrame
+    logged: list[str]
+
+
 @dataclass(frozen=True)
 class Clustering:
     """Compared customers as points, in order of customer_id, and their clusters."""
 
-    behaviour: pl.DataFrame  # who they are, and the features as measured (see `behaviour`)
-    logged: list[str]  # the features that are compared on a log scale
-    min_cluster_size: int  # as asked
+    of: Behaviour
+    min_cluster_size: int
     points: np.ndarray
     rows: np.ndarray  # of the customers that were fitted; the others are assigned
     fit: density.Fit
@@ -55,30 +67,37 @@ class Clustering:
         return stability.samples(self.fit.points, self.smallest, self.fit.min_samples)
 
 
-def behaviour(
-    customers: pl.DataFrame, features: list[str], logged: list[str], min_events: int
-) -> pl.DataFrame:
-    """The customers that can be compared, with the features to compare them by.
+def behaviour(r: Refresh, features: list[str], logged: list[str], min_events: int) -> Behaviour:
+    """The current customers that can be compared, and what they are compared by.
 
-    Takes   customers_at: customer_id, standing, events_90d, ``features``, of which some are to
-            be ``logged``
-    Returns customer_id and the features (float), sorted by customer_id: customers in the risk set
-            with at least ``min_events`` events in 90 days and every feature known
+    Takes   ``features`` of customers_at, of which some are to be ``logged``; customers with at
+            least ``min_events`` events in 90 days and every feature known are compared. No
+            features: the mix of habits (see `habits.mix`) of customers with five active days
 
     Raises:
-        Refused: there is no feature, one is unknown or no number, one to be logged is no feature
-            or below 0.
+        Refused: a feature is unknown or no number, one to be logged is no feature or below 0.
     """
+    customers = r.tables.customers_at.filter(standing="current").sort("customer_id")
     if not features:
-        raise Refused("clusters need at least one feature: name some as `features`")
+        seen = customers.filter(pl.col("active_days_total") >= LEAST_DAYS)
+        return Behaviour(*habits.mix(habits.counted(r), seen), [])
+    known = measured(customers.filter(pl.col("events_90d") >= min_events), features, logged)
+    return Behaviour(known, units(customers, known), logged)
+
+
+def measured(customers: pl.DataFrame, features: list[str], logged: list[str]) -> pl.DataFrame:
+    """customer_id and ``features`` as numbers, sorted, of the customers of whom all are known.
+
+    Raises:
+        Refused: see `behaviour`.
+    """
     for name in features:
         if name not in customers.columns or not customers[name].dtype.is_numeric():
             raise Refused(f"clusters need numeric features; customers_at has no number {name!r}")
     if strange := [name for name in logged if name not in features]:
         raise Refused(f"logged: {strange[0]!r} is no feature{nearest(strange[0], features)}")
     compared = (
-        customers.filter(pl.col("standing") == "current", pl.col("events_90d") >= min_events)
-        .select("customer_id", pl.col(features).cast(pl.Float64))
+        customers.select("customer_id", pl.col(features).cast(pl.Float64))
         .drop_nulls()
         .drop_nans()
         .sort("customer_id")
@@ -89,29 +108,25 @@ def behaviour(
     return compared
 
 
-def units(customers: pl.DataFrame, behaviour: pl.DataFrame) -> pl.DataFrame:
+def units(customers: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """What one event, day or order more would make of each feature: 1 of a count, of an amount
     what an order brings, 0 of what counts nothing.
 
-    Takes   customers_at; ``behaviour`` of some of them (see `behaviour`)
+    Takes   customers_at; some of them with the features (see `measured`)
     Returns customer_id and the features, in the same order
     """
-    names = behaviour.columns[1:]
+    names = known.columns[1:]
     one = {name: float(customers[name].dtype.is_integer()) for name in names}
     chosen = [ONE_MORE.get(name, pl.lit(one[name])).alias(name) for name in names]
-    return behaviour.select("customer_id").join(
+    return known.select("customer_id").join(
         customers.select("customer_id", *chosen), on="customer_id", maintain_order="left"
     )
 
 
 def fit(
-    behaviour: pl.DataFrame,
-    logged: list[str],
-    min_cluster_size: int,
-    min_samples: int,
-    fit_at_most: int,
+    behaviour: Behaviour, min_cluster_size: int, min_samples: int, fit_at_most: int
 ) -> Clustering:
-    """Cluster customers by density, ``logged`` features on a log scale.
+    """Cluster customers by density. ``min_cluster_size`` 0: one in fifty of them.
 
     More than ``fit_at_most`` customers are not all looked at: a seeded sample is clustered, by a
     smallest size that shrinks with it, and each other customer joins the cluster it would join
@@ -121,7 +136,9 @@ def fit(
 
     Source: see `density.fit`. Checked on planted groups in tests/clusters/test_clusters.py.
     """
-    compared, n = scaling.compared(behaviour, logged), behaviour.height
+    n = behaviour.table.height
+    min_cluster_size = min_cluster_size or max(round(LEAST_SHARE * n), LEAST_SIZE)
+    compared = scaling.compared(behaviour.table, behaviour.logged)
     rows, size = np.arange(n), min_cluster_size
     if n > fit_at_most:
         rows = np.sort(np.random.default_rng(n).choice(n, fit_at_most, replace=False))
@@ -133,9 +150,9 @@ def fit(
         labels, membership, nearest = density.assign(density.model(fitted), points)
         labels[rows], membership[rows] = fitted.labels, fitted.membership
         scores = np.append(scores, 1.0)[nearest]
-    columns = (behaviour["customer_id"], labels, membership, scores)
+    columns = (behaviour.table["customer_id"], labels, membership, scores)
     table = pl.DataFrame(dict(zip(TABLE, columns, strict=True)))
-    return Clustering(behaviour, logged, min_cluster_size, points, rows, fitted, size, table)
+    return Clustering(behaviour, min_cluster_size, points, rows, fitted, size, table)
 
 
 def with_nearest(found: Clustering, ids: pl.DataFrame) -> pl.DataFrame:
@@ -172,7 +189,7 @@ def model(found: Clustering, ids: pl.DataFrame) -> pl.DataFrame:
     births = pl.DataFrame({"cluster": range(len(kept.births)), "born_at": kept.births})
     segments = ids.join(births.cast({"cluster": pl.Int64}), on="cluster", how="left")
     return (
-        scaling.compared(found.behaviour[found.rows], found.logged)
+        scaling.compared(found.of.table[found.rows], found.of.logged)
         .with_columns(
             cluster=pl.Series(found.fit.labels, dtype=pl.Int64),
             min_samples=pl.lit(kept.min_samples, pl.Int64),
@@ -186,7 +203,8 @@ def model(found: Clustering, ids: pl.DataFrame) -> pl.DataFrame:
 def placed(model: pl.DataFrame, customers: pl.DataFrame, ids: pl.DataFrame) -> pl.DataFrame:
     """The segment in which an earlier ``model`` would place customers as they are now.
 
-    Takes   the table "cluster_model" of the previous refresh; customers_at of this one; ``ids``:
+    Takes   the table "cluster_model" of the previous refresh; customers_at of this one, or their
+            mix of habits; ``ids``:
             the customer_id of whom to place
     Returns customer_id, segment (null = none), sorted; who lacks a feature is in none, and
             everybody if there is no model
@@ -199,7 +217,7 @@ def placed(model: pl.DataFrame, customers: pl.DataFrame, ids: pl.DataFrame) -> p
     compared = model.select("customer_id", pl.exclude(MODEL))
     logged = [name.removesuffix(LOG) for name in compared.columns if name.endswith(LOG)]
     known = customers.join(ids, on="customer_id", how="semi")
-    now = scaling.compared(behaviour(known, _features(model), logged, 0), logged)
+    now = scaling.compared(measured(known, _features(model), logged), logged)
     groups = model.select("segment", "born_at").drop_nulls().unique().sort("segment")
     segments, births = [*groups["segment"], None], groups["born_at"].to_numpy()
     numbers = {segment: number for number, segment in enumerate(groups["segment"])}
@@ -226,13 +244,13 @@ def _features(model: pl.DataFrame) -> list[str]:
     return [name.removesuffix(LOG) for name in model.columns if name not in MODEL]
 
 
-def who_is_counted(r: Refresh, behaviour: pl.DataFrame, min_events: int) -> Finding:
+def who_is_counted(r: Refresh, behaviour: Behaviour) -> Finding:
     """How many of the current customers can be compared."""
-    sentence = "{value} of {current} current customers can be compared: every feature is known"
-    if min_events:
-        sentence += f", and they have at least {min_events} events in the last ninety days"
+    sentence = "The behaviour of {value} of {current} current customers is known well enough to "
+    sentence += "look for natural groups among them."
     current = {"current": r.tables.customers_at.filter(standing="current").height}
-    return Finding("compared", f"{sentence}.", behaviour.height, "customers", further=current)
+    n = behaviour.table.height
+    return Finding("compared", sentence, n, "customers", further=current)
 
 
 def tree(r: Refresh, found: Clustering) -> Exhibit:
@@ -243,7 +261,7 @@ def tree(r: Refresh, found: Clustering) -> Exhibit:
         draw=charts.condensed_tree,
         definition=_definition(found),
         findings=_noise(r, found),
-        empty="Nothing splits into groups of that size: nobody is in a cluster.",
+        empty="No natural groups: no region of behaviour stands out, customers differ by degree.",
     )
 
 
@@ -260,12 +278,14 @@ def _noise(r: Refresh, found: Clustering) -> list[Finding]:
 
 def _definition(found: Clustering) -> str:
     """How the customers were compared."""
-    features = found.behaviour.columns[1:]
-    labels = [schema.label(name).lower() + LOG * (name in found.logged) for name in features]
+    features, logged = found.of.table.columns[1:], found.of.logged
+    labels = [schema.label(name).lower() + LOG * (name in logged) for name in features]
     said = (
         f"HDBSCAN on {', '.join(labels)}, each scaled by median and interquartile range; groups of "
         f"at least {found.min_cluster_size} customers, min_samples {found.fit.min_samples}."
     )
+    if len(features) > scaling.MOST:
+        said += f" The {len(features)} are turned to {scaling.MOST} principal components."
     if len(found.rows) < len(found.points):
         said += f" Found among {len(found.rows):,} customers drawn at random; the others join them."
     return said

@@ -65,6 +65,36 @@ def match(
     return changes.sort(order, nulls_last=True).select(columns), ids.select("cluster", "segment")
 
 
+def carried_on(now: pl.DataFrame, before: Previous) -> pl.DataFrame:
+    """The table "segment_changes" of segments whose definition stands: all are the same.
+
+    Takes   now: customer_id, segment; before: what the previous refresh knew
+    """
+    then = before.members.rename({"segment": "previous_segment"})
+    both = now.join(then, on="customer_id", validate="1:1")
+    same = pl.col("segment") == pl.col("previous_segment")
+    in_now, in_then, shared = (
+        frame.group_by("segment").agg(pl.len().cast(pl.Int64).alias(name))
+        for name, frame in {
+            "n_now": both,
+            "n_then": both.select(segment="previous_segment"),
+            "n": both.filter(same),
+        }.items()
+    )
+    table = now.select("segment").unique().sort(number("segment"))
+    for part in (in_now, in_then, shared):
+        table = table.join(part, on="segment", how="left", maintain_order="left")
+    counts = table.with_columns(pl.col("n_now", "n_then", "n").fill_null(0))
+    either = pl.col("n_now") + pl.col("n_then") - pl.col("n")
+    return counts.select(
+        pl.col("segment").alias("previous_segment"),
+        "segment",
+        pl.lit("same").alias("kind"),
+        "n",
+        jaccard=(pl.col("n") / either).fill_nan(None),
+    )
+
+
 def number(segment: str) -> pl.Expr:
     """The number in the id of the column ``segment``: 12 of s12."""
     return pl.col(segment).str.slice(1).cast(pl.Int64)

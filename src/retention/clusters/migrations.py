@@ -4,8 +4,8 @@ from functools import partial
 
 import polars as pl
 
-from retention import charts, schema, words
-from retention.clusters.previous_segments import Previous
+from retention import charts, words
+from retention.clusters.previous_segments import STRATUM, Previous
 from retention.errors import Failed
 from retention.exhibit import Exhibit, Finding
 from retention.refresh import Refresh
@@ -68,21 +68,20 @@ def causes(migrations: pl.DataFrame, confidence: float) -> pl.DataFrame:
     )
 
 
-def moves(r: Refresh, migrations: pl.DataFrame, lost: list[str]) -> Exhibit:
-    """Who went from which segment to which, and why: the table "migrations".
-
-    Takes   migrations; ``lost``: the features of the old segments that are measured no more
-    """
-    told = r.hide(causes(migrations, r.confidence)).row(0, named=True)
-    names = {*migrations["previous_segment"], *migrations["segment"]} - {None, NONE}
+def moves(r: Refresh, migrations: pl.DataFrame) -> Exhibit:
+    """Who went from which segment to which, and why: the table "migrations", of strata and natural
+    groups; strata are drawn and said."""
+    strata = migrations.filter(kind=STRATUM)
+    told = r.hide(causes(strata, r.confidence)).row(0, named=True)
+    names = {*strata["previous_segment"], *strata["segment"]} - {None, NONE}
     order = [*sorted(names, key=lambda name: (len(name), name)), NONE]
     draw = partial(charts.flow, before="previous_segment", after="segment", order=order)
-    unplaced = f"As {', '.join(map(schema.label, lost))} is measured no more, every move counts as"
     return Exhibit(
         migrations,
         _headline(told),
-        draw=partial(draw, hatched=("moved_by", "definition", "drawn anew")),
-        definition=f"{unplaced} the customer's." if lost else "",
+        draw=lambda table: draw(
+            table.filter(kind=STRATUM), hatched=("moved_by", "definition", "drawn anew")
+        ),
         findings=_redrawn(told),
         empty="This is the first refresh that knows segments: nobody can have moved yet.",
         name="migrations",

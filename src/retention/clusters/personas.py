@@ -9,12 +9,15 @@ from sklearn.decomposition import PCA
 from retention import charts, schema
 from retention.clusters import rule_segments, segment_names
 from retention.clusters.clusters import Clustering
+from retention.clusters.previous_segments import NATURAL, RULE, STRATUM
 from retention.exhibit import Exhibit
 from retention.refresh import Refresh
+from retention.stats import scaling
 
 CLEAR = 0.25  # interquartile ranges from which on a trait may name a segment
+USUAL = ("days_since_last_activity", "active_days_90d", "amount_cents_365d", "tenure_days")
 POINTS = 4_000  # customers drawn on the map
-NATURAL = (pl.col("segment").str.len_chars(), pl.col("segment"))  # s2 before s10
+NATURAL_ORDER = (pl.col("segment").str.len_chars(), pl.col("segment"))  # s2 before s10
 # How a segment is called whose customers have much or little of a feature.
 TRAITS = {
     "tenure_days": ("long with us", "with us for a short time"),
@@ -38,22 +41,23 @@ TRAITS = {
 }
 
 
-def profile(points: np.ndarray, features: list[str], segments: pl.Series) -> pl.DataFrame:
-    """What sets segments apart: segment, trait, difference.
+def profile(found: Clustering, segments: pl.Series) -> pl.DataFrame:
+    """What sets natural groups apart: segment, trait, difference.
 
-    Takes   ``points`` on the scale on which customers were compared, a column for each of the
-            ``features``; of the same rows ``segments``, null = in none
+    Takes   the compared customers; of the same rows ``segments``, null = in none
     Returns difference: the segment's median minus that of all compared customers, in interquartile
             ranges of all. No rows where nobody is in a segment
     """
+    features = found.of.table.columns[1:]
+    compared = scaling.compared(found.of.table, found.of.logged)
     return (
-        pl.DataFrame(points, schema=features)
+        pl.DataFrame(scaling.scaled(compared, compared), schema=features)
         .with_columns(segments.cast(pl.String).alias("segment"))
         .drop_nulls("segment")
         .group_by("segment", maintain_order=True)
         .agg(pl.col(features).median())
         .unpivot(index="segment", variable_name="trait", value_name="difference")
-        .sort(*NATURAL, "trait")
+        .sort(*NATURAL_ORDER, "trait")
     )
 
 
@@ -65,7 +69,9 @@ def named(profile: pl.DataFrame, taken: list[str]) -> pl.DataFrame:
             there is no other
     """
     names, strength = {}, pl.col("difference").abs()
-    ordered = profile.sort(*NATURAL, strength, "trait", descending=[False, False, True, False])
+    ordered = profile.sort(
+        *NATURAL_ORDER, strength, "trait", descending=[False, False, True, False]
+    )
     for (segment,), traits in ordered.group_by("segment", maintain_order=True):
         clear = traits.filter(strength >= CLEAR)
         chosen = clear if clear.height else traits[:1]
@@ -85,14 +91,14 @@ def _words(trait: str, difference: float) -> str:
 
 def profiles(r: Refresh, found: Clustering) -> Exhibit:
     """How far every segment lies from the typical customer in each trait."""
-    table = profile(found.points, found.behaviour.columns[1:], place(r, found))
+    table = profile(found, place(found, core(r, found)))
     labels = {trait: schema.label(trait) for trait in table["trait"]}
     heat = partial(charts.heat_map, row="trait", column="segment", value="difference")
     return Exhibit(
         table.with_columns(pl.col("trait").replace(labels)),
         lambda _: _stands_out(table, dict(names(r).select("segment", "name").iter_rows())),
         draw=partial(heat, span=(-2, 2), title="Interquartile ranges from the median"),
-        empty="No cluster is a segment: there is nothing to describe.",
+        empty="There is no natural group to describe.",
     )
 
 
@@ -104,17 +110,23 @@ def _stands_out(profile: pl.DataFrame, names: dict[str, str]) -> str:
 
 
 def names(r: Refresh) -> pl.DataFrame:
-    """Every segment of clusters that is known, and those of the book's rules: segment, name, kind
-    (cluster or rule)."""
-    known = r.tables.known_segments.select("segment", "name", kind=pl.lit("cluster"))
-    rules = [(segment, rule.name, "rule") for segment, rule in r.book.segments.items()]
+    """Every segment that is known, and those of the book's rules: segment, name, kind."""
+    known = r.tables.known_segments.select("segment", "name", "kind")
+    rules = [(segment, rule.name, RULE) for segment, rule in r.book.segments.items()]
     return pl.concat([known, pl.DataFrame(rules, known.schema, orient="row")])
 
 
-def place(r: Refresh, found: Clustering) -> pl.Series:
-    """The segment of every compared customer, of clusters alone; null = in none."""
-    own = r.tables.members.filter(~pl.col("segment").is_in([*r.book.segments]))
-    return found.table.join(own, on="customer_id", how="left", maintain_order="left")["segment"]
+def core(r: Refresh, found: Clustering) -> pl.DataFrame:
+    """Who is in a natural group itself, not only near one: customer_id, segment."""
+    natural = names(r).filter(kind=NATURAL)
+    near = r.tables.clusters.filter(pl.col("nearest_segment").is_not_null())
+    own = r.tables.members.join(natural, on="segment", how="semi")
+    return own.join(near, on="customer_id", how="anti").select("customer_id", "segment")
+
+
+def place(found: Clustering, members: pl.DataFrame) -> pl.Series:
+    """The natural group of every compared customer; null = in none."""
+    return found.table.join(members, on="customer_id", how="left", maintain_order="left")["segment"]
 
 
 def segment_table(
@@ -122,41 +134,72 @@ def segment_table(
 ) -> pl.DataFrame:
     """Size and typical behaviour of every segment.
 
-    Takes   members: customer_id, segment; customers_at; names: segment, name, kind
-    Returns the table "segments": segment, name, kind (cluster or rule), n, share_of_customers (of
-            the current ones), share_of_amount (of their last 365 days; null where nobody paid),
-            and the median of every feature
+    Takes   members: customer_id, segment; customers_at; names: segment, name, kind, grade
+    Returns the table "segments": segment, name, kind, grade, n, share_of_customers (of the current
+            ones), share_of_amount (of their last 365 days; null where nobody paid), and the median
+            of every feature
     """
     current = customers.filter(standing="current")
     total = current["amount_cents_365d"].sum() or None
     return (
         members.join(names, on="segment")
         .join(current, on="customer_id")
-        .group_by("segment", "name", "kind", maintain_order=True)
+        .group_by("segment", "name", "kind", "grade", maintain_order=True)
         .agg(
             n=pl.len().cast(pl.Int64),
             share_of_customers=pl.len() / current.height,
             share_of_amount=(pl.col("amount_cents_365d").sum() / total).cast(pl.Float64),
             **{name: pl.col(name).cast(pl.Float64).median() for name in features},
         )
-        .sort(NATURAL)
+        .sort(NATURAL_ORDER)
     )
 
 
-def segment_map(r: Refresh, found: Clustering) -> Exhibit:
-    """The segments on a map of the compared customers, and the table "segments" behind it."""
-    whose, features = place(r, found), found.behaviour.columns[1:]
+def segment_map(r: Refresh, found: Clustering, grades: dict[str, str]) -> Exhibit:
+    """Every segment, its size and its typical customer: the table "segments"; natural groups on a
+    map of the compared customers.
+
+    Takes   ``grades`` of strata and natural groups; rules have none
+    """
+    whose, features = place(found, core(r, found)), found.of.table.columns[1:]
     members, known = r.tables.members, r.tables.known_segments
     rules = rule_segments.definition(r.book.segments, members)
+    shown = [*USUAL, *(name for name in features if name not in USUAL)]
+    measured = [
+        name for name in shown if r.tables.customers_at.get_column(name, default=None) is not None
+    ]
+    named = names(r).with_columns(grade=pl.col("segment").replace_strict(grades, default=None))
+    table = segment_table(members, r.tables.customers_at, measured, named)
+    picture_of = picture(found.points, whose, known) if whose.count() else None
     return Exhibit(
-        segment_table(members, r.tables.customers_at, features, names(r)),
+        table,
         _largest,
-        draw=(lambda _: charts.scatter(picture(found.points, whose, known)))
-        if whose.count()
-        else None,
+        draw=None if picture_of is None else lambda _: charts.scatter(picture_of),
         definition=" ".join(filter(None, (rules, segment_names.to_come(known, r.book.names)))),
-        empty="No cluster is a segment, and the book has no rules.",
+        empty="There are no segments.",
         name="segments",
+    )
+
+
+def by_state(r: Refresh) -> Exhibit:
+    """Where in their life the customers of each stratum are: how many, and their share of it."""
+    strata = names(r).filter(kind=STRATUM)
+    whole = pl.len().over("name").cast(pl.Int64)
+    table = (
+        r.tables.members.join(strata, on="segment")
+        .join(r.tables.lifecycle.select("customer_id", "lifecycle"), on="customer_id")
+        .with_columns(n_group=whole)
+        .group_by("segment", "name", "lifecycle")
+        .agg(n=pl.len().cast(pl.Int64), n_group=pl.col("n_group").first())
+        .with_columns(share_of_segment=pl.col("n") / pl.col("n_group"))
+        .sort(*NATURAL_ORDER, "lifecycle")
+    )
+    heat = partial(charts.heat_map, row="name", column="lifecycle", value="share_of_segment")
+    return Exhibit(
+        table.select("name", "lifecycle", "n", "n_group", "share_of_segment"),
+        "Where in their life the customers of each stratum are",
+        draw=partial(heat, span=(0, 1), title="Share of the stratum"),
+        empty="There are no strata.",
     )
 
 

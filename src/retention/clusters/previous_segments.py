@@ -2,34 +2,80 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
+from retention.clusters.strata import Lines
 from retention.tables import workspace
+
+STRATUM, NATURAL, RULE = "stratum", "natural group", "rule"  # kinds of segment
 
 
 @dataclass(frozen=True)
 class Previous:
-    """Tables of the previous refresh; without rows if this is the first that knows segments."""
+    """Tables of the previous refresh, of one kind of segment; without rows if this is the first
+    that knows them."""
 
     date: str  # its snapshot date, "" at the first
-    members: pl.DataFrame  # customer_id, segment; of clusters alone
+    members: pl.DataFrame  # customer_id, segment
     compared: pl.DataFrame  # customer_id
-    known: pl.DataFrame  # the table "known_segments"
-    model: pl.DataFrame  # the table "cluster_model"
+    known: pl.DataFrame  # the table "known_segments", of all kinds
+    model: pl.DataFrame  # natural groups: the table "cluster_model"; strata: "strata"
 
 
-def read(space: workspace.Workspace) -> Previous:
-    """The previous refresh of the book of ``space``, as its segments are concerned.
+def read(space: workspace.Workspace) -> dict[str, Previous]:
+    """The previous refresh of the book of ``space``, by kind of segment: strata, natural groups.
 
     Raises:
         Refused: it was pruned. Failed: a file of it is spoilt (see `workspace.read_previous`).
     """
-    names = ("known_segments", "members", "segments", "clusters", "cluster_model")
-    known, *tables = (workspace.read_previous(space, name) for name in names)
-    if tables[-1].is_empty():
-        tables = [table.clear() for table in tables]
-    members, segments, clusters, model = tables
-    own = members.join(segments.filter(kind="cluster"), on="segment", how="semi")
+    names = ("known_segments", "members", "segments", "clusters", "cluster_model", "strata")
+    known, members, segments, clusters, model, lines = (
+        workspace.read_previous(space, name) for name in names
+    )
     before = workspace.previous(space) if known.height + model.height else None
     date = before.name[:10] if before else ""
-    return Previous(date, own, clusters.select("customer_id"), known, model)
+    of = {
+        kind: members.join(segments.filter(kind=kind), on="segment", how="semi").select(
+            "customer_id", "segment"
+        )
+        for kind in (STRATUM, NATURAL)
+    }
+    clusters = clusters if model.height else clusters.clear()
+    core = clusters.filter(pl.col("nearest_segment").is_null())
+    of[NATURAL] = of[NATURAL].join(core, on="customer_id", how="semi")
+    ids = {STRATUM: of[STRATUM], NATURAL: clusters}
+    models = {STRATUM: lines, NATURAL: model}
+    return {
+        kind: Previous(date, of[kind], ids[kind].select("customer_id"), known, models[kind])
+        for kind in of
+    }
+
+
+def lines_of(table: pl.DataFrame) -> tuple[Lines, list[str]] | None:
+    """Lines as the table "strata" keeps them, and the segment of each stratum; None without rows.
+
+    Takes   segment, axis ("" where all are in one stratum), middle, spread, centre
+    """
+    if table.is_empty():
+        return None
+    wide = table.sort("axis", pl.col("segment").str.slice(1).cast(pl.Int64))
+    segments = wide["segment"].unique(maintain_order=True).to_list()
+    axes = [axis for axis in wide["axis"].unique(maintain_order=True) if axis]
+    of = [wide.filter(axis=axis) for axis in axes]
+    middle, spread = (np.array([part[name][0] for part in of]) for name in ("middle", "spread"))
+    centres = np.array([part["centre"].to_numpy() for part in of]).T.reshape(len(segments), -1)
+    return Lines(tuple(axes), middle, spread, centres), segments
+
+
+def kept(lines: Lines, segments: list[str]) -> pl.DataFrame:
+    """The table "strata" of ``lines`` and the segment of each stratum; see `lines_of`."""
+    rows = [
+        (segment, axis, float(middle), float(spread), float(centre))
+        for segment, own in zip(segments, lines.centres, strict=True)
+        for axis, middle, spread, centre in zip(
+            lines.axes, lines.middle, lines.spread, own, strict=True
+        )
+    ]
+    rows = rows or [(segment, "", 0.0, 1.0, 0.0) for segment in segments]
+    return pl.DataFrame(rows, ["segment", "axis", "middle", "spread", "centre"], orient="row")

@@ -12,10 +12,10 @@ def carried(
     """The segments known after this refresh.
 
     Takes   before: the table "known_segments" of the previous refresh; no rows at the first one
-            named: segment, name: the segments of today, with a name for those that have none yet
-                (null: none)
+            named: segment, name, kind: the segments of today, with a name for those that have none
+                yet (null: none)
             given: the book's ``names:``, id to name, which win over all others
-    Returns the table "known_segments": segment, name, first_seen_day, last_seen_day
+    Returns the table "known_segments": segment, name, kind, first_seen_day, last_seen_day
 
     A name once given stays with its id. Where the name of a new segment is another's already, its
     id is added to it. Ids in ``given`` that are yet to come are left alone, so that a book can be
@@ -31,13 +31,14 @@ def carried(
         if not CLUSTER.fullmatch(segment):
             hint = nearest(segment, known)
             raise Refused(f"names: there is no segment {segment!r}{hint}")
-    today = named.select("segment", proposed="name", now=pl.lit(snapshot_day, pl.Int64))
+    today = named.select("segment", proposed="name", of="kind", now=pl.lit(snapshot_day, pl.Int64))
     whole = before.join(today, on="segment", how="full", coalesce=True)
     whole = whole.sort(pl.col("segment").str.len_chars(), "segment")
     names = _names(whole, {key: name for key, name in given.items() if key in known})
     return whole.select(
         "segment",
         pl.Series("name", [names.get(segment) for segment in whole["segment"]], pl.String),
+        pl.coalesce("kind", "of"),
         pl.coalesce("first_seen_day", "now"),
         pl.coalesce("now", "last_seen_day").alias("last_seen_day"),
     )

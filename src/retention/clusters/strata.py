@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
+from scipy.stats import gamma
 from sklearn.metrics import adjusted_rand_score
 
 from retention.errors import Refused
@@ -168,3 +169,34 @@ def agree(measured: pl.DataFrame, ours: Lines, theirs: Lines) -> float:
 def _scale(logs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     spread = logs.std(axis=0)
     return logs.mean(axis=0), np.where(spread > 0, spread, 1.0)
+
+
+def confidence(past: Past, measured: pl.DataFrame, lines: Lines, day: int) -> np.ndarray:
+    """How sure it is that a customer is in their stratum: the share of draws from what their rate
+    may be, given what was seen, that fall into it. NaN where nothing was counted.
+
+    Amounts go with the rate. The same draws serve all customers, so that order does not matter.
+    """
+    if lines.axes[:1] not in ((COUNTED[0],), (EXPECTED[0],)):
+        return np.full(measured.height, np.nan)
+    first = past.activity.select(pl.col("day").min()).collect().item()
+    span = min(day - first, LOOK_BACK) or 1
+    now = placed(measured, lines)
+    days = measured[lines.axes[0]].to_numpy() * (span / LOOK_BACK if past.young else 1)
+    share, same = (np.arange(DRAWS) + 0.5) / DRAWS, np.zeros(measured.height)
+    for part in share:
+        ratio = gamma.ppf(part, days + 0.5) / np.maximum(days, 0.5)
+        moved = measured.with_columns(
+            pl.col(name) * pl.Series(ratio) for name in lines.axes if name != "tenure_days"
+        )
+        same += placed(moved, lines) == now
+    return same / DRAWS
+
+
+def kept(choice: Choice, before: Lines | None, now: pl.DataFrame) -> bool:
+    """Whether the lines ``before`` stay: on the same axes, and near enough to those drawn today."""
+    return (
+        before is not None
+        and before.axes == choice.lines.axes
+        and (not before.axes or agree(now, before, choice.lines) >= LEAST_AGREEMENT)
+    )

@@ -18,10 +18,13 @@ from retention.stats import density, overlap, scaling
 from retention.stats.stability import AT_MOST, Sample, shrunk, stability
 
 SAMPLES, ORDER, IDS, SPREAD = "other samples", "other order", "other ids", "counts spread"
+NULLS = "no groups"
 DISTINCT, SIZES, VERDICT = "distinct rows", "other sizes", "verdict"
 ALL = "all clusters"
 BANDS = {0.85: "highly stable", 0.75: "stable", 0.6: "doubtful", -1.0: "unstable"}
-LEAST = 0.6  # of a cluster that has to be found again in every check but that of sizes
+STABLE = 0.75  # of a cluster that has to be found again in other samples
+LEAST = 0.6  # of it in every other check but that of sizes
+DRAWN, AT_MOST_DRAWN = 20, 5_000  # bells without groups, and points in each
 COPIES = 0.5  # distinct rows for each customer, below which a cluster is mostly copies
 AGAIN = (SAMPLES, ORDER, IDS, SPREAD)
 NEARBY = (0.75, 1.25)  # other smallest sizes, in parts of the one asked for
@@ -36,11 +39,9 @@ WHY = {
 SCHEMA = {"cluster": pl.Int64, "n": pl.Int64, "check": pl.String, "value": pl.Float64}
 
 
-def checks(found: Clustering, units: pl.DataFrame) -> pl.DataFrame:
+def checks(found: Clustering) -> pl.DataFrame:
     """Every check of every cluster and of the whole division.
 
-    Takes   clusters; ``units``, of the customers that were fitted what one event more would make
-            of each feature (see `clusters.units`; 0 = it counts nothing)
     Returns cluster (null = all clusters together), n (customers), check, value: the part that is
             found again, 0 to 1, of several the least; of all the adjusted Rand index; of
             "distinct rows" rows over customers. No rows where there is no cluster
@@ -61,8 +62,8 @@ def checks(found: Clustering, units: pl.DataFrame) -> pl.DataFrame:
     def again(theirs: np.ndarray) -> np.ndarray:
         return np.append(overlap.best(base.fit.labels, theirs), 0)[match]
 
-    behaviour = found.behaviour[found.rows]
-    changed = _changed(behaviour[base.rows], units[base.rows], found.logged, base.fit, size)
+    behaviour, units = found.of.table[found.rows], found.of.units[found.rows]
+    changed = _changed(behaviour[base.rows], units[base.rows], found.of.logged, base.fit, size)
     values, rand = {SAMPLES: stability(labels, found.samples, found.smallest)}, {}
     for check, theirs in changed:
         values[check] = np.minimum(values.get(check, 1), again(theirs))
@@ -74,6 +75,7 @@ def checks(found: Clustering, units: pl.DataFrame) -> pl.DataFrame:
     of_each = wide.with_columns(sizes).unpivot(
         index=["cluster", "n"], variable_name="check", value_name="value"
     )
+    rand[NULLS] = _without_groups(found.fit.points, found.smallest, found.fit.min_samples)
     of_all = pl.DataFrame([(None, n, *one) for one in rand.items()], SCHEMA, orient="row")
     return pl.concat([of_each.cast(SCHEMA), of_all])
 
@@ -98,6 +100,17 @@ def _changed(
         yield SPREAD, density.fit(points, size, fit.min_samples).labels
 
 
+def _without_groups(points: np.ndarray, size: int, min_samples: int) -> float:
+    """The part of 20 draws of one bell, as wide as the points, in which no group is found."""
+    n = min(len(points), AT_MOST_DRAWN)
+    middle, spread = points.mean(axis=0), np.atleast_2d(np.cov(points, rowvar=False))
+    none = 0
+    for seed in range(DRAWN):
+        drawn = np.random.default_rng(seed).multivariate_normal(middle, spread, n)
+        none += density.fit(drawn, shrunk(size, n, len(points)), min_samples).labels.max() < 0
+    return none / DRAWN
+
+
 def _distinct(behaviour: pl.DataFrame, labels: np.ndarray) -> list[float]:
     """Distinct rows of features for each customer of every cluster."""
     features = behaviour.drop("customer_id")
@@ -110,16 +123,18 @@ def judged(checks: pl.DataFrame) -> pl.DataFrame:
 
     Returns ``checks`` with verdict: a band of stability (`BANDS`), "distinct" or "mostly copies",
             and rows of the check "verdict", whose value is the least part found again. A cluster
-            is refused below LEAST or COPIES, and if it alone were trusted: a division needs two
-            sides.
+            is refused below STABLE in other samples, LEAST in other checks, or COPIES; if a bell
+            without groups gives some; and if it alone were trusted: a division needs two sides.
     """
     share, copies = pl.col("value"), pl.col("check") == DISTINCT
     band = pl.coalesce(pl.when(share >= at).then(pl.lit(word)) for at, word in BANDS.items())
     kept = pl.when(share >= COPIES).then(pl.lit("distinct")).otherwise(pl.lit("mostly copies"))
     bands = checks.with_columns(verdict=pl.when(copies).then(kept).otherwise(band))
     decides = pl.col("check").is_in(AGAIN)
-    stands = (share.filter(decides).min() >= LEAST) & (share.filter(copies).min() >= COPIES)
-    trusted = pl.col("stands") & (pl.col("stands").sum() >= 2)
+    least = pl.when(pl.col("check") == SAMPLES).then(STABLE).otherwise(LEAST)
+    stands = (share >= least).filter(decides).all() & (share.filter(copies).min() >= COPIES)
+    in_nulls = checks.filter(pl.col("check") == NULLS, share < 1).height
+    trusted = pl.col("stands") & (pl.col("stands").sum() >= 2) & pl.lit(not in_nulls)
     last = (
         checks.drop_nulls("cluster")
         .group_by("cluster", maintain_order=True)

@@ -10,7 +10,7 @@ from retention.stats import likelihood
 
 
 def fit(count: np.ndarray, days: np.ndarray) -> tuple[float, float]:
-    """The likeliest shape ``r`` and days ``alpha`` of the rates, of ``count`` purchases in ``days``.
+    """The likeliest shape ``r`` and days ``alpha`` of rates, of ``count`` purchases in ``days``.
 
     Raises:
         Refused: no likeliest parameters can be found.

@@ -29,3 +29,10 @@ def bands(value: str, shares: dict[str, float], rest: str = "low") -> pl.Expr:
         until += share
         band = band.when(place < (until * known.count()).round(6)).then(pl.lit(name))
     return band.otherwise(pl.lit(rest))
+
+
+def parts(values: np.ndarray, k: int) -> np.ndarray:
+    """In which of ``k`` parts of nearly equal size each value lies, 0 = the smallest; equal values
+    are in one part."""
+    fewer = np.searchsorted(np.sort(values), values)
+    return k * fewer // max(len(values), 1)

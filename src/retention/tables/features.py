@@ -97,11 +97,11 @@ def _paces(counted, day: int):
 
 
 @nw.narwhalify
-def customers_at(customers, spells, counts, booked=None, *, day: int, after_days: int):
+def customers_at(customers, spells, counts, booked=None, prices=None, *, day: int, after_days: int):
     """Every customer as known on ``day``: present spell, features, attributes.
 
     Takes   customers: customer_id, started_day, attributes; spells, counts and, in a contract
-            book, the booked ends as of ``day`` (see `spells.booked_ends`)
+            book, the booked ends and prices as of ``day`` (see `spells`)
     Returns the table "customers_at": one row per customer. Who was never active has null rates
             and zero counts. ``plan`` is the spell's, unless the customers have an attribute plan.
     """
@@ -115,9 +115,11 @@ def customers_at(customers, spells, counts, booked=None, *, day: int, after_days
     counted = [name for name in known if promise.columns[name] == nw.Int64]
     if booked is None:
         unknown = nw.lit(None, nw.Int64)
-        table = table.with_columns(booked_end_in_days=unknown, ended_days_ago=unknown)
+        names = ("booked_end_in_days", "ended_days_ago", "price_cents")
+        table = table.with_columns(**dict.fromkeys(names, unknown))
     else:
         table = table.join(booked, on="customer_id", how="left")
+        table = table.join(prices, on="customer_id", how="left")
         table = table.with_columns(ended_days_ago=day - nw.col("end_day"))
     lasts = nw.col("end_day").is_null() | (nw.col("end_day") > day - after_days)
     ends = ~(nw.col("booked_end_in_days").is_null() & nw.col("ended_days_ago").is_null())

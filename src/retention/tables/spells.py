@@ -137,6 +137,24 @@ def booked_ends(contracts, *, snapshot_day: int):
 
 
 @nw.narwhalify
+def prices(contracts, *, snapshot_day: int):
+    """What customers under contract on ``snapshot_day`` pay: customer_id, price_cents (per 30 days,
+    all their contracts together; null where no amount is known).
+
+    Takes   contracts as `from_contracts` does, with amount_cents
+    """
+    amount = nw.col("amount_cents")
+    in_force = nw.col("ended_day").is_null() | (nw.col("ended_day") > snapshot_day)
+    return (
+        _known(contracts, snapshot_day, "amount_cents")
+        .filter(in_force)
+        .group_by("customer_id")
+        .agg(amount.sum(), amount.count().alias("known"))
+        .select("customer_id", price_cents=nw.when(nw.col("known") > 0).then(amount))
+    )
+
+
+@nw.narwhalify
 def returns(spells, *, snapshot_day: int, after_days: int):
     """How long customers who had gone stayed away: one row per ended spell.
 

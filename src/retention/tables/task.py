@@ -76,15 +76,16 @@ def derive(activity, customers, contracts, churn: Churn, day: int) -> dict[str, 
             raise Refused("churn: kind: contract needs the table contracts")
         stretches = spells.from_contracts(contracts, snapshot_day=day, after_days=churn.after_days)
         booked = spells.booked_ends(contracts, snapshot_day=day)
+        prices = spells.prices(contracts, snapshot_day=day)
     else:
-        booked = None
+        booked = prices = None
         stretches = spells.from_activity(
             activity, customers, kinds=churn.activity, snapshot_day=day, after_days=churn.after_days
         )
     own = features.behaviour(activity, churn.activity)
     counts = features.counts_at(own, stretches, day=day)
     at = features.customers_at(
-        customers, stretches, counts, booked, day=day, after_days=churn.after_days
+        customers, stretches, counts, booked, prices, day=day, after_days=churn.after_days
     )
     derived = {"spells": stretches, "customers_at": at, "exclusions": spells.exclusions(stretches)}
     return {name: nw.from_native(frame).lazy() for name, frame in derived.items()}
