@@ -43,29 +43,32 @@ URL = "env:NAME, postgresql://user@host:port/database, sc://host:port or local[2
 EXPECTED = {  # whatever is wrong at one of these places, or deeper: what is expected there
     ("snapshot_date",): "a date such as 2025-06-30, without quotes, or a word for one "
     f"({', '.join(WORDS)}), or a list of these",
-    ("timezone",): "the name of a time zone, such as Europe/Berlin",
     ("on_done",): "a command, with every quotation closed",
     ("only", "*"): CONDITION,
     ("segments", "*", "for", "*"): CONDITION,
     ("lifecycle", "*", "*"): CONDITION,
     ("columns", "*", "*"): "the name of a column, or for an amount the names of two in [ ]",
-    ("source", "encoding"): "the name of an encoding, such as windows-1252",
     ("source", "date_format"): "a format with a year, such as %d.%m.%Y",
     ("source", "password"): "env:NAME, the environment variable that holds the password",
     ("source", "url"): URL,
 }
 
 
-def read_by(read: Callable[[str], str]) -> AfterValidator:
-    """A validator of texts that ``read`` can read: what it gives is kept."""
+def named(look_up: Callable[[str], str], what: str) -> AfterValidator:
+    """A validator of names that ``look_up`` knows, which gives them as they are usually written."""
 
-    def judged(text: str) -> str:
+    def known(name: str) -> str:
         try:
-            return read(text)
-        except (LookupError, OSError):
-            raise ValueError(text) from None
+            return name and look_up(name)
+        except (LookupError, ValueError, OSError):
+            raise ValueError(f"not {what}") from None
 
-    return AfterValidator(judged)
+    return AfterValidator(known)
+
+
+ENCODING = named(lambda name: codecs.lookup(name).name, "an encoding; expected one such as cp1252")
+ZONE = named(lambda name: ZoneInfo(name).key, "a time zone; expected a name such as Europe/Berlin")
+COMMAND = AfterValidator(lambda line: line if shlex.split(line) else "")
 
 
 class Part(BaseModel):
@@ -82,7 +85,7 @@ class Files(Part):
 
     kind: Literal["files"]
     delimiter: str = Field(",", min_length=1, max_length=1)
-    encoding: Annotated[str, read_by(lambda name: codecs.lookup(name).name)] = "utf-8"
+    encoding: Annotated[str, ENCODING] = "utf-8"
     decimal: Literal[".", ","] = "."
     date_format: str = Field("", pattern="^(.*%[Yy].*)?$")
 
@@ -166,7 +169,7 @@ class Book(Part):
     columns: dict[Table, dict[str, str | Annotated[list[str], PAIR]]] = {}
     attributes: list[str] | None = None
     only: Conditions = {}
-    timezone: Annotated[str, read_by(lambda zone: zone and ZoneInfo(zone).key)] = ""
+    timezone: Annotated[str, ZONE] = ""
     currency: str = Field("EUR", pattern="^[A-Z]{3}$")
     snapshot_date: Day | Annotated[list[Day], Field(min_length=1)]
     churn: Churn
@@ -177,8 +180,7 @@ class Book(Part):
     disclosure: Literal["standard", "strict"] = "standard"
     confidence: float = Field(0.95, gt=0.5, lt=1)  # two-sided level of every interval
     keep: int | None = Field(None, ge=1)
-    # a command that is told how a refresh ended
-    on_done: Annotated[str, read_by(lambda line: line if shlex.split(line) else "")] = ""
+    on_done: Annotated[str, COMMAND] = ""  # a command that is told how a refresh ended
     parameters: dict[str, dict[str, object]] = {}
 
 
@@ -188,17 +190,7 @@ def at(book: Book, snapshot_date: date) -> Book:
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML in which a key given twice, or a date that no calendar has, is an error."""
-
-    def construct_mapping(self, node, deep=False):
-        seen = set()
-        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-            if key.value in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"{key.value}: given twice", problem_mark=key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
+    """Safe YAML in which a date that no calendar has is an error with its line."""
 
     def construct_object(self, node, deep=False):
         try:
@@ -266,13 +258,16 @@ def load(name: str, root: Path, parameter_faults: ParameterFaults = lambda *_: (
 
 
 def _lines(node, place: tuple[str, ...] = ()) -> dict[tuple[str, ...], int]:
-    """Line of every key in the file, by its place."""
+    """Line of every key in the file, by its place; a key given twice is an error."""
     lines = {place: node.start_mark.line + 1} if node else {}
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
-            lines |= _lines(value, (*place, key.value)) | {
-                (*place, key.value): key.start_mark.line + 1
-            }
+            own = (*place, key.value)
+            if own in lines:
+                raise yaml.MarkedYAMLError(
+                    problem=f"{key.value}: given twice", problem_mark=key.start_mark
+                )
+            lines |= _lines(value, own) | {own: key.start_mark.line + 1}
     return lines
 
 
@@ -303,7 +298,7 @@ def _fault(fault) -> tuple[tuple[str, ...], str]:
         names = [field.alias or name for name, field in known.items()]
         names = re.findall("'(.+?)'", context["expected"]) if context else names
         return place, f"unknown key{nearest(place[-1], names)}"
-    words = fault["msg"].removeprefix("Input ")
+    words = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
     if kind in ("model_type", "dict_type", "model_attributes_type"):
         words = "should hold keys and their values"
     shown = repr(given) if isinstance(given, str | int | float | date) else type(given).__name__

@@ -8,15 +8,10 @@ from pathlib import Path
 import polars as pl
 from IPython.display import HTML
 
-from retention import schema, words
+from retention import words
 from retention.errors import Refused
 from retention.exhibit import Finding
 from retention.tables import workspace
-
-SCHEMA = {
-    name: {"String": pl.String, "Float64": pl.Float64, "Boolean": pl.Boolean}[dtype.__name__]
-    for name, dtype in schema.TABLES["findings"].columns.items()
-}
 
 
 def record(space: workspace.Workspace, finding: Finding) -> str:
@@ -54,7 +49,7 @@ def recorded(space: workspace.Workspace) -> pl.DataFrame:
     """All findings recorded so far in this refresh, in order of notebook and of being said."""
     folders = [folder for folder in (space.folder, space.scratch) if folder]
     frames = {
-        file.name: pl.read_json(file, schema=SCHEMA)
+        file.name: pl.read_json(file, schema=workspace.none("findings").schema)
         for folder in folders
         for file in sorted((folder / "findings").glob("*.json"))
     }

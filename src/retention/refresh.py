@@ -106,15 +106,8 @@ class Refresh:
     def describe(self, table: str) -> pl.DataFrame:
         """What every column of ``table`` means: column, label, kind, means."""
         _require_known(table)
-        columns = schema.described(table)
-        return pl.DataFrame(
-            {
-                "column": [one.name for one in columns],
-                "label": [one.label for one in columns],
-                "kind": [one.kind for one in columns],
-                "means": [one.means for one in columns],
-            }
-        )
+        columns = pl.DataFrame(schema.described(table))
+        return columns.select(pl.col("name").alias("column"), "label", "kind", "means")
 
     def __repr__(self) -> str:
         there = ", ".join(dir(self.tables)) or "none yet"

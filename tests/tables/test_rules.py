@@ -24,7 +24,7 @@ ORDERS = promised(
     rules=(
         rules.at_least("day", 3, "wait"),
         rules.ordered("day", "ended_day", "turn it round"),
-        *rules.rate("share"),
+        rules.rate("share"),
     ),
 )
 

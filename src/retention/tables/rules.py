@@ -77,10 +77,10 @@ def at_least(column: str, least: int, mend: str = "") -> Rule:
     return Rule(column, f"is at least {shown}", value.is_null() | (value >= least), mend)
 
 
-def rate(*columns: str) -> tuple[Rule, ...]:
-    """Every known value of ``columns`` lies between 0 and 1."""
-    within = {name: nw.col(name).is_null() | nw.col(name).is_between(0, 1) for name in columns}
-    return tuple(Rule(name, "lies between 0 and 1", holds) for name, holds in within.items())
+def rate(column: str) -> Rule:
+    """Every known value of ``column`` lies between 0 and 1."""
+    value = nw.col(column)
+    return Rule(column, "lies between 0 and 1", value.is_null() | value.is_between(0, 1))
 
 
 def ordered(first: str, second: str, mend: str = "") -> Rule:
@@ -90,27 +90,22 @@ def ordered(first: str, second: str, mend: str = "") -> Rule:
     return Rule(second, f"is not before {first}", holds, mend)
 
 
-def no_script(*columns: str) -> tuple[Rule, ...]:
+def no_script(column: str) -> Rule:
     """No text holds a script tag: it comes from an attack or a broken export, not from a name."""
-    texts = {name: nw.col(name).str.to_lowercase() for name in columns}
-    holds = {
-        name: text.is_null() | ~text.str.contains("<script", literal=True)
-        for name, text in texts.items()
-    }
-    words, mend = "holds no <script> tag", "clean these values in the source"
-    return tuple(Rule(name, words, is_clean, mend) for name, is_clean in holds.items())
+    text = nw.col(column).str.to_lowercase()
+    clean = text.is_null() | ~text.str.contains("<script", literal=True)
+    return Rule(column, "holds no <script> tag", clean, "clean these values in the source")
 
 
 def misfits(schema: Mapping[str, object], promise: Table) -> list[Broken]:
     """Columns that are missing, of another type or too many: without them no row can be judged."""
     given = {name: dtype for name, dtype in schema.items() if not name.startswith(FAULT)}
     wrong = {name: dtype for name, dtype in promise.columns.items() if given.get(name) != dtype}
-    faults = [
-        Broken(name, f"is {dtype.__name__}, got {given[name]}", 0)
-        if name in given
-        else Broken(name, "is a column of this table", 0)
-        for name, dtype in wrong.items()
-    ]
+    faults = []
+    for name, dtype in wrong.items():
+        got = f"is {dtype.__name__}, got {given.get(name)}"
+        words = got if name in given else "is a column of this table"
+        faults.append(Broken(name, words, 0))
     if not promise.further:
         further = [name for name in given if name not in promise.columns]
         faults += [Broken(name, "is not a column of this table", 0) for name in further]
@@ -129,7 +124,7 @@ def row_rules(schema: Mapping[str, object], promise: Table) -> list[Rule]:
     ]
     rules = [_if_read(rule, schema) for rule in (*rules, *promise.rules)]
     if not made:
-        rules += no_script(*(name for name in schema if schema[name] == TEXT))
+        rules += [no_script(name) for name in schema if schema[name] == TEXT]
         rules += [rule for name in schema if name.startswith(FAULT) for rule in readable(name)]
     return rules
 
