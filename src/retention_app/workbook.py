@@ -84,6 +84,7 @@ def workbook() -> Workbook:
         build=build,
         segments=_segments,
         save=workspace.save,
+        save_csv=workspace.save_csv,
     )
 
 

@@ -1,11 +1,15 @@
 """Where tables lie: found from anywhere inside, written once, never where they should not."""
 
+import csv
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import polars as pl
 import pytest
 from drawing import day, drawn
+from hypothesis import given
+from hypothesis import strategies as st
 
 from retention import book as books
 from retention.errors import Failed, Refused
@@ -180,3 +184,28 @@ def test_settings_are_those_of_the_refresh(workbook):
     here = space(workbook)
     (here.folder / "book.json").write_text(book.model_dump_json(), encoding="utf-8")
     assert workspace.settings(here) == book
+
+
+RUN = ("=", "+", "-", "@", "\t", "\r")  # how text begins that a spreadsheet would run
+TEXT = st.text() | st.builds(str.__add__, st.sampled_from(RUN), st.text())
+
+
+@given(TEXT, st.lists(TEXT, min_size=1, max_size=5))
+def test_no_text_in_a_csv_that_leaves_is_run_by_a_spreadsheet(heading, texts):
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "table.csv"
+        workspace.save_csv(pl.DataFrame({"n": -1.5, heading or "x": texts}), file)
+        with file.open(encoding="utf-8", newline="") as lines:
+            rows = [*csv.reader(lines)]
+    expected = [f"'{text}" if text.startswith(RUN) else text for text in (heading or "x", *texts)]
+    assert rows == [["n", expected[0]], *(["-1.5", text] for text in expected[1:])]
+
+
+def test_numbers_in_a_csv_that_leaves_stay_numbers_and_what_is_none_is_empty(tmp_path):
+    odd = [-1.5, float("inf"), float("nan"), None]
+    kinds = pl.Series(["-a", "+b", None, "c"], dtype=pl.Enum(["-a", "+b", "c"]))
+    frame = pl.DataFrame({"share": odd, "n": [-1, 2, None, 3], "kind": kinds})
+    workspace.save_csv(frame, tmp_path / "table.csv")
+    assert (tmp_path / "table.csv").read_text().splitlines() == [
+        *("share,n,kind", "-1.5,-1,'-a", ",2,'+b", ",,", ",3,c")
+    ]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import narwhals as nw
 import polars as pl
+from polars import selectors as cs
 
 from retention import schema
 from retention.book import NAME, Book
@@ -16,6 +17,7 @@ from retention.tables import calendar, rules
 
 REFRESH = re.compile(r"\d{4}-\d\d-\d\d(-r\d+)?")
 PRUNED = "pruned"  # an empty file beside the tables of a refresh that lost its customer tables
+FORMULA = r"^[=+\-@\t\r]"  # how text begins that a spreadsheet would run
 STAGE = "RETENTION_STAGE"  # set by a running refresh: the folder in which it is being built
 
 
@@ -212,6 +214,20 @@ def save_text(text: str, file: Path) -> None:
     except OSError:
         aside.unlink(missing_ok=True)
         raise
+
+
+def save_csv(frame: pl.DataFrame, file: Path) -> None:
+    """Write ``frame`` as a CSV that leaves: the one way in which any does.
+
+    Text that a spreadsheet would run gets an apostrophe, in headings too; infinity and null are
+    empty.
+    """
+    texts = cs.string(include_categorical=True) | cs.enum()
+    safe = frame.with_columns(
+        texts.cast(pl.String).str.replace(FORMULA, "'$0"),
+        pl.when(cs.float().is_finite()).then(cs.float()),
+    )
+    save(safe.rename(lambda name: re.sub(FORMULA, r"'\g<0>", name)), file)
 
 
 def save(frame: pl.DataFrame, file: Path) -> None:
