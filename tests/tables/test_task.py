@@ -132,19 +132,6 @@ def test_an_earlier_day_can_be_derived_from_the_tables_of_a_later_refresh(workbo
         )
 
 
-def test_terms_hold_only_what_was_known_on_the_snapshot_date(workbook):
-    known = "2024-04-30"
-    here = build(workbook, known, churn=CONTRACT, contracts=contracts(), **shop())
-    terms = workspace.read_table(here, "terms")
-    day = here.snapshot_day
-    assert terms["started_day"].max() <= day
-    assert terms["booked_day"].max() <= day < terms["ended_day"].max()
-    open_ = terms.filter(pl.col("ended_day").is_null())
-    assert open_["cause"].null_count() == open_.height
-    number = pl.col("customer_id").str.extract(r"(\d+)").cast(pl.Int64)
-    assert open_.filter(number % 3 == 0).height > 0  # ends that were booked later
-
-
 def test_csv_and_parquet_give_the_same_bytes(workbook):
     contents = []
     for form in ("csv", "parquet"):
@@ -268,10 +255,6 @@ def test_without_starts_the_first_customers_seen_are_left_out_and_counted(workbo
 def test_a_table_of_events_without_rows_is_refused(workbook, form):
     said = message(workbook, form=form, events=shop()["events"].clear())
     assert said == f"data/events.{form}: no event up to 2024-12-31"
-
-
-def test_a_snapshot_before_all_events_is_refused(workbook):
-    assert message(workbook, "2023-12-31") == "data/events.csv: no event up to 2023-12-31"
 
 
 @FORMS
