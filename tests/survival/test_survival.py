@@ -43,15 +43,6 @@ def test_a_curve_is_read_as_it_stands_and_never_beyond_its_end():
     assert read["at_risk"].to_list() == [4, 3, 2, 1, None]  # just before each of these days
 
 
-def test_read_at_no_day_a_curve_has_no_rows():
-    curve = survival.kaplan_meier(lives("2 3 5+ 8"))
-
-    read = survival.survival_at(curve, [])
-
-    assert read.is_empty()
-    assert read.schema == survival.survival_at(curve, [3]).schema
-
-
 def test_groups_are_in_order_and_the_unknown_is_a_group():
     data = lives("1 2 3 4", plan=["pro", None, "basic", "pro"])
 
@@ -109,12 +100,6 @@ def test_a_curve_of_late_entrants_begins_where_enough_are_at_risk():
     assert (
         survival.headline(curve) == "Of those still active after day 20, half have left by day 40"
     )
-
-
-def test_a_curve_goes_on_after_a_day_on_which_everybody_at_risk_left():
-    data = lives("2 30 40+", entry_days=[0, 10, 10])
-
-    assert survival.kaplan_meier(data)["duration_days"].to_list() == [10, 30, 40]
 
 
 def test_customers_older_than_the_data_are_followed_from_the_first_data_day():
