@@ -159,7 +159,6 @@ def test_no_findings_name_what_to_do(space):
         (1234.0, "customers", "1,234"),
         (0.05, "share", "5.0%"),
         (3.14159, "", "3.14"),
-        (1234.5, "", "1,234"),
         (None, "", "–"),
         ("basic", "", "basic"),
     ],

@@ -44,13 +44,6 @@ def test_a_table_is_described_column_by_column(r):
     assert told.null_count().sum_horizontal().item() == 0
 
 
-def test_what_is_not_there_says_how_to_make_it(r):
-    with pytest.raises(Refused, match="make refresh BOOK=nobody"):
-        retention.open("nobody")
-    with pytest.raises(Refused, match="refresh shop --snapshot-date 1999-01-01"):
-        retention.open("shop/1999-01-01")
-
-
 def test_the_notebook_is_the_one_that_jupyterlab_runs(r):
     assert r.space.task == "20_survival"
     with pytest.raises(Failed, match="written by 50_risk, not by 20_survival"):

@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
+from drawing import drawn
 from lifelines.datasets import load_waltons
 from lives import lives, weeks
 
@@ -52,19 +53,13 @@ def test_groups_are_in_order_and_the_unknown_is_a_group():
 
 
 def test_only_first_spells_that_can_be_judged_are_observed():
-    stretches = pl.DataFrame(
-        {
-            "customer_id": ["a", "a", "b", "c"],
-            "spell": [1, 2, 1, 1],
-            "entry_day": [10, 90, 20, 7],
-            "start_day": [10, 90, 20, 5],
-            "duration_days": [5, 9, None, 8],
-            "event_observed": [True, False, None, False],
-            "cause": ["x", None, None, None],
-            "plan": pl.Series([None] * 4, dtype=pl.String),
-            "excluded": [None, None, "too_new", None],
-        }
-    )
+    stretches = drawn("""
+        | customer_id | spell | entry_day | start_day | duration_days | event_observed | excluded |
+        | a           | 1     | 10        | 10        | 5             | true           |          |
+        | a           | 2     | 90        | 90        | 9             | false          |          |
+        | b           | 1     | 20        | 20        |               |                | too_new  |
+        | c           | 1     | 7         | 5         | 8             | false          |          |
+    """).with_columns(cause=None, plan=None)
 
     seen = survival.observed(stretches)
 

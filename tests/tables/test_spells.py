@@ -108,7 +108,6 @@ def test_a_known_start_before_the_data_makes_the_spell_enter_late():
         | late        | 5   |
         | late        | 12  |
         | on_the_day  | 5   |
-        | earlier     | 5   |
         | unknown     | 5   |
         | back        | 10  |
         """
@@ -116,7 +115,6 @@ def test_a_known_start_before_the_data_makes_the_spell_enter_late():
         | customer_id | started_day |
         | late        | -40         |
         | on_the_day  | 5           |
-        | earlier     | 2           |
         | unknown     |             |
         | back        | -40         |
         """
@@ -126,47 +124,12 @@ def test_a_known_start_before_the_data_makes_the_spell_enter_late():
         | customer_id | entry_day | start_day | end_day | duration_days | excluded      |
         | late        | 0         | -40       | 12      | 53            |               |
         | on_the_day  | 5         | 5         | 5       | 1             |               |
-        | earlier     | 5         | 5         | 5       | 1             |               |
         | unknown     | 5         | 5         | 5       |               | unknown_start |
         | back        | 10        | 10        | 10      |               | unknown_start |
     """,
     )
     too_new = of_activity(log, customers, snapshot_day=8).filter(customer_id="late")
     assert too_new.select("entry_day", "excluded").row(0) == (0, "too_new")
-
-
-def test_a_return_counts_from_the_day_on_which_the_silent_were_gone():
-    found = of_activity(
-        """
-        | customer_id | day |
-        | on_that_day | 20  |
-        | on_that_day | 30  |
-        | later       | 20  |
-        | later       | 50  |
-        | never       | 20  |
-        | just_gone   | 90  |
-        | not_gone    | 91  |
-        | twice       | 20  |
-        | twice       | 40  |
-        | twice       | 60  |
-    """,
-        snapshot_day=100,
-    )
-    assert_drawn(
-        spells.returns(found, snapshot_day=100, after_days=10).sort("customer_id", "spell"),
-        """
-        | customer_id | spell | gone_day | duration_days | returned |
-        | just_gone   | 1     | 100      | 1             | false    |
-        | later       | 1     | 30       | 21            | true     |
-        | later       | 2     | 60       | 41            | false    |
-        | never       | 1     | 30       | 71            | false    |
-        | on_that_day | 1     | 30       | 1             | true     |
-        | on_that_day | 2     | 40       | 61            | false    |
-        | twice       | 1     | 30       | 11            | true     |
-        | twice       | 2     | 50       | 11            | true     |
-        | twice       | 3     | 70       | 31            | false    |
-    """,
-    )
 
 
 # Contract books

@@ -168,41 +168,11 @@ def test_adding_later_events_changes_no_byte_of_any_table(workbook, form):
     assert "after_snapshot" not in excluded(here)
 
 
-@FORMS
-def test_rows_read_left_out_and_alike_are_counted(workbook, form):
-    tables = shop()
-    alike = pl.concat([tables["events"], tables["events"].head(15)])
-    counted = build(workbook, form=form, **tables | {"events": alike})
-    found = {row[:2]: row[2] for row in workspace.read_table(counted, "intake").rows()}
-    known = alike.filter(pl.col("at") <= date(2024, 12, 31)).height
-    assert found == {
-        ("customers", "left out by only"): 0,
-        ("customers", "rows"): 60,
-        ("events", "duplicates"): 15,
-        ("events", "left out by only"): 0,
-        ("events", "rows"): known,
-    }
-
-
 def test_small_counts_of_the_intake_are_hidden(workbook):
     tables = shop()
     alike = pl.concat([tables["events"], tables["events"].head(9)])
     counted = workspace.read_table(build(workbook, events=alike), "intake")
     assert counted.filter(measure="duplicates")["n"].item() is None
-
-
-def test_only_makes_a_book_of_some_customers(workbook):
-    tables = shop()
-    number = pl.col("customer_id").str.extract(r"(\d+)").cast(pl.Int64)
-    people = tables["customers"].with_columns(
-        country=pl.when(number < 30).then(pl.lit("DE")).otherwise(pl.lit("FR"))
-    )
-    book = workbook / "params" / "shop.yaml"
-    book.write_text(book.read_text() + "only: {country: [DE, AT]}\n")
-    here = build(workbook, events=tables["events"], customers=people)
-    assert workspace.read_table(here, "customers_at")["country"].to_list() == ["DE"] * 30
-    left_out = workspace.read_table(here, "intake").filter(measure="left out by only")
-    assert left_out.filter(table="customers")["n"].item() == 30
 
 
 def test_customers_who_were_never_active_are_counted_and_kept(workbook):
