@@ -115,7 +115,7 @@ def misfits(schema: Mapping[str, object], promise: Table) -> list[Broken]:
 
 
 def row_rules(schema: Mapping[str, object], promise: Table) -> list[Rule]:
-    """Every rule that the rows of a table with this ``schema`` keep, but for its grain."""
+    """Every rule that the rows of a table with this ``schema`` keep."""
     made = promise.level != "source"
     rules = [
         Rule(name, "is known", ~nw.col(name).is_null(), "" if made else FILL)
@@ -126,6 +126,10 @@ def row_rules(schema: Mapping[str, object], promise: Table) -> list[Rule]:
     if not made:
         rules += [no_script(name) for name in schema if schema[name] == TEXT]
         rules += [rule for name in schema if name.startswith(FAULT) for rule in readable(name)]
+    if promise.unique:
+        words = "is unique" if len(promise.grain) == 1 else "are unique together"
+        once = nw.len().over(*promise.grain) == 1
+        rules.append(Rule(", ".join(promise.grain), words, once, "remove the duplicates"))
     return rules
 
 
@@ -172,24 +176,14 @@ def named(frame, promise: Table, rules: Iterable[Rule], counts: Iterable[int]) -
 def broken(frame, promise: Table) -> list[Broken]:
     """Every rule of ``promise`` that ``frame`` (any frame Narwhals reads) breaks, with its rows.
 
-    Types and missing columns come first; then nulls, further rules and the grain, counted in one
-    query each.
+    Types and missing columns come first; then nulls, further rules and the grain, in one query.
     """
     table = nw.from_native(frame).lazy()
     schema = table.collect_schema()
     if faults := misfits(schema, promise):
         return faults
     rules = row_rules(schema, promise)
-    faults = named(table, promise, rules, breaks(table, rules).collect().row(0)) if rules else []
-    if promise.unique:
-        rows = table.group_by(*promise.grain).agg(nw.len().alias("rows of it"))
-        twice = rows.filter(nw.col("rows of it") > 1)
-        if n := twice.select(nw.col("rows of it").sum()).collect().item():
-            words = "is unique" if len(promise.grain) == 1 else "are unique together"
-            shown = _shown(twice.select(*promise.grain)) if "customer_id" in schema else ()
-            column = ", ".join(promise.grain)
-            faults.append(Broken(column, words, int(n), "remove the duplicates", shown))
-    return faults
+    return named(table, promise, rules, breaks(table, rules).collect().row(0)) if rules else []
 
 
 def examples(frame, promise: Table, rule: Rule) -> tuple[str, ...]:
@@ -205,12 +199,8 @@ def examples(frame, promise: Table, rule: Rule) -> tuple[str, ...]:
         if name in schema and (schema[name] != TEXT or name.startswith((FAULT, "customer_id")))
     ]
     judged = table.with_columns(breaks_it=(~rule.holds).fill_null(True))
-    return _shown(judged.filter("breaks_it").select(*columns))
-
-
-def _shown(rows) -> tuple[str, ...]:
-    """The first three rows, in words."""
-    first = rows.sort(*rows.collect_schema()).head(3).collect("polars")
+    rows = judged.filter("breaks_it").select(*columns).unique()
+    first = rows.sort(*columns).head(3).collect("polars")
     return tuple(
         ", ".join(filter(None, (_word(*one) for one in row.items() if one[1] is not None)))
         for row in first.iter_rows(named=True)
@@ -222,8 +212,7 @@ def _word(name: str, value: object) -> str:
         return f"customer #{hashlib.sha256(str(value).encode()).hexdigest()[:8]}"
     if name.startswith(FAULT):
         return str(value).partition("|")[2]
-    whole_day = isinstance(value, int) and _is_day(name)
-    return f"{name} {calendar.date_of(value) if whole_day else value}"
+    return f"{name} {calendar.date_of(value) if _is_day(name) else value}"
 
 
 def _is_day(name: str) -> bool:
@@ -241,17 +230,12 @@ def report(place: str, faults: Iterable[Broken], names: Mapping[str, str] = EMPT
     def line(fault: Broken) -> str:
         column = ", ".join(names.get(name, name) for name in fault.column.split(", "))
         words = " ".join(names.get(word, word) for word in fault.words.split(" "))
+        rows = f"{fault.of} break it", f"{fault.of.removesuffix('s')} breaks it"
         return (
             f"{place}: {column}: promise broken: '{column} {words}'"
-            + (f", {_count(fault)}" if fault.n else "")
+            + (f", {fault.n:,} {rows[fault.n == 1]}" if fault.n else "")
             + (f" (such as {'; '.join(fault.examples)})" if fault.examples else "")
             + (f"; {fault.mend}" if fault.mend else "")
         )
 
     return "\n".join(map(line, faults))
-
-
-def _count(fault: Broken) -> str:
-    if fault.n == 1:
-        return f"1 {fault.of.removesuffix('s')} breaks it"
-    return f"{fault.n:,} {fault.of} break it"
