@@ -30,10 +30,6 @@ def met(given: dict, frame=ROWS) -> list[bool]:
     return held["holds"].to_list()
 
 
-def test_without_conditions_every_row_is_in():
-    assert nw.from_native(ROWS).with_columns(h=conditions.holds({}))["h"].to_list() == [True] * 5
-
-
 @pytest.mark.parametrize(
     ("condition", "expected"),
     [

@@ -121,12 +121,6 @@ def test_days_before_the_data_begin_are_not_known_to_be_silent():
     assert seen["usage_ratio"] == 53 / 28
 
 
-def test_who_was_never_active_has_no_usage():
-    seen = usage("", "| ann | 1 | 110 | | |")
-    assert seen["started_day"] == 7
-    assert [*seen.values()][1:] == [0, 0, 0, None, None]
-
-
 TERMS = drawn("""
     | customer_id | started_day | ended_day | booked_day | cause     | plan |
     | booked      | 100         | 410       | 400        | voluntary | a    |
