@@ -1,6 +1,5 @@
 """Findings: a number recorded once, said in a sentence, compared with the previous refresh."""
 
-import html
 import json
 import math
 from pathlib import Path
@@ -10,7 +9,7 @@ from IPython.display import HTML
 
 from retention import words
 from retention.errors import Refused
-from retention.exhibit import Finding
+from retention.exhibit import TEMPLATES, Finding
 from retention.tables import workspace
 
 
@@ -63,18 +62,14 @@ def by_notebook(recorded: pl.DataFrame) -> HTML:
 
     Last come the pages of segments, under their common question: a link and the first finding each.
     """
-    parts, segments = [], {}
+    runs = []
     for (run,), rows in recorded.group_by("notebook", maintain_order=True):
         task, _, segment = run.partition("-")
-        said = [html.escape(sentence) for sentence in rows["sentence"]]
-        link = f'<a href="{html.escape(run)}.html">{html.escape(segment or _question(task))}</a>'
-        if segment:
-            segments.setdefault(task, []).append((len(segment), segment, f"{link}: {said[0]}"))
-        else:
-            parts.append(_listed(link, said))
-    for task, pages in segments.items():
-        parts.append(_listed(html.escape(_question(task)), [page for *_, page in sorted(pages)]))
-    return HTML("".join(parts))
+        said = rows["sentence"].to_list()
+        runs.append({"run": run, "task": task, "segment": segment, "sentences": said})
+    runs.sort(key=lambda one: (len(one["segment"]), one["segment"]))
+    template = TEMPLATES.get_template("findings.html.j2")
+    return HTML(template.render(runs=runs, question=_question))
 
 
 def number(value, unit: str) -> str:
@@ -95,10 +90,6 @@ def _question(task: str) -> str:
     texts = ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
     lines = "\n".join(texts).splitlines()
     return next((line[2:].strip() for line in lines if line.startswith("# ")), task)
-
-
-def _listed(heading: str, items: list[str]) -> str:
-    return f"<h3>{heading}</h3><ul>{''.join(f'<li>{item}</li>' for item in items)}</ul>"
 
 
 def _record(space: workspace.Workspace, row: dict) -> None:
