@@ -58,12 +58,6 @@ def of(customer_id: str, *names: str) -> tuple:
     return at().filter(customer_id=customer_id).select(names).row(0)
 
 
-def test_totals_reach_back_to_the_start_and_never_beyond_the_day():
-    assert of("ann", "active_days_total", "orders_total") == (5, 6)
-    assert of("ann", "amount_cents_total") == (1 + 20 + 300 + 4_000 + 50_000,)
-    assert "late" not in features.counts_at(ACTIVITY, SPELLS, day=DAY)["customer_id"]
-
-
 def test_a_window_of_90_days_begins_89_days_before_the_day():
     names = ("active_days_90d", "events_90d", "orders_90d", "amount_cents_90d")
     assert of("ann", *names) == (2, 8, 3, 54_000)

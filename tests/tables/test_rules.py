@@ -106,11 +106,6 @@ def test_the_grain_may_hold_blanks_and_counts_them_as_equal():
     assert faults("| a | b |\n| x | |\n| x | |", pairs) == [("a, b", "are unique together", 2)]
 
 
-def test_the_grain_may_be_free():
-    free = promised("source", ("a",), {"a": TEXT}, unique=False)
-    assert faults("| a |\n| x |\n| x |", free) == []
-
-
 @given(st.lists(st.tuples(st.integers(0, 6), st.none() | st.integers(0, 6)), max_size=20))
 def test_counts_are_those_of_a_literal_count(rows):
     schema = {"day": pl.Int64, "ended_day": pl.Int64}
