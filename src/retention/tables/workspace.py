@@ -11,7 +11,7 @@ import polars as pl
 from polars import selectors as cs
 
 from retention import schema
-from retention.book import NAME, Book
+from retention.book import Book, require_name
 from retention.errors import Failed, Refused
 from retention.tables import calendar, rules
 
@@ -61,8 +61,7 @@ def root() -> Path:
 
 def refreshes(book: str) -> list[str]:
     """Names of the good refreshes of ``book``, oldest first, the last revision of a day last."""
-    if not NAME.fullmatch(book):
-        raise Refused(f"{book!r} is not a book's name: use small letters, digits, - and _")
+    require_name(book)
     folders = (root() / "work" / book).glob("[0-9]*")
     return sorted((folder.name for folder in folders if REFRESH.fullmatch(folder.name)), key=order)
 
