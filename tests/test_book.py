@@ -302,21 +302,18 @@ def test_a_fault_in_how_files_are_written_is_named_with_its_line(workbook, key, 
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        ("{kind: duckdb}", "source.file: missing; this key is needed"),
-        ("{kind: duckdb, file: none.duckdb}", "source.file: no such file: none.duckdb"),
-        ("{kind: postgres}", "source.url: missing; this key is needed"),
-        ("{kind: postgres, url: hunter2}", "source.url: expected env:NAME, postgresql:"),
-        ("{kind: postgres, url: 'postgres://me:hunter2@host/shop'}", "write password: env:NAME"),
-        (
-            "{kind: postgres, url: 'postgres://me@host/shop', password: hunter2}",
-            "source.password: expected env:NAME, the environment variable that holds the password",
-        ),
-        ("{kind: spark, url: hunter2}", "source.url: expected env:NAME, "),
-        ("{kind: spark, url: 'sc://host', password: hunter2}", "source.password: unknown key"),
+        ("kind: duckdb", "source.file: missing; this key is needed"),
+        ("kind: duckdb, file: none.duckdb", "source.file: no such file: none.duckdb"),
+        ("kind: postgres", "source.url: missing; this key is needed"),
+        ("kind: postgres, url: hunter2", "source.url: expected env:NAME, postgresql:"),
+        ("kind: postgres, url: 'postgres://me:hunter2@host/shop'", "write password: env:NAME"),
+        ("kind: postgres, url: 'env:A', password: hunter2", "password: expected env:NAME, the env"),
+        ("kind: spark, url: hunter2", "source.url: expected env:NAME, "),
+        ("kind: spark, url: 'sc://host', password: hunter2", "source.password: unknown key"),
     ],
 )
 def test_a_fault_of_a_database_is_named_without_what_may_be_a_secret(workbook, source, words):
-    said = message(workbook, SHOP.replace("{kind: files}", source))
+    said = message(workbook, SHOP.replace("kind: files", source))
     assert said.startswith("params/mine.yaml:2: source")
     assert "hunter2" not in said
     assert words in said
