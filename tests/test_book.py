@@ -72,16 +72,15 @@ def test_a_snapshot_date_may_be_a_word_that_moves(workbook, word):
 
 @pytest.mark.parametrize("command", ["./tell.sh", "curl -d @- 'https://example.org/a b'", ""])
 def test_a_book_may_name_a_command_to_tell(workbook, command):
-    assert load(workbook, WHOLE).on_done == ""
+    assert load(workbook, WHOLE + "on_done: '  '\n").on_done == load(workbook, WHOLE).on_done == ""
     assert load(workbook, WHOLE + f'on_done: "{command}"\n').on_done == command
 
 
-def test_a_command_of_blanks_is_none(workbook):
-    assert load(workbook, WHOLE + "on_done: '  '\n").on_done == ""
-
-
 def test_a_command_that_cannot_be_split_is_refused_and_not_repeated(workbook):
-    for command, what in (("'tell \"hunter2'", "no closing quotation"), ("5", "a valid string")):
+    for command, what in (
+        ("'tell \"hunter2'", "every quotation closed"),
+        ("5", "expected a command"),
+    ):
         said = message(workbook, WHOLE + f"on_done: {command}\n")
         assert said.startswith("params/mine.yaml:12: on_done: ")
         assert what in said
@@ -90,11 +89,6 @@ def test_a_command_that_cannot_be_split_is_refused_and_not_repeated(workbook):
 
 def test_a_whole_number_may_stand_for_a_real_parameter(workbook):
     assert load(workbook, WHOLE.replace("0.9", "1")).parameters["50_risk"]["high_share"] == 1
-
-
-def test_one_part_of_a_book_may_refer_to_another(workbook):
-    shared = WHOLE.replace("churn:", "churn: &churn").replace("title:", "label: &name Ours\ntitle:")
-    assert load(workbook, shared.replace("Corner Shop", "*name")).title == "Ours"
 
 
 # Names
@@ -117,110 +111,58 @@ def test_a_book_that_is_not_there_is_named_with_the_nearest(workbook):
 # Keys and values
 
 
+DEMO, CONTRACT = "{kind: demo, data: simulated}", "kind: contract"
+PARAMETERS = "20_survival:\n    by: plan"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line", "words"),
     [
         # unknown keys, at each level
         ("title:", "titel: x\ntitle:", 1, "titel: unknown key; did you mean 'title'?"),
-        ("kind: contract", "knd: x\n  kind: contract", 6, "churn.knd: unknown key; did you mean"),
-        ("  after_days", "  afterdays: 1\n  after_days", 7, "churn.afterdays: unknown key; did"),
+        (CONTRACT, f"knd: x\n  {CONTRACT}", 6, "churn.knd: unknown key; did you mean 'kind'?"),
         ("simulated}", "simulated, sed: 1}", 2, "source.sed: unknown key; did you mean 'seed'?"),
-        (
-            "{kind: demo, data: simulated}",
-            "{kind: files, seed: 1}",
-            2,
-            "source.seed: unknown key; k",
-        ),
-        (
-            "churn:",
-            "tables: {event: a.csv}\nchurn:",
-            5,
-            "tables.event: unknown key; did you mean 'events'?",
-        ),
-        (
-            "churn:",
-            "columns:\n  event: {at: b}\nchurn:",
-            6,
-            "columns.event: unknown key; did you mean 'events'?",
-        ),
+        (DEMO, "{kind: files, seed: 1}", 2, "source.seed: unknown key; k"),
+        ("churn:", "tables: {event: a}\nchurn:", 5, "tables.event: unknown key; did you mean 'ev"),
+        ("churn:", "columns: {event: {at: b}}\nchurn:", 5, "columns.event: unknown key; did you"),
         ("churn:", "1: 2\nchurn:", 5, "1: keys should be strings"),
         # missing keys
         ("title: Corner Shop\n", "", 1, "title: missing; this key is needed"),
         ("  after_days: 30\n", "", 5, "churn.after_days: missing; this key is needed"),
         ("data: simulated", "seed: 1", 2, "source.data: missing; this key is needed"),
-        ("{kind: demo, data: simulated}", "{}", 2, "source.kind: missing; this key is needed"),
+        (DEMO, "{}", 2, "source.kind: missing; this key is needed"),
         # wrong types
         ("Corner Shop", "5", 1, "title: should be a valid string, got 5"),
         ("Corner Shop", "", 1, "title: should be a valid string, got NoneType"),
         ("Corner Shop", "''", 1, "title: string should have at least 1 character, got ''"),
-        ("30\np", "thirty\np", 7, "churn.after_days: should be a valid integer, got 'thirty'"),
         ("30\np", "30.0\np", 7, "churn.after_days: should be a valid integer, got 30.0"),
-        ("30\np", "true\np", 7, "churn.after_days: should be a valid integer, got True"),
         ("30\np", "0\np", 7, "churn.after_days: should be greater than or equal to 1, got 0"),
-        (
-            "kind: contract",
-            "kind: contrct",
-            6,
-            "churn.kind: should be 'activity' or 'contract', got",
-        ),
-        (
-            "kind: contract",
-            "kind: contract\n  activity: buy",
-            7,
-            "churn.activity: should be a valid l",
-        ),
-        ("kind: contract", "kind: activity", 5, "churn.activity: an activity book names the kinds"),
+        (CONTRACT, "kind: contrct", 6, "churn.kind: should be 'activity' or 'contract', got"),
+        (CONTRACT, f"{CONTRACT}\n  activity: buy", 7, "churn.activity: should be a valid list"),
+        (CONTRACT, "kind: activity", 5, "churn.activity: an activity book names the kinds"),
         ("data: simulated", "data: cdnw", 2, "source.data: should be 'cdnow', "),
-        (
-            "kind: demo",
-            "kind: demmo",
-            2,
-            "source.kind: no such kind of source, 'demmo'; did you mean",
-        ),
+        ("kind: demo", "kind: demmo", 2, "no such kind of source, 'demmo'; did you mean 'demo'?"),
         ("Europe/Berlin", "Europe/Berln", 3, "timezone: not a time zone; expected a name such as"),
         ("Europe/Berlin", "../../etc/passwd", 3, "timezone: not a time zone"),
         ("snapshot_date:", "currency: euro\nsnapshot_date:", 4, "currency: string should match"),
-        (
-            "2025-06-30",
-            "'2025-06-30'",
-            4,
-            "snapshot_date: should be a date such as 2025-06-30, with",
-        ),
-        ("2025-06-30", "2025-06-30 12:00:00", 4, "snapshot_date: should be a date such as"),
-        ("2025-06-30", "[]", 4, "snapshot_date: should be a date such as"),
-        ("2025-06-30", "[2025-06-30, soon]", 4, "or a list of these, got 'soon'"),
+        ("2025-06-30", "'2025-06-30'", 4, "snapshot_date: expected a date such as 2025-06-30, w"),
+        ("2025-06-30", "2025-06-30 12:00:00", 4, "snapshot_date: expected a date such as"),
+        ("2025-06-30", "[]", 4, "snapshot_date: expected a date such as"),
+        ("2025-06-30", "[2025-06-30, soon]", 4, "or a list of these"),
         ("2025-06-30", "yesterdy", 4, "or a word for one (yesterday, last_week_end, "),
-        ("2025-06-30", "[yesterday, [2025-06-30]]", 4, "snapshot_date: should be a date such as"),
-        ("20_survival:\n    by: plan", "20_survival: 1", 9, "should hold keys"),
+        (PARAMETERS, "20_survival: 1", 9, "should hold keys"),
         # parameters
         (
             "20_survival",
             "20_survivl",
             9,
-            "parameters.20_survivl: no such notebook; did you mean '20",
+            "20_survivl: no such notebook; did you mean '20_survival'",
         ),
-        (
-            "by: plan",
-            "bye: plan",
-            10,
-            "parameters.20_survival.bye: no such parameter; did you mean",
-        ),
+        ("by: plan", "bye: plan", 10, "20_survival.bye: no such parameter; did you mean 'by'?"),
         ("by: plan", "by: 3", 10, "by: expected str (such as 'started'), got 3"),
         ("by: plan", "days: 30", 10, "days: expected list (such as [30, 90, 180, 365]), got 30"),
-        ("by: plan", "days: true", 10, "days: expected list"),
         ("timezone: Europe/Berlin", "min_cell: 3", 3, "min_cell: should be greater than or equal"),
-        (
-            "high_share: 0.9",
-            "high_share: true",
-            11,
-            "high_share: expected float (such as 0.1), got",
-        ),
-        (
-            "high_share: 0.9",
-            "high_share: high",
-            11,
-            "high_share: expected float (such as 0.1), got",
-        ),
+        ("share: 0.9", "share: true", 11, "high_share: expected float (such as 0.1), got"),
         ("by: plan", "refresh: cdnow", 10, "refresh: is set by the refresh itself; leave it out"),
     ],
 )
@@ -241,14 +183,7 @@ def test_every_fault_is_in_one_message(workbook):
 
 
 @pytest.mark.parametrize(
-    "source",
-    [
-        "{kind: postgres, password: hunter2}",
-        "{kind: files, password: hunter2}",
-        "{password: hunter2}",
-        "postgres://me:hunter2@host/shop",
-        "[hunter2]",
-    ],
+    "source", ["{kind: files, password: hunter2}", "{password: hunter2}", "postgres://hunter2@host"]
 )
 def test_what_may_be_a_secret_is_not_repeated(workbook, source):
     said = message(workbook, WHOLE.replace("{kind: demo, data: simulated}", source))
@@ -260,24 +195,14 @@ def test_what_may_be_a_secret_is_not_repeated(workbook, source):
     ("text", "line", "words"),
     [
         (WHOLE + "title: Again\n", 12, "title: given twice"),
-        (
-            WHOLE.replace("kind: contract", "kind: contract\n  kind: contract"),
-            7,
-            "kind: given twice",
-        ),
+        (WHOLE.replace(CONTRACT, f"{CONTRACT}\n  {CONTRACT}"), 7, "kind: given twice"),
         (WHOLE.replace("churn:", "churn: ["), 7, "not YAML: expected ',' or ']'"),
         (WHOLE.replace("  after_days", "\tafter_days"), 7, "not YAML: found character '\\t' that"),
         (WHOLE.replace("2025-06-30", "2025-06-31"), 4, "2025-06-31: day is out of range for month"),
         (WHOLE.replace("Corner", "Cor\aner"), 1, "not YAML: special characters are not allowed"),
-        (
-            WHOLE.replace("Corner Shop", "!!python/object:os.system x"),
-            1,
-            "could not determine a con",
-        ),
-        ("? [a]\n: b\n", 1, "found unhashable key"),
+        (WHOLE.replace("Corner", "!!python/object:os.system x"), 1, "could not determine a con"),
         ("? [a]\n: b\n? [a]\n: b\n", 1, "not YAML: found unhashable key"),
         (WHOLE + "---\ntitle: Second\n", 12, "but found another document"),
-        ("- title\n- source\n", 1, "book: should hold keys and their values, got list"),
         ("just words\n", 1, "book: should hold keys and their values, got 'just words'"),
     ],
 )
@@ -297,10 +222,6 @@ def test_an_empty_book_lacks_every_key(workbook, text):
 def test_a_book_that_is_not_utf_8_is_refused(workbook):
     said = message(workbook, WHOLE.replace("Corner", "Café").encode("latin-1"))
     assert said.startswith("params/mine.yaml: not UTF-8 text")
-
-
-def test_a_book_with_a_byte_order_mark_is_read(workbook):
-    assert load(workbook, "\ufeff" + WHOLE).title == "Corner Shop"
 
 
 # Tables
@@ -332,114 +253,67 @@ def test_a_book_of_files_names_the_tables_its_kind_needs(workbook, kind, table):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "line", "words"),
+    ("key", "words"),
     [
+        ("columns: {events: {customer: a}}", ".customer: not one of our columns; did you mean 'cu"),
+        ("columns: {events: {at: [day, hour]}}", "columns.events.at: expected one column; only an"),
+        ("columns: {events: {amount: [a, b, c]}}", "expected the name of a column, or for an amou"),
+        ("only: {a: []}", "only.a: expected a value, a list of values, {at_least: x, below: y} or"),
+        ("only: {a: {atleast: 1}}", "only.a: expected a value, a list"),
+        ("only: {a: {at_least: x}}", "only.a: expected a value"),
+        ("only: {a: }", "only.a: expected a value, a list of"),
+        ("lifecycle: {dorment: {spell: 3}}", "lifecycle.dorment: unknown key; did you mean 'dor"),
         (
-            "snapshot_date",
-            "columns:\n  events:\n    customer: user\nsnapshot_date",
-            8,
-            "columns.events.customer: not one of our columns; did you mean 'customer_id'?",
+            "lifecycle: {gone: {spell: 3}}",
+            "gone: unknown key; known: at risk, declining, dormant, ",
         ),
         (
-            "snapshot_date",
-            "columns:\n  events: {at: [day, hour]}\nsnapshot_date",
-            7,
-            "columns.events.at: expected one column; only an amount may be the product of two",
+            "lifecycle: {new: {spell: {atleast: 3}}}",
+            "lifecycle.new.spell: expected a value, a list",
         ),
-        (
-            "snapshot_date",
-            "columns:\n  events: {amount: [a, b, c]}\nsnapshot_date",
-            7,
-            "columns.events.amount: expected the name of a column, or for an amount the names of t",
-        ),
-        ("kind: files", "kind: files, delimiter: ';;'", 2, "source.delimiter: string should have"),
-        ("kind: files", "kind: files, encoding: cp-12", 2, "source.encoding: not an encoding; exp"),
-        (
-            "kind: files",
-            "kind: files, decimal: ';'",
-            2,
-            "source.decimal: should be '.' or ',', got",
-        ),
-        (
-            "kind: files",
-            "kind: files, date_format: '%d.%m.'",
-            2,
-            "source.date_format: expected a format with a year, such as %d.%m.%Y",
-        ),
-        (
-            "kind: files",
-            "kind: files, delimitr: ';'",
-            2,
-            "source.delimitr: unknown key; did you mean 'delimiter'?",
-        ),
-        ("snapshot_date", "only: {a: []}\nsnapshot_date", 6, "only.a: expected a value, a list"),
-        (
-            "snapshot_date",
-            "only: {a: {atleast: 1}}\nsnapshot_date",
-            6,
-            "{at_least: x, below: y} or",
-        ),
-        (
-            "snapshot_date",
-            "lifecycle: {dorment: {quiet_days: 3}}\nsnapshot_date",
-            6,
-            "lifecycle.dorment: unknown key; did you mean 'dormant'?",
-        ),
-        (
-            "snapshot_date",
-            "lifecycle: {gone: {quiet_days: 3}}\nsnapshot_date",
-            6,
-            "lifecycle.gone: unknown key; known: at risk, declining, dormant, new, reactivated",
-        ),
-        (
-            "snapshot_date",
-            "lifecycle: {new: {tenure_days: {atleast: 3}}}\nsnapshot_date",
-            6,
-            "lifecycle.new.tenure_days: expected a value, a list of values",
-        ),
-        ("snapshot_date", "lifecycle: {new: {}}\nsnapshot_date", 6, "lifecycle.new: "),
-        ("snapshot_date", "only: {a: {at_least: x}}\nsnapshot_date", 6, "only.a: expected a value"),
-        ("snapshot_date", "only: {a: }\nsnapshot_date", 6, "only.a: expected a value, a list of"),
-        (
-            "snapshot_date",
-            "attributes: region\nsnapshot_date",
-            6,
-            "attributes: should be a valid l",
-        ),
-        (
-            "snapshot_date",
-            "keep: 0\nsnapshot_date",
-            6,
-            "keep: should be greater than or equal to 1",
-        ),
+        ("lifecycle: {new: {}}", "lifecycle.new: "),
+        ("attributes: region", "attributes: should be a valid list"),
+        ("keep: 0", "keep: should be greater than or equal to 1"),
     ],
 )
-def test_a_fault_in_a_book_of_files_is_named_with_its_line(workbook, old, new, line, words):
-    assert SHOP.count(old) == 1
-    said = message(workbook, SHOP.replace(old, new))
-    assert said.startswith(f"params/mine.yaml:{line}: ")
+def test_a_fault_in_a_key_is_named_with_its_line(workbook, key, words):
+    said = message(workbook, SHOP.replace("snapshot_date", f"{key}\nsnapshot_date"))
+    assert said.startswith("params/mine.yaml:6: ")
     assert words in said
     assert len(said.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("delimiter: ';;'", "source.delimiter: string should have"),
+        ("encoding: cp-12", "source.encoding: not an encoding; exp"),
+        ("decimal: ';'", "source.decimal: should be '.' or ','"),
+        ("date_format: '%d.%m.'", "source.date_format: expected a format with a year, such as %d."),
+        ("delimitr: ';'", "source.delimitr: unknown key; did you mean 'delimiter'?"),
+    ],
+)
+def test_a_fault_in_how_files_are_written_is_named_with_its_line(workbook, key, words):
+    said = message(workbook, SHOP.replace("kind: files", f"kind: files, {key}"))
+    assert said.startswith("params/mine.yaml:2: ")
+    assert words in said
+
+
+@pytest.mark.parametrize(
     ("source", "words"),
     [
-        ("{kind: duckdb}", "source.file: missing; this key is needed"),
-        ("{kind: duckdb, file: none.duckdb}", "source.file: no such file: none.duckdb"),
-        ("{kind: postgres}", "source.url: missing; this key is needed"),
-        ("{kind: postgres, url: hunter2}", "source.url: expected env:NAME, postgresql:"),
-        ("{kind: postgres, url: 'postgres://me:hunter2@host/shop'}", "write password: env:NAME"),
-        (
-            "{kind: postgres, url: 'postgres://me@host/shop', password: hunter2}",
-            "source.password: expected env:NAME, the environment variable that holds the password",
-        ),
-        ("{kind: spark, url: hunter2}", "source.url: expected env:NAME, "),
-        ("{kind: spark, url: 'sc://host', password: hunter2}", "source.password: unknown key"),
+        ("kind: duckdb", "source.file: missing; this key is needed"),
+        ("kind: duckdb, file: none.duckdb", "source.file: no such file: none.duckdb"),
+        ("kind: postgres", "source.url: missing; this key is needed"),
+        ("kind: postgres, url: hunter2", "source.url: expected env:NAME, postgresql:"),
+        ("kind: postgres, url: 'postgres://me:hunter2@host/shop'", "write password: env:NAME"),
+        ("kind: postgres, url: 'env:A', password: hunter2", "password: expected env:NAME, the env"),
+        ("kind: spark, url: hunter2", "source.url: expected env:NAME, "),
+        ("kind: spark, url: 'sc://host', password: hunter2", "source.password: unknown key"),
     ],
 )
 def test_a_fault_of_a_database_is_named_without_what_may_be_a_secret(workbook, source, words):
-    said = message(workbook, SHOP.replace("{kind: files}", source))
+    said = message(workbook, SHOP.replace("kind: files", source))
     assert said.startswith("params/mine.yaml:2: source")
     assert "hunter2" not in said
     assert words in said

@@ -21,7 +21,6 @@ from retention_runner import notebooks, run
 ROOT = Path(__file__).resolve().parents[1]
 FILES = {file.stem: file for file in sorted((ROOT / "notebooks").glob("*.ipynb"))}
 LINES = 5  # of a code cell that is not the parameters
-WIDTH = 100  # characters of a line
 METADATA = {
     "kernelspec": {
         "display_name": "Python 3 (ipykernel)",
@@ -33,8 +32,8 @@ METADATA = {
 BRANCHES = (
     *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda),
     *(ast.For, ast.AsyncFor, ast.While, ast.If, ast.IfExp, ast.Match, ast.Try, ast.TryStar),
+    *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
 )
-COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
 def read(file: Path) -> NotebookNode:
@@ -94,33 +93,8 @@ def cells_are_short(notebook: NotebookNode) -> list[str]:
     return [f"{name}: {size} lines" for name, size in sizes.items() if size > LINES]
 
 
-def lines_are_short(notebook: NotebookNode) -> list[str]:
-    lines = [
-        (cell.id, line)
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-        for line in cell.source.splitlines()
-    ]
-    return [f"{name}: {len(line)} characters: {line}" for name, line in lines if len(line) > WIDTH]
-
-
 def nothing_branches_or_is_defined(notebook: NotebookNode) -> list[str]:
     return [ast.unparse(node) for node in parsed(notebook) if isinstance(node, BRANCHES)]
-
-
-def comprehensions_are_plain(notebook: NotebookNode) -> list[str]:
-    """One loop, no condition, on one line: it names or fetches things, it computes nothing."""
-    return [
-        ast.unparse(node)
-        for node in parsed(notebook)
-        if isinstance(node, COMPREHENSIONS)
-        and (
-            len(node.generators) > 1
-            or node.generators[0].ifs
-            or node.lineno != node.end_lineno
-            or any(isinstance(inner, COMPREHENSIONS) for inner in list(ast.walk(node))[1:])
-        )
-    ]
 
 
 def only_the_refresh_shows_anything(notebook: NotebookNode) -> list[str]:
@@ -163,14 +137,8 @@ def kernel_and_form_are_pinned(notebook: NotebookNode) -> list[str]:
     )
 
 
-def cells_have_names_and_only_tags(notebook: NotebookNode) -> list[str]:
-    names = [cell.get("id", "") for cell in notebook.cells]
-    twice = sorted({name for name in names if names.count(name) > 1 or not name})
-    return [f"{name!r} is no one cell's name" for name in twice] + [
-        f"{cell.get('id')}: {sorted(cell.metadata)}"
-        for cell in notebook.cells
-        if set(cell.metadata) - {"tags"}
-    ]
+def cells_have_only_tags(notebook: NotebookNode) -> list[str]:
+    return [cell.id for cell in notebook.cells if set(cell.metadata) - {"tags"}]
 
 
 def it_ends_with_its_limits(notebook: NotebookNode) -> list[str]:
@@ -193,15 +161,13 @@ RULES = (
     the_title_is_one_question,
     one_parameters_cell_that_begins_with_refresh,
     cells_are_short,
-    lines_are_short,
     nothing_branches_or_is_defined,
-    comprehensions_are_plain,
     only_the_refresh_shows_anything,
     nothing_is_stored,
     no_result_is_typed_into_prose,
     no_place_or_date_is_typed_into_code,
     kernel_and_form_are_pinned,
-    cells_have_names_and_only_tags,
+    cells_have_only_tags,
     it_ends_with_its_limits,
     it_imports_our_package_alone,
 )
@@ -258,63 +224,38 @@ def test_every_writer_of_a_promised_table_exists():
     assert writers - {"the source", "tables"} - set(FILES) == set()
 
 
-GOOD = nbformat.from_dict(
-    {
-        "nbformat": 4,
-        "nbformat_minor": 5,
-        "metadata": METADATA,
-        "cells": [
-            {
-                "cell_type": kind,
-                "id": f"cell-{number}",
-                "metadata": {"tags": ["parameters"]} if number == 1 else {},
-                "source": source,
-            }
-            | ({"outputs": [], "execution_count": None} if kind == "code" else {})
-            for number, (kind, source) in enumerate(
-                [
-                    ("markdown", "# Who stays?"),
-                    ("code", 'refresh = "cdnow/1998-06-30"  # a book or a refresh'),
-                    ("code", "import retention\nfrom retention import survival"),
-                    ("markdown", "## Who is in?\n\nEverybody, see `orders_90d`."),
-                    ("code", 'r.say("This and/or more.")'),
-                    ("markdown", "## How long?"),
-                    ("code", "names = [name for name in columns]\nr.show(survival.curves(names))"),
-                    ("markdown", "## Limits\n\nThis is not all that there is to say."),
-                ]
-            )
-        ],
-    }
+GOOD = nbformat.v4.new_notebook(
+    metadata=METADATA,
+    cells=[
+        nbformat.v4.new_markdown_cell("# Who stays?"),
+        nbformat.v4.new_code_cell(
+            'refresh = "cdnow/1998-06-30"  # a book or a refresh', metadata={"tags": ["parameters"]}
+        ),
+        nbformat.v4.new_code_cell("import retention\nfrom retention import survival"),
+        nbformat.v4.new_markdown_cell("## Who is in?\n\nEverybody, see `orders_90d`."),
+        nbformat.v4.new_code_cell('r.say("This and/or more.")\nr.show(survival.curves(names))'),
+        nbformat.v4.new_markdown_cell("## Limits\n\nThis is not all that there is to say."),
+    ],
 )
 PLANTED = [
     (the_title_is_one_question, 0, "# Who stays"),
-    (the_title_is_one_question, 5, "# And who leaves?"),
-    (the_title_is_one_question, 0, "Words first.\n\n# Who stays?"),
+    (the_title_is_one_question, 3, "# And who leaves?"),
     (one_parameters_cell_that_begins_with_refresh, 1, "days = 3\nrefresh = 'cdnow'"),
     (cells_are_short, 2, "x = 1\n" * 6),
-    (lines_are_short, 1, "refresh = 'cdnow'  #" + " word" * 20),
     (only_the_refresh_shows_anything, 2, "r.keep('value', table)"),
     (only_the_refresh_shows_anything, 2, "r.tables.value"),
     (nothing_branches_or_is_defined, 2, "def f():\n    pass"),
-    (nothing_branches_or_is_defined, 2, "class A:\n    pass"),
     (nothing_branches_or_is_defined, 2, "for x in y:\n    pass"),
-    (nothing_branches_or_is_defined, 2, "while x:\n    pass"),
-    (nothing_branches_or_is_defined, 2, "if x:\n    pass"),
     (nothing_branches_or_is_defined, 2, "x = 1 if y else 2"),
-    (nothing_branches_or_is_defined, 2, "try:\n    pass\nfinally:\n    pass"),
     (nothing_branches_or_is_defined, 2, "f = lambda x: x"),
-    (comprehensions_are_plain, 2, "[x for x in y if x]"),
-    (comprehensions_are_plain, 2, "[x for x in y for y in z]"),
-    (comprehensions_are_plain, 2, "[[x for x in y] for y in z]"),
-    (comprehensions_are_plain, 2, "[\n    x\n    for x in y\n]"),
-    (no_result_is_typed_into_prose, 7, "## Limits\n\nHalf are gone after 90 days, we think."),
+    (nothing_branches_or_is_defined, 2, "names = [name for name in columns]"),
+    (no_result_is_typed_into_prose, 5, "## Limits\n\nHalf are gone after 90 days, we think."),
     (no_place_or_date_is_typed_into_code, 2, "x = 'reports/cdnow'"),
     (no_place_or_date_is_typed_into_code, 2, "x = 'customers.csv'"),
     (no_place_or_date_is_typed_into_code, 2, "x = 'until 1998-06-30'"),
-    (no_place_or_date_is_typed_into_code, 2, "x = f'{book}/1998-06'"),
     (no_place_or_date_is_typed_into_code, 2, "x = date(1998, 6, 30)"),
-    (it_ends_with_its_limits, 7, "## More\n\nThis is not all that there is to say."),
-    (it_ends_with_its_limits, 7, "## Limits"),
+    (it_ends_with_its_limits, 5, "## More\n\nThis is not all that there is to say."),
+    (it_ends_with_its_limits, 5, "## Limits"),
     (it_imports_our_package_alone, 2, "import polars as pl"),
     (it_imports_our_package_alone, 2, "from retention.survival import curves"),
     (it_imports_our_package_alone, 2, "from retention_runner import run"),
@@ -339,8 +280,7 @@ def test_a_planted_offence_is_found(rule, cell, source):
         (one_parameters_cell_that_begins_with_refresh, 2, {"metadata": {"tags": ["parameters"]}}),
         (nothing_is_stored, 2, {"execution_count": 1}),
         (nothing_is_stored, 2, {"outputs": [{"output_type": "stream"}]}),
-        (cells_have_names_and_only_tags, 2, {"id": "cell-1"}),
-        (cells_have_names_and_only_tags, 2, {"metadata": {"collapsed": True}}),
+        (cells_have_only_tags, 2, {"metadata": {"collapsed": True}}),
     ],
 )
 def test_a_planted_change_of_a_cell_is_found(rule, cell, change):

@@ -34,7 +34,7 @@ def test_a_refresh_says_what_it_is_and_what_it_holds(r):
 def test_a_wrong_name_suggests_the_nearest(r):
     with pytest.raises(Refused, match=r"no table 'risk_score'; did you mean 'risk_scores'"):
         r.tables.risk_score  # noqa: B018
-    with pytest.raises(Refused, match=r"no table 'xyz'$"):
+    with pytest.raises(Refused, match="no table 'xyz'; known: activity, "):
         r.describe("xyz")
 
 
@@ -42,13 +42,6 @@ def test_a_table_is_described_column_by_column(r):
     told = r.describe("risk_scores")
     assert told["column"].to_list() == r.tables.risk_scores.columns
     assert told.null_count().sum_horizontal().item() == 0
-
-
-def test_what_is_not_there_says_how_to_make_it(r):
-    with pytest.raises(Refused, match="make refresh BOOK=nobody"):
-        retention.open("nobody")
-    with pytest.raises(Refused, match="refresh shop --snapshot-date 1999-01-01"):
-        retention.open("shop/1999-01-01")
 
 
 def test_the_notebook_is_the_one_that_jupyterlab_runs(r):

@@ -12,13 +12,11 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from retention.errors import Refused, nearest
 
 NAME = re.compile(r"(?!(lab|failed)$)[a-z0-9][a-z0-9_-]*")  # work/ has folders of these names
-
-LEAST_CELL = 5  # customers; no book may show smaller counts
 
 CLUSTER = re.compile(r"s[1-9]\d*")  # ids of segments that are clusters
 
@@ -39,19 +37,38 @@ RULED = ("at risk", "dormant", "declining", "new", "reactivated")
 # Days that move with the calendar: the last whole one of its kind before the day of the refresh.
 WORDS = ("yesterday", "last_week_end", "last_month_end", "last_quarter_end", "last_year_end")
 
-EXPECTED = {  # keys of a source, for the message
-    "password": "env:NAME, the environment variable that holds the password",
-    "url": "env:NAME, postgresql://user@host:port/database, sc://host:port or local[2]",
-    "date_format": "a format with a year, such as %d.%m.%Y",
+
+CONDITION = "a value, a list of values, {at_least: x, below: y} or {known: true}"
+URL = "env:NAME, postgresql://user@host:port/database, sc://host:port or local[2]"
+EXPECTED = {  # whatever is wrong at one of these places, or deeper: what is expected there
+    ("snapshot_date",): "a date such as 2025-06-30, without quotes, or a word for one "
+    f"({', '.join(WORDS)}), or a list of these",
+    ("on_done",): "a command, with every quotation closed",
+    ("only", "*"): CONDITION,
+    ("segments", "*", "for", "*"): CONDITION,
+    ("lifecycle", "*", "*"): CONDITION,
+    ("columns", "*", "*"): "the name of a column, or for an amount the names of two in [ ]",
+    ("source", "date_format"): "a format with a year, such as %d.%m.%Y",
+    ("source", "password"): "env:NAME, the environment variable that holds the password",
+    ("source", "url"): URL,
 }
-CONDITION = "expected a value, a list of values, {at_least: x, below: y} or {known: true}"
-ONE_OF = {  # where a value may have several forms: how deep it stands, and all forms at once
-    ("only",): (2, CONDITION),
-    ("segments",): (4, CONDITION),
-    ("columns",): (3, "expected the name of a column, or for an amount the names of two in [ ]"),
-    ("lifecycle",): (3, CONDITION),
-}
-PAIR = Field(min_length=2, max_length=2)  # amount: [quantity, unit_price] are multiplied
+
+
+def named(look_up: Callable[[str], str], what: str) -> AfterValidator:
+    """A validator of names that ``look_up`` knows, which gives them as they are usually written."""
+
+    def known(name: str) -> str:
+        try:
+            return name and look_up(name)
+        except (LookupError, ValueError, OSError):
+            raise ValueError(f"not {what}") from None
+
+    return AfterValidator(known)
+
+
+ENCODING = named(lambda name: codecs.lookup(name).name, "an encoding; expected one such as cp1252")
+ZONE = named(lambda name: ZoneInfo(name).key, "a time zone; expected a name such as Europe/Berlin")
+COMMAND = AfterValidator(lambda line: line if shlex.split(line) else "")
 
 
 class Part(BaseModel):
@@ -68,17 +85,9 @@ class Files(Part):
 
     kind: Literal["files"]
     delimiter: str = Field(",", min_length=1, max_length=1)
-    encoding: str = "utf-8"
+    encoding: Annotated[str, ENCODING] = "utf-8"
     decimal: Literal[".", ","] = "."
     date_format: str = Field("", pattern="^(.*%[Yy].*)?$")
-
-    @field_validator("encoding")
-    @classmethod
-    def _is_an_encoding(cls, encoding: str) -> str:
-        try:
-            return codecs.lookup(encoding).name
-        except LookupError:
-            raise ValueError("not an encoding; expected a name such as windows-1252") from None
 
 
 class DuckDB(Part):
@@ -126,6 +135,7 @@ class Range(Part):
 
 Value = bool | int | float | str | date
 Conditions = dict[str, Value | Annotated[list[Value], Field(min_length=1)] | Range]
+PAIR = Field(min_length=2, max_length=2)  # amount: [quantity, unit_price] are multiplied
 
 
 class Churn(Part):
@@ -159,7 +169,7 @@ class Book(Part):
     columns: dict[Table, dict[str, str | Annotated[list[str], PAIR]]] = {}
     attributes: list[str] | None = None
     only: Conditions = {}
-    timezone: str = ""
+    timezone: Annotated[str, ZONE] = ""
     currency: str = Field("EUR", pattern="^[A-Z]{3}$")
     snapshot_date: Day | Annotated[list[Day], Field(min_length=1)]
     churn: Churn
@@ -172,24 +182,8 @@ class Book(Part):
     disclosure: Literal["standard", "strict"] = "standard"
     confidence: float = Field(0.95, gt=0.5, lt=1)  # two-sided level of every interval
     keep: int | None = Field(None, ge=1)
-    on_done: str = ""  # a command that is told how a refresh ended
+    on_done: Annotated[str, COMMAND] = ""  # a command that is told how a refresh ended
     parameters: dict[str, dict[str, object]] = {}
-
-    @field_validator("timezone")
-    @classmethod
-    def _is_a_zone(cls, zone: str) -> str:
-        try:
-            return zone and ZoneInfo(zone).key
-        except (KeyError, ValueError, OSError):
-            raise ValueError("not a time zone; expected a name such as Europe/Berlin") from None
-
-    @field_validator("on_done")
-    @classmethod
-    def _is_a_command(cls, command: str) -> str:
-        try:
-            return command if shlex.split(command) else ""
-        except ValueError as error:
-            raise ValueError(f"not a command: {str(error).lower()}") from None
 
 
 def at(book: Book, snapshot_date: date) -> Book:
@@ -198,17 +192,7 @@ def at(book: Book, snapshot_date: date) -> Book:
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML in which a key given twice, or a date that no calendar has, is an error."""
-
-    def construct_mapping(self, node, deep=False):
-        seen = set()
-        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-            if key.value in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"{key.value}: given twice", problem_mark=key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
+    """Safe YAML in which a date that no calendar has is an error with its line."""
 
     def construct_object(self, node, deep=False):
         try:
@@ -264,7 +248,7 @@ def load(name: str, root: Path, parameter_faults: ParameterFaults = lambda *_: (
     else:
         wrong = parameter_faults(root, book.parameters)
         faults = [*_column_faults(book), *((("parameters", *place), what) for place, what in wrong)]
-        faults += [*_cell_faults(book), *_segment_faults(book), *_table_faults(book, root)]
+        faults += [*_segment_faults(book), *_table_faults(book, root)]
     if faults:
         raise Refused(
             "\n".join(
@@ -276,13 +260,16 @@ def load(name: str, root: Path, parameter_faults: ParameterFaults = lambda *_: (
 
 
 def _lines(node, place: tuple[str, ...] = ()) -> dict[tuple[str, ...], int]:
-    """Line of every key in the file, by its place."""
+    """Line of every key in the file, by its place; a key given twice is an error."""
     lines = {place: node.start_mark.line + 1} if node else {}
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
-            lines |= _lines(value, (*place, key.value)) | {
-                (*place, key.value): key.start_mark.line + 1
-            }
+            own = (*place, key.value)
+            if own in lines:
+                raise yaml.MarkedYAMLError(
+                    problem=f"{key.value}: given twice", problem_mark=key.start_mark
+                )
+            lines |= _lines(value, own) | {own: key.start_mark.line + 1}
     return lines
 
 
@@ -293,38 +280,32 @@ def _line(lines: dict[tuple[str, ...], int], place: tuple[str, ...]) -> int:
 
 def _fault(fault) -> tuple[tuple[str, ...], str]:
     """One of pydantic's faults as (place, words), without a value that may hold a secret."""
-    tags = (*SOURCES, "[key]", "date", "list[date]")
-    place = tuple(str(part) for part in fault["loc"] if part not in tags)
-    kind, given = fault["type"], fault["input"]
-    source = next((SOURCES[tag] for tag in fault["loc"] if tag in SOURCES), Files)
-    depth, words = ONE_OF.get(fault["loc"][:1], (len(place) + 1, ""))
-    if len(place) >= depth:
-        return place[:depth], words
-    known = {(): Book, ("churn",): Churn, ("source",): source}.get(place[:-1], Rule)
-    if kind == "extra_forbidden" or (kind == "literal_error" and "[key]" in fault["loc"]):
-        fields = {field.alias or name for name, field in known.model_fields.items()}
-        keys = RULED if place[0] == "lifecycle" else COLUMNS
-        names = fields if kind == "extra_forbidden" else keys
-        return place, f"unknown key{nearest(place[-1], names)}"
+    place = tuple(str(part) for part in fault["loc"] if part not in (*SOURCES, "[key]"))
+    kind, given, context = fault["type"], fault["input"], fault.get("ctx", {})
+    for form, words in EXPECTED.items():
+        within = all(part in ("*", own) for part, own in zip(form, place, strict=False))
+        misplaced = kind in ("missing", "extra_forbidden") and len(place) == len(form)
+        if within and len(place) >= len(form) and not misplaced:
+            return place[: len(form)], f"expected {words}"
+    if kind.startswith("union_tag"):
+        place = (*place, "kind")
     if kind in ("missing", "union_tag_not_found"):
-        place = place if kind == "missing" else (*place, "kind")
         return place, "missing; this key is needed"
     if kind == "union_tag_invalid":
-        tag = fault["ctx"]["tag"]
-        return (*place, "kind"), f"no such kind of source, {tag!r}{nearest(tag, SOURCES)}"
+        tag = context["tag"]
+        return place, f"no such kind of source, {tag!r}{nearest(tag, SOURCES)}"
+    if kind == "extra_forbidden" or (kind == "literal_error" and "[key]" in fault["loc"]):
+        source = next((SOURCES[tag] for tag in fault["loc"] if tag in SOURCES), Rule)
+        known = {(): Book, ("churn",): Churn}.get(place[:-1], source).model_fields
+        names = [field.alias or name for name, field in known.items()]
+        names = re.findall("'(.+?)'", context["expected"]) if context else names
+        return place, f"unknown key{nearest(place[-1], names)}"
     words = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
     if kind in ("model_type", "dict_type", "model_attributes_type"):
         words = "should hold keys and their values"
-    if place[:1] == ("snapshot_date",):
-        place = place[:1]
-        words = "should be a date such as 2025-06-30, without quotes, or a word for one "
-        words += f"({', '.join(WORDS)}), or a list of these"
     shown = repr(given) if isinstance(given, str | int | float | date) else type(given).__name__
-    if kind == "string_pattern_mismatch" and place[:1] == ("source",):
-        return place, f"expected {EXPECTED[place[1]]}"  # never with a value: it may be a secret
-    return place, f"{words[0].lower()}{words[1:]}" + (
-        "" if place in (("source",), ("on_done",)) else f", got {shown}"
-    )
+    shown = "" if place[:1] == ("source",) else f", got {shown}"
+    return place, f"{words[0].lower()}{words[1:]}{shown}"
 
 
 def _column_faults(book: Book):
@@ -338,15 +319,6 @@ def _column_faults(book: Book):
             elif isinstance(column, list) and name != "amount":
                 what = "expected one column; only an amount may be the product of two"
                 yield ("columns", table, name), what
-
-
-def _cell_faults(book: Book):
-    """Smaller counts than any book may show."""
-    for stem, given in book.parameters.items():
-        least = given.get("min_cell", LEAST_CELL)
-        if type(least) is int and least < LEAST_CELL:
-            what = f"expected at least {LEAST_CELL}, got {least}: smaller counts are about persons"
-            yield ("parameters", stem, "min_cell"), what
 
 
 def _segment_faults(book: Book):

@@ -110,16 +110,14 @@ def _in_steps(table: pl.DataFrame, columns: list[Column], min_cell: int) -> pl.D
     if not {"at_risk", "events"} <= {*table.columns}:
         return table
     keys, kept, gathered, last = _of_kind(columns, "text"), [], 0, None
-    for number, row in enumerate(table.iter_rows(named=True)):
+    for row in table.iter_rows(named=True):
         key = [row[name] for name in keys]
         gathered = row["events"] + (gathered if key == last else 0)
         last = key
         if gathered >= min_cell:
-            kept.append((number, gathered))
+            kept.append(row | {"events": gathered})
             gathered = 0
-    rows = pl.Series([number for number, _ in kept], dtype=pl.UInt32)
-    events = pl.Series("events", [events for _, events in kept], dtype=pl.Int64)
-    return table[rows].with_columns(events)
+    return pl.DataFrame(kept, table.schema)
 
 
 def _rounded(table: pl.DataFrame, columns: list[Column], confidence: float) -> pl.DataFrame:

@@ -8,9 +8,7 @@ nothing that is hidden can be drawn or said.
 import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from itertools import takewhile
-from pathlib import Path
 
 import jinja2
 import polars as pl
@@ -21,7 +19,9 @@ from matplotlib.figure import Figure
 from retention import schema, words
 from retention.charts import svg
 
-TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = jinja2.Environment(  # whatever is filled in is escaped
+    loader=jinja2.PackageLoader("retention"), autoescape=True, undefined=jinja2.StrictUndefined
+)
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def shown(exhibit: Exhibit, table: pl.DataFrame, currency: str = "") -> str:
     if exhibit.draw is None:
         return printed + (note(exhibit.definition) if exhibit.definition else "")
     drawing = exhibit.draw(table)
-    figure = _template("figure.html.j2").render(
+    figure = TEMPLATES.get_template("figure.html.j2").render(
         title=headline,
         svg=svg.inline(drawing, headline, f"{headline}. {key_figures(behind)}"),
         definition=exhibit.definition,
@@ -121,7 +121,7 @@ def of(made: object, table: pl.DataFrame) -> object:
 
 def note(text: str) -> str:
     """A sentence that is no finding: who is counted, a definition, why a section is empty."""
-    return _template("note.html.j2").render(text=text)
+    return TEMPLATES.get_template("note.html.j2").render(text=text)
 
 
 def said(sentence: str) -> str:
@@ -142,7 +142,7 @@ def rows(table: pl.DataFrame, caption: str, limit: int = 50, currency: str = "")
         "– means not observed, not applicable or hidden.": sum(printed.null_count().row(0)),
         f"Amounts in {currency}.": currency and any("money" in kind for kind in kinds.values()),
     }
-    return _template("table.html.j2").render(
+    return TEMPLATES.get_template("table.html.j2").render(
         caption=caption,
         columns=[(schema.label(one.name), one.dtype.is_numeric()) for one in printed],
         rows=[
@@ -167,14 +167,3 @@ def key_figures(table: pl.DataFrame) -> str:
         for row in table.drop_nulls(measured).head(12).iter_rows(named=True)
     ]
     return f"{schema.label(measured[0])}: {'; '.join(figures)}." if figures and measured else ""
-
-
-@cache
-def _templates() -> jinja2.Environment:
-    """The templates of exhibits; whatever is filled in is escaped."""
-    loader = jinja2.FileSystemLoader(TEMPLATES)
-    return jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
-
-
-def _template(name: str) -> jinja2.Template:
-    return _templates().get_template(name)

@@ -1,6 +1,5 @@
 """Findings: a number recorded once, said in a sentence, compared with the previous refresh."""
 
-import html
 import json
 import math
 from pathlib import Path
@@ -8,15 +7,10 @@ from pathlib import Path
 import polars as pl
 from IPython.display import HTML
 
-from retention import schema, words
+from retention import words
 from retention.errors import Refused
-from retention.exhibit import Finding
+from retention.exhibit import TEMPLATES, Finding
 from retention.tables import workspace
-
-SCHEMA = {
-    name: {"String": pl.String, "Float64": pl.Float64, "Boolean": pl.Boolean}[dtype.__name__]
-    for name, dtype in schema.TABLES["findings"].columns.items()
-}
 
 
 def record(space: workspace.Workspace, finding: Finding) -> str:
@@ -54,7 +48,7 @@ def recorded(space: workspace.Workspace) -> pl.DataFrame:
     """All findings recorded so far in this refresh, in order of notebook and of being said."""
     folders = [folder for folder in (space.folder, space.scratch) if folder]
     frames = {
-        file.name: pl.read_json(file, schema=SCHEMA)
+        file.name: pl.read_json(file, schema=workspace.none("findings").schema)
         for folder in folders
         for file in sorted((folder / "findings").glob("*.json"))
     }
@@ -68,18 +62,14 @@ def by_notebook(recorded: pl.DataFrame) -> HTML:
 
     Last come the pages of segments, under their common question: a link and the first finding each.
     """
-    parts, segments = [], {}
+    runs = []
     for (run,), rows in recorded.group_by("notebook", maintain_order=True):
         task, _, segment = run.partition("-")
-        said = [html.escape(sentence) for sentence in rows["sentence"]]
-        link = f'<a href="{html.escape(run)}.html">{html.escape(segment or _question(task))}</a>'
-        if segment:
-            segments.setdefault(task, []).append((len(segment), segment, f"{link}: {said[0]}"))
-        else:
-            parts.append(_listed(link, said))
-    for task, pages in segments.items():
-        parts.append(_listed(html.escape(_question(task)), [page for *_, page in sorted(pages)]))
-    return HTML("".join(parts))
+        said = rows["sentence"].to_list()
+        runs.append({"run": run, "task": task, "segment": segment, "sentences": said})
+    runs.sort(key=lambda one: (len(one["segment"]), one["segment"]))
+    template = TEMPLATES.get_template("findings.html.j2")
+    return HTML(template.render(runs=runs, question=_question))
 
 
 def number(value, unit: str) -> str:
@@ -100,10 +90,6 @@ def _question(task: str) -> str:
     texts = ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
     lines = "\n".join(texts).splitlines()
     return next((line[2:].strip() for line in lines if line.startswith("# ")), task)
-
-
-def _listed(heading: str, items: list[str]) -> str:
-    return f"<h3>{heading}</h3><ul>{''.join(f'<li>{item}</li>' for item in items)}</ul>"
 
 
 def _record(space: workspace.Workspace, row: dict) -> None:

@@ -1,6 +1,5 @@
 """A refresh as a notebook sees it: its book, its tables, and the one way to show something."""
 
-import difflib
 import os
 from dataclasses import dataclass
 from datetime import date
@@ -14,7 +13,7 @@ from IPython.display import HTML, display
 from retention import book as books
 from retention import disclosure, exhibit, findings, schema
 from retention.book import Book
-from retention.errors import Refused
+from retention.errors import Refused, nearest
 from retention.tables import workspace
 
 
@@ -106,15 +105,8 @@ class Refresh:
     def describe(self, table: str) -> pl.DataFrame:
         """What every column of ``table`` means: column, label, kind, means."""
         _require_known(table)
-        columns = schema.described(table)
-        return pl.DataFrame(
-            {
-                "column": [one.name for one in columns],
-                "label": [one.label for one in columns],
-                "kind": [one.kind for one in columns],
-                "means": [one.means for one in columns],
-            }
-        )
+        columns = pl.DataFrame(schema.described(table))
+        return columns.select(pl.col("name").alias("column"), "label", "kind", "means")
 
     def __repr__(self) -> str:
         there = ", ".join(dir(self.tables)) or "none yet"
@@ -153,6 +145,4 @@ def opened(refresh: str, segment: str = "") -> Refresh:
 
 def _require_known(name: str) -> None:
     if name not in schema.TABLES:
-        near = difflib.get_close_matches(name, schema.TABLES, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise Refused(f"there is no table {name!r}{hint}")
+        raise Refused(f"there is no table {name!r}{nearest(name, schema.TABLES)}")

@@ -126,11 +126,6 @@ RULES = {
         ordered("sent_day", "answered_day", "an answer cannot come before its question"),
         *ANSWERS,
     ),
-    "activity": (at_least("events", 1), at_least("orders", 0), at_least("amount_cents", 0)),
-    "habits": (at_least("events", 1),),
-    "baskets": (at_least("amount_cents", 0),),
-    "terms": (ordered("started_day", "ended_day"),),
-    "surveys_at": (ordered("sent_day", "answered_day"), *ANSWERS),
     "spells": (
         at_least("spell", 1),
         at_least("duration_days", 1),
@@ -142,22 +137,6 @@ RULES = {
             nw.col("duration_days").is_null() == ~nw.col("excluded").is_null(),
         ),
     ),
-    "customers_at": (
-        at_least("tenure_days", 1),
-        at_least("days_since_last_activity", 0),
-        at_least("booked_end_in_days", 1),
-        at_least("ended_days_ago", 0),
-    ),
-    "exclusions": (at_least("n", 0),),
-    "intake": (at_least("n", 0),),
-    "lifecycle": (at_least("trend_lower", 0), ordered("trend_lower", "trend_upper")),
-    "survey_scores": (at_least("score", -100),),
-    "clusters": (at_least("cluster", -1),),
-    "cluster_model": (at_least("core_distance", 0), at_least("born_at", 0)),
-    "known_segments": (ordered("first_seen_day", "last_seen_day"),),
-    "migrations": (at_least("n", 0),),
-    "revenue_retention": (at_least("revenue_cents", 0), *rate("gross")),
-    "value": (at_least("expected_amount_cents", 0), at_least("value_cents", 0)),
 }
 
 
@@ -212,7 +191,8 @@ def _table(name: str, writer: str, level: str, columns: str, about: str) -> Tabl
     drawn = {word.rstrip("*?"): word for word in columns.split() if word != "..."}
     kinds = {one: column(one, name).kind for one in drawn}
     ends = measures(kinds)
-    rates = [one for one in kinds if kinds.get(ends.get(one, one)) in RATES]
+    made = [rate(one) for one in kinds if kinds.get(ends.get(one, one)) in RATES]
+    made += [at_least(one, 0) for one in kinds if kinds[one] == "people"]
     return Table(
         name,
         writer,
@@ -225,7 +205,7 @@ def _table(name: str, writer: str, level: str, columns: str, about: str) -> Tabl
             for one, word in drawn.items()
             if word.endswith("?") or (level == "aggregate" and kinds[one] not in KEYS)
         ),
-        rules=(*(rate(*rates) if level != "source" else ()), *RULES.get(name, ())),
+        rules=(*(made if level != "source" else ()), *RULES.get(name, ())),
         further=columns.endswith(" ..."),
         unique=name != "events",  # two equal events are two events
     )

@@ -51,11 +51,8 @@ def workbook() -> Workbook:
 
     def build(book: Book, stage: Path, taken: intake.Taken | None) -> None:
         space = workspace.Workspace(book.name, book.day.isoformat(), "tables", stage)
-        task.build(
-            books.at(book.own, book.day),
-            space,
-            taken_up_to(book, stage) if taken is None else taken,
-        )
+        taken = taken_up_to(book, stage) if taken is None else taken
+        task.build(books.at(book.own, book.day), space, taken)
 
     return Workbook(
         root=root,
@@ -88,6 +85,7 @@ def workbook() -> Workbook:
         build=build,
         segments=_segments,
         save=workspace.save,
+        save_csv=workspace.save_csv,
     )
 
 

@@ -45,7 +45,7 @@ def aggregates(workbook: Workbook, stage: Path, pages: Path) -> list[dict]:
     for file in sorted((stage / "tables").glob("*.parquet")):
         if file.stem in workbook.published:
             table = pl.read_parquet(file)
-            workbook.save(table, pages / "tables" / f"{file.stem}.csv")
+            workbook.save_csv(table, pages / "tables" / f"{file.stem}.csv")
             records.append({"file": f"tables/{file.stem}.csv", "rows": table.height})
     return records
 

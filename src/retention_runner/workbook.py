@@ -66,4 +66,5 @@ class Workbook:
     take: Callable[[Book], Taken]  # reads the data up to the book's day
     build: Callable[[Book, Path, Taken | None], None]  # writes the tables of `tables` in a folder
     segments: Callable[[Path], dict[str, str]]  # names by id, from the folder of a refresh
-    save: Callable[[object, Path], None]  # writes a Polars frame as Parquet or CSV
+    save: Callable[[object, Path], None]  # writes a Polars frame as Parquet or CSV, as it stands
+    save_csv: Callable[[object, Path], None]  # writes one as a CSV that is published

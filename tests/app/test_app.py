@@ -84,7 +84,6 @@ def test_an_error_ends_the_command_as_it_means(monkeypatch, error, code, words):
         ("by: plan", "bye: plan", ":7: parameters.20_survival.bye: no such parameter; did you"),
         ("20_survival", "20_survivl", ":7: parameters.20_survivl: no such notebook; did you mean"),
         ("by: plan", "by: 3", ":7: parameters.20_survival.by: expected str (such as 'started')"),
-        ("by: plan", "min_cell: 3", ":7: parameters.20_survival.min_cell: expected at least 5"),
     ],
 )
 def test_a_parameter_that_no_notebook_declares_is_named_with_its_line(workbook, old, new, words):

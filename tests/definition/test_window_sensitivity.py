@@ -1,4 +1,4 @@
-"""What hangs on the window: first spells as the spells' own module makes them, tenths by hand."""
+"""What hangs on the window: first spells as the spells' own module makes them."""
 
 import planted_silences as planted
 import polars as pl
@@ -6,7 +6,6 @@ import pytest
 from drawing import drawn
 
 from retention.book import Churn
-from retention.definition import gaps
 from retention.definition import window_sensitivity as sensitivity
 from retention.stats import kaplan_meier
 from retention.tables import spells
@@ -99,48 +98,6 @@ def test_where_too_few_are_at_risk_no_share_is_claimed(activity, known):
     assert sensitivity.lives(r, [5], [9_000]).is_empty()
     r.book.churn = Churn(kind="contract", after_days=100)
     assert sensitivity.lives(r, [], [60]).is_empty()
-
-
-def test_the_riskiest_tenth_by_hand():
-    activity = planted.days(
-        fast=[0, 2, 4, 6, 92],  # every 2 days as a rule, silent for 8: 4 rhythms
-        late=[74, 76, 78, 80],  # every 2 days, silent for 20: 10 rhythms
-        slow=[0, 30, 60],  # every 30 days, silent for 40
-        new=[88],  # silent for 12; the others' median rhythm is 2 days: 6 rhythms
-        daily=[94, 95, 96, 97],  # silent for 3
-    )
-    found = gaps.of(activity, planted.churn(50), 100)
-
-    def tenths(own: int, *others: int) -> list[tuple]:
-        return sensitivity.riskiest(found, planted.churn(own), others).rows()
-
-    assert tenths(50, 2, 5, 15, 30) == [
-        (2, 0, 0, 0, 0.0),
-        (5, 1, 1, 0, 0.0),  # daily alone
-        (15, 3, 1, 0, 0.0),  # new
-        (30, 4, 1, 1, 1.0),  # late, as under the book's own
-        (50, 5, 1, 1, 1.0),
-    ]
-    assert tenths(15, 10) == [(10, 2, 1, 0, 0.0), (15, 3, 1, 1, 1.0)]  # fast before daily; new
-    assert tenths(10, 50) == [(10, 2, 1, 1, 1.0), (50, 5, 1, 0, 0.0)]
-
-
-def test_a_tenth_of_many_and_what_two_of_them_share():
-    bought = {f"c{number:02d}": [0, 1, 100 - number] for number in range(40)}
-    churn = planted.churn(41)
-    found = gaps.of(planted.days(**bought), churn, 100)
-
-    table = sensitivity.riskiest(found, churn, [38])
-
-    # rhythms grow as silences shrink: of 40, c39 to c36 stand first; of 38, c37 to c34
-    assert table.rows() == [(38, 38, 4, 2, pytest.approx(2 / 6)), (41, 40, 4, 4, 1.0)]
-
-
-def test_nobody_has_no_tenth():
-    nothing = gaps.of(planted.days(), planted.churn(30), 100)
-    assert sensitivity.riskiest(nothing, planted.churn(30), []).is_empty()
-    alone = gaps.of(planted.days(a=[0]), planted.churn(30), 100)
-    assert sensitivity.riskiest(alone, planted.churn(30), []).rows() == [(30, 0, 0, 0, None)]
 
 
 def test_the_headline_says_the_last_day_and_how_many_windows_are_read(activity, known):

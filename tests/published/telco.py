@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from published import fits
-from retention.stats import scores
+from retention.stats import by_group, scores
 from retention.survival import comparisons, survival
 
 FILE = "telco/Telco-Customer-Churn.csv"
@@ -80,7 +80,7 @@ def curve(lives: pl.DataFrame) -> fits.Found:
     """How many, their median, and the share left at some times, by Kaplan-Meier."""
     curve = survival.kaplan_meier(lives)
     median = survival.median_days(curve)
-    read = survival.survival_at(curve, [1, 6, 12, 24, 34, 48, 60, 72])
+    read = by_group.read(curve, [1, 6, 12, 24, 34, 48, 60, 72])
     return {
         "n": lives.height,
         "events": lives["event_observed"].sum(),

@@ -109,6 +109,12 @@ def test_small_groups_are_compared_together_and_with_chance(since, plans, index)
     assert rows["plan"][:3] == (pytest.approx(index), 0, FINE)
 
 
+def test_a_small_group_of_numbers_is_compared_with_the_rest_and_not_with_its_neighbour(since):
+    numbers = ([0] * 12 + [5] * few + [9] * (18 - few) for few in (4, 14))
+    index = since("drift", *(held(value=some) for some in numbers))["value"][0]
+    assert index == pytest.approx(2 / 3 * np.log(14 / 4))
+
+
 def test_attributes_that_vanished_or_changed_their_type_do_not_stop_the_page(since):
     rows = since("drift", held(value=[1.0] * 30, gone=["a"] * 30), held(value=["1.0"] * 30))
     assert {of: row[2] for of, row in rows.items()} == {"value": ATTENTION}

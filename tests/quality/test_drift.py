@@ -40,8 +40,6 @@ def profiled(values: list, min_cell: int = MIN_CELL) -> dict[str, int | None]:
 
 
 def test_the_index_by_hand():
-    by_hand = 0.25 * math.log(1.5) - 0.25 * math.log(0.5)  # shares .5, .5 become .75, .25
-    assert drift.psi([50, 50], [75, 25]) == pytest.approx(by_hand)
     assert drift.psi([50, 50], [75, 25]) == pytest.approx(0.2746531, abs=1e-7)
 
 
@@ -112,11 +110,11 @@ def test_customers_count_once_in_a_level_however_often_they_occur():
 
 def test_values_are_counted_in_the_groups_of_another_time():
     groups = pl.DataFrame(
-        [("01", -math.inf, 2.0), ("03", 5.0, math.inf), (drift.UNKNOWN, None, None)],
+        [("01", 2.0), ("02", 5.0), ("03", math.inf), (drift.UNKNOWN, None)],
         drift.GROUP,
         orient="row",
     )
     frame = pl.DataFrame({"customer_id": list("abcdef"), "value": [2, 3, 5, 6, None, 7]})
-    assert drift.counted(frame, "value", groups)["n"].to_list() == [1, 2, 1]
+    assert drift.counted(frame, "value", groups)["n"].to_list() == [1, 2, 2, 1]
     texts = frame.with_columns(pl.col("value").cast(pl.String))
-    assert drift.counted(texts, "value", groups)["n"].to_list() == [0, 0, 1]
+    assert drift.counted(texts, "value", groups)["n"].to_list() == [0, 0, 0, 1]

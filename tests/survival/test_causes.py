@@ -69,7 +69,7 @@ def test_a_book_without_causes_has_no_shares():
 def test_the_headline_lists_causes_of_the_last_day_that_was_reached_the_most_frequent_first():
     data = lives("1 2 3 4 20+ 20+ 20+ 20+", cause=list("abbb") + [None] * 4)
 
-    read = incidence.incidence_at(incidence.incidence(data), [10, 90])
+    read = by_group.read(incidence.incidence(data), [10, 90])
 
     assert incidence.headline(read) == "Within 10 days have left: 38% b, 12% a"
     assert incidence.headline(read.clear()).endswith("not yet for the chosen days")

@@ -27,12 +27,10 @@ def book(n: int = 400) -> dict[str, pl.DataFrame]:
             "spell": 1,
             "entry_day": start,
             "start_day": start,
-            "end_day": pl.Series(end).set(pl.Series(~left), None),
+            "end_day": np.where(left, end, last),
             "duration_days": np.minimum(end, last - 30) - start + 1,
             "event_observed": left,
-            "cause": pl.Series(np.where(rng.random(n) < 0.7, "price", "moved")).set(
-                pl.Series(~left), None
-            ),
+            "cause": np.where(left, np.where(rng.random(n) < 0.7, "price", "moved"), None),
             "plan": plan,
             "excluded": pl.Series([None] * n, dtype=pl.String),
         }

@@ -120,21 +120,6 @@ def test_only_first_spells_seen_from_their_start_and_still_there_are_compared():
     assert found.ratios.equals(friction.friction(kept, activity)[0].ratios)
 
 
-def test_counting_from_the_landmark_gives_the_same_ratios():
-    spells, activity = world(4)
-    there = spells.filter(pl.col("duration_days") > LANDMARK).sort("customer_id")
-    terms = friction.done_by(there, activity, LANDMARK)
-    durations, left = (there[name].to_numpy() for name in ("duration_days", "event_observed"))
-    from_there = proportional.Lives(durations - LANDMARK, left)
-
-    again = proportional.ratios(terms, from_there, same=friction.OWN, steps=False).halves
-
-    halves = friction.friction(spells, activity)[0].halves
-    assert again["term"].to_list() == halves["term"].to_list()
-    assert np.allclose(again["whole"], halves["whole"], rtol=1e-9)
-    assert again["middle"].to_list() == (halves["middle"] - LANDMARK).to_list()
-
-
 def test_what_was_done_is_counted_day_by_day():
     there = pl.DataFrame({"customer_id": ["a", "b", "c"], "start_day": [100, 200, 300]})
     log = [
@@ -155,16 +140,6 @@ def test_what_was_done_is_counted_day_by_day():
         {SUPPORT: 0.0, "visit: each doubling": 1.0, friction.ACTIVE: 1},
         {SUPPORT: 0.0, "visit: each doubling": 0.0, friction.ACTIVE: 0},
     ]
-
-
-def test_a_kind_may_have_any_name():
-    spells, activity = world(1)
-    names = {"use": "customer_id", "support": friction.ACTIVE, "award": "n"}
-    found, _ = friction.friction(spells, activity.with_columns(pl.col("kind").replace(names)))
-
-    assert found.ratios["term"][0] == f"{friction.ACTIVE}: any against none"
-    expected = friction.friction(spells, activity)[0].ratios
-    assert np.allclose(found.ratios["hazard_ratio"], expected["hazard_ratio"])
 
 
 def test_kinds_of_too_few_are_said_and_so_is_what_follows_from_others():

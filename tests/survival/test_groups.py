@@ -10,6 +10,7 @@ from opened import opened
 
 from retention.errors import Refused
 from retention.refresh import Refresh
+from retention.stats import by_group
 from retention.survival import comparisons, groups, survival
 from retention.tables import workspace
 
@@ -117,8 +118,8 @@ def test_those_in_a_segment_get_no_days_on_which_they_could_not_leave():
     curves = survival.kaplan_meier(found, "segment", least=50)
     for (_,), curve in curves.group_by("group", maintain_order=True):
         begin = curve["duration_days"][0]
-        at_150 = survival.survival_at(curve, [begin + 150])["survival"].item()
+        at_150 = by_group.read(curve, [begin + 150])["survival"].item()
         assert at_150 == pytest.approx(0.99**150, abs=0.06)
     naive = found.drop("entry_days")
-    biased = survival.survival_at(survival.kaplan_meier(naive), [150])["survival"].item()
+    biased = by_group.read(survival.kaplan_meier(naive), [150])["survival"].item()
     assert biased > 0.4  # the trap, sprung: the truth is 0.22

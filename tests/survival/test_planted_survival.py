@@ -17,6 +17,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import binom, norm
 
+from retention.stats import by_group
 from retention.survival import incidence, survival
 from retention_demo import simulate
 
@@ -58,8 +59,8 @@ def truth(people: pl.DataFrame) -> pl.DataFrame:
 
 def read(observed: pl.DataFrame, by: str | None) -> pl.DataFrame:
     """The workbook's curves, read at DAYS: KEY, value, ci_lower, ci_upper."""
-    stays = survival.survival_at(survival.kaplan_meier(observed, by), DAYS)
-    leaves = incidence.incidence_at(incidence.incidence(observed, by), DAYS)
+    stays = by_group.read(survival.kaplan_meier(observed, by), DAYS)
+    leaves = by_group.read(incidence.incidence(observed, by), DAYS)
     columns = [*KEY, "value", "ci_lower", "ci_upper"]
     return pl.concat(
         [
@@ -120,9 +121,9 @@ def test_customers_differ_so_little_that_limits_cannot_be_much_too_wide():
 def test_days_are_counted_as_planted():
     people, seen = observed(100_000, seed=1)
     days = [1, 2, 3, 7]
-    found = survival.survival_at(survival.kaplan_meier(seen), days)["survival"].to_numpy()
+    found = by_group.read(survival.kaplan_meier(seen), days)["survival"].to_numpy()
     expected = planted_truth.expected_survival(people, days)
-    leaves = incidence.incidence_at(incidence.incidence(seen), days)
+    leaves = by_group.read(incidence.incidence(seen), days)
     error = np.sqrt(expected * (1 - expected) / people.height)
 
     assert np.all(np.abs(found - expected) < 4 * error)

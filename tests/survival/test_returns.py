@@ -63,7 +63,7 @@ def test_the_share_by_hand():
     assert (table["ci_lower"] <= table["returned"]).all()
     assert (table["ci_upper"] >= table["returned"]).all()
     assert returns.returned(gone, least=3)["duration_days"].max() == 3
-    assert returns.headline(by_group.read(table, [4, 90], returns.RETURNED)) == (
+    assert returns.headline(by_group.read(table, [4, 90])) == (
         "40% of those judged gone have come back within 4 days"
     )
 
@@ -72,7 +72,7 @@ def test_nobody_gone_makes_no_curve():
     gone = returns.gone(activity({"there": [0, 5]}, 8, 10), 8, 10)
 
     assert returns.returned(gone, least=10).is_empty()
-    read = by_group.read(returns.returned(gone), [30], returns.RETURNED)
+    read = by_group.read(returns.returned(gone), [30])
     assert read.is_empty()
     assert returns.headline(read).startswith("Nobody has been gone")
 
@@ -87,7 +87,7 @@ def test_planted_returns_are_found_in_a_simulated_book():
     table = returns.returned(gone, least=50)
 
     waits = plan["after_days"] - grace
-    for row in by_group.read(table, [waits, 90, 120, 240], returns.RETURNED).iter_rows(named=True):
+    for row in by_group.read(table, [waits, 90, 120, 240]).iter_rows(named=True):
         wait = max(row["duration_days"] - waits, 0) / plan["mean_further_days"]
         truth = plan["share"] * (1 - np.exp(-wait))
         error = (row["ci_upper"] - row["ci_lower"]) / 3.92 if row["returned"] else 0

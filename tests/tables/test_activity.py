@@ -2,7 +2,6 @@
 
 import narwhals as nw
 import polars as pl
-import pytest
 from drawing import drawn
 from hypothesis import given
 from hypothesis import strategies as st
@@ -106,13 +105,6 @@ def test_activity_is_that_of_a_literal_count(lines):
         money = sum(line[4] or 0 for line in mine)
         expected.append((*key, len(mine), len(orders) + len(loose), money))
     assert sorted(found.rows()) == expected
-
-
-@pytest.mark.parametrize("engine", ["lazy", "eager"])
-def test_activity_stays_as_lazy_as_it_came(engine):
-    events = EVENTS.lazy() if engine == "lazy" else EVENTS
-    for found in (activity.activity(events), activity.habits(events), activity.baskets(events)):
-        assert isinstance(found, pl.LazyFrame if engine == "lazy" else pl.DataFrame)
 
 
 def cdnow(file: str) -> pl.DataFrame:

@@ -6,6 +6,8 @@ import duckdb
 import narwhals as nw
 import polars as pl
 import pytest
+import yaml
+from drawing import SHOP
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,19 +30,12 @@ def met(given: dict, frame=ROWS) -> list[bool]:
     return held["holds"].to_list()
 
 
-def test_without_conditions_every_row_is_in():
-    assert nw.from_native(ROWS).with_columns(h=conditions.holds({}))["h"].to_list() == [True] * 5
-
-
 @pytest.mark.parametrize(
     ("condition", "expected"),
     [
         ({"country": "DE"}, [True, False, False, False, False]),
         ({"country": ["DE", "AT"]}, [True, True, False, False, False]),
-        ({"country": ""}, [False, False, False, False, True]),
         ({"country": Range(known=True)}, [True, True, False, True, True]),
-        ({"country": Range()}, [True, True, False, True, True]),
-        ({"orders": 5}, [False, True, False, False, False]),
         ({"orders": [0, -1]}, [True, False, False, False, True]),
         ({"orders": Range(at_least=5.0)}, [False, True, False, True, False]),
         ({"orders": Range(below=5.0)}, [True, False, False, False, True]),
@@ -48,9 +43,7 @@ def test_without_conditions_every_row_is_in():
         ({"score": Range(at_least=0.5)}, [True, False, True, True, False]),
         ({"score": 0}, [False, False, False, False, True]),
         ({"newsletter": True}, [True, False, False, True, False]),
-        ({"newsletter": [True, False]}, [True, True, False, True, True]),
         ({"born": date(1980, 6, 30)}, [False, True, False, False, True]),
-        ({"born": Range(below=date(1980, 6, 30))}, [True, False, False, False, False]),
         ({"born": Range(at_least=date(1980, 6, 30))}, [False, True, False, True, True]),
         ({"country": ["DE", "AT"], "orders": Range(at_least=1.0)}, [False, True] + [False] * 3),
     ],
@@ -105,38 +98,24 @@ def test_a_row_meets_what_a_literal_reading_says(rows, wanted):
 
 
 def test_a_book_writes_them_in_yaml():
-    book = {
-        "title": "x",
-        "source": {"kind": "demo", "data": "cdnow"},
-        "snapshot_date": date(2025, 1, 1),
-        "churn": {"kind": "activity", "activity": ["purchase"], "after_days": 1},
-        "only": {
-            "a": "x",
-            "b": [1, 2],
-            "c": {"at_least": 1, "below": date(2025, 1, 1)},
-            "d": {"known": True},
-        },
+    text = "{a: x, b: [1, 2], c: {at_least: 1, below: 2025-01-01}, d: {known: true}}"
+    book = SHOP + f"only: {text}\n"
+    assert Book.model_validate(yaml.safe_load(book)).only == {
+        **{"a": "x", "b": [1, 2]},
+        "c": Range(at_least=1, below=date(2025, 1, 1)),
+        "d": Range(known=True),
     }
-    only = Book.model_validate(book).only
-    assert only["a"] == "x"
-    assert only["b"] == [1, 2]
-    assert only["c"] == Range(at_least=1, below=date(2025, 1, 1))
-    assert only["d"] == Range(known=True)
 
 
 @pytest.mark.parametrize(
     ("condition", "column", "words"),
     [
         ("DE", "country", None),
-        (Range(known=True), "country", None),
         (5, "country", "holds text, and the condition speaks of numbers"),
         ([True, "x"], "country", "holds text, and the condition speaks of truths"),
         (Range(at_least=date(2025, 1, 1)), "country", "holds text, and the condition speaks of da"),
-        (5, "orders", None),
-        (0.5, "orders", None),
         (Range(at_least=0), "score", None),
         ("5", "orders", "holds numbers, and the condition speaks of text"),
-        (True, "orders", "holds numbers, and the condition speaks of truths"),
         (1, "newsletter", "holds truths, and the condition speaks of numbers"),
         (date(2025, 1, 1), "born", None),
         ("2025-01-01", "born", "holds dates, and the condition speaks of text"),

@@ -58,12 +58,6 @@ def of(customer_id: str, *names: str) -> tuple:
     return at().filter(customer_id=customer_id).select(names).row(0)
 
 
-def test_totals_reach_back_to_the_start_and_never_beyond_the_day():
-    assert of("ann", "active_days_total", "orders_total") == (5, 6)
-    assert of("ann", "amount_cents_total") == (1 + 20 + 300 + 4_000 + 50_000,)
-    assert "late" not in features.counts_at(ACTIVITY, SPELLS, day=DAY)["customer_id"]
-
-
 def test_a_window_of_90_days_begins_89_days_before_the_day():
     names = ("active_days_90d", "events_90d", "orders_90d", "amount_cents_90d")
     assert of("ann", *names) == (2, 8, 3, 54_000)
@@ -76,25 +70,6 @@ def test_a_window_of_365_days_begins_364_days_before_the_day():
 def test_a_rate_divides_by_the_days_of_the_window_since_the_spell_began():
     assert of("ann", "tenure_days", "events_per_30d") == (91, 30 * 8 / 90)
     assert of("bob", "tenure_days", "events_per_30d") == (10, 30 * 5 / 10)
-
-
-def test_a_rate_leaves_out_what_happened_before_the_present_spell():
-    log = drawn("""
-        | customer_id | day | kind     | events | orders | amount_cents |
-        | back        | 315 | purchase | 50     | 1      | 1            |
-        | back        | 396 | purchase | 2      | 1      | 1            |
-    """)
-    lives = drawn("""
-        | customer_id | spell | start_day | end_day | plan |
-        | back        | 1     | 315       | 315     |      |
-        | back        | 2     | 396       | 396     |      |
-    """)
-    people = drawn("| customer_id | started_day |\n| back | 315 |")
-    counts = features.counts_at(log, lives, day=DAY)
-    row = features.customers_at(people, lives, counts, day=DAY, after_days=60).row(0, named=True)
-
-    assert (row["tenure_days"], row["events_90d"]) == (5, 52)
-    assert row["events_per_30d"] == 30 * 2 / 5
 
 
 def usage(log: str, lives: str, day: int = DAY) -> dict:
@@ -140,26 +115,6 @@ def test_days_before_the_data_begin_are_not_known_to_be_silent():
     assert seen["usage_ratio"] == 53 / 28
 
 
-def test_usage_of_an_earlier_spell_counts_for_nothing():
-    log = "".join(f"| ann | {on} |\n" for on in (110, 120, 250, 374, 396))
-    lives = "| ann | 1 | 110 | 120 | |\n| ann | 2 | 250 | 250 | |\n| ann | 3 | 374 | 396 | |"
-    seen = usage(log, lives)
-    assert (seen["active_days_28d"], seen["active_days_before"], seen["days_before"]) == (2, 0, 0)
-    assert seen["silence_ratio"] == 4 / 22
-    assert usage("| ann | 374 |", "| ann | 1 | 374 | 374 | |")["silence_ratio"] is None
-
-
-def test_silence_is_measured_in_the_customers_own_gaps():
-    log = "".join(f"| ann | {on} |\n" for on in (300, 304, 340))
-    assert usage(log, "| ann | 1 | 300 | 340 | |")["silence_ratio"] == 60 / (40 / 2)
-
-
-def test_who_was_never_active_has_no_usage():
-    seen = usage("", "| ann | 1 | 110 | | |")
-    assert seen["started_day"] == 7
-    assert [*seen.values()][1:] == [0, 0, 0, None, None]
-
-
 TERMS = drawn("""
     | customer_id | started_day | ended_day | booked_day | cause     | plan |
     | booked      | 100         | 410       | 400        | voluntary | a    |
@@ -186,17 +141,9 @@ def test_booked_ends_and_days_out_of_contract_are_as_known_on_the_day():
     at = features.customers_at(people, lives, counts, booked, day=DAY, after_days=60)
 
     found = at.select("customer_id", "booked_end_in_days", "ended_days_ago").rows()
-    assert {who: rest for who, *rest in found} == {
-        "booked": [10, None],
-        "later": [None, None],
-        "unbooked": [None, None],
-        "renewed": [None, None],
-        "twice": [20, None],
-        "grace": [None, 20],
-        "gone": [None, 70],
-        "today": [None, 0],
-        "back": [None, None],
-        "to_come": [None, None],
+    assert {row for row in found if row[1:] != (None, None)} == {
+        *(("booked", 10, None), ("twice", 20, None)),
+        *(("grace", None, 20), ("gone", None, 70), ("today", None, 0)),
     }
 
 
@@ -215,17 +162,6 @@ def test_terms_as_known_later_give_the_spells_and_booked_ends_of_every_earlier_d
         lambda terms: spells.terms_at(terms, snapshot_day=day),
     ):
         assert_frame_equal(make(held), make(TERMS), check_row_order=False)
-
-
-def test_of_terms_nothing_is_known_that_became_known_later():
-    held = spells.terms_at(TERMS, snapshot_day=DAY)
-    assert "to_come" not in held["customer_id"]
-    known = held.filter(pl.col("ended_day").is_not_null())
-    assert set(known["customer_id"]) == {"booked", "renewed", "twice", "grace", "gone", "today"} | {
-        "back"
-    }
-    blank = held.filter(pl.col("ended_day").is_null()).select("booked_day", "cause")
-    assert blank.null_count().row(0) == (blank.height, blank.height)
 
 
 def test_ratios_are_null_where_there_is_nothing_to_divide_by():
@@ -249,15 +185,8 @@ def test_who_was_never_active_has_counts_of_zero_and_no_rates():
 
 
 def test_at_risk_is_whose_spell_is_not_yet_known_to_have_ended():
-    risk = dict(at().select("customer_id", "in_risk_set").rows())
-    assert risk == {
-        "ann": True,
-        "bob": True,
-        "gone": False,
-        "grace": True,
-        "in_force": True,
-        "never": False,
-    }
+    risk = at().filter("in_risk_set")["customer_id"].to_list()
+    assert risk == ["ann", "bob", "grace", "in_force"]
 
 
 def test_the_present_spell_is_the_last_and_gives_plan_and_last_day():
@@ -336,18 +265,3 @@ def assert_usage(one: dict, active: dict[int, int], rows: list[tuple], day: int)
     gaps = [later - sooner for sooner, later in pairwise(sorted(active))]
     silence = (day - max(active)) / (sum(gaps) / len(gaps)) if gaps else None
     assert one["silence_ratio"] == (silence if silence is None else pytest.approx(silence))
-
-
-@pytest.mark.parametrize("engine", ["lazy", "eager"])
-def test_features_stay_as_lazy_as_they_came(engine):
-    frames = [
-        frame.lazy() if engine == "lazy" else frame for frame in (ACTIVITY, SPELLS, CUSTOMERS)
-    ]
-    log, lives, people = frames
-    kind = pl.LazyFrame if engine == "lazy" else pl.DataFrame
-
-    counts = features.counts_at(log, lives, day=DAY)
-    assert isinstance(features.behaviour(log, ["visit"]), kind)
-    assert isinstance(counts, kind)
-    found = features.customers_at(people, lives, counts, day=DAY, after_days=60)
-    assert isinstance(found, kind)

@@ -1,13 +1,16 @@
 """Where tables lie: found from anywhere inside, written once, never where they should not."""
 
+import csv
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import polars as pl
 import pytest
 from drawing import day, drawn
+from hypothesis import given
+from hypothesis import strategies as st
 
-from retention import book as books
 from retention.errors import Failed, Refused
 from retention.tables import workspace
 
@@ -86,6 +89,8 @@ def test_inside_a_running_refresh_the_folder_being_built_is_meant(workbook, monk
     assert (found.folder, found.scratch) == (workbook / "stage", None)
     of_segment = workspace.open("shop/2025-06-30", "95_segment", "s1")
     assert (of_segment.folder, of_segment.run) == (workbook / "stage", "95_segment-s1")
+    of_segment = workspace.open("shop/2025-06-30", "30_clusters", "s1")  # a run writes as its task
+    workspace.write_table(of_segment, "members", MEMBERS)
 
 
 def test_the_previous_refresh_is_the_newest_revision_of_an_earlier_day(workbook):
@@ -94,15 +99,6 @@ def test_the_previous_refresh_is_the_newest_revision_of_an_earlier_day(workbook)
         assert workspace.previous(space(workbook, name)).name == "2024-12-31-r2"
     assert workspace.previous(space(workbook, "2025-03-31")).name == "2025-02-28"
     assert workspace.previous(space(workbook, "2024-12-31-r2")) is None
-
-
-def test_a_run_is_named_by_its_task_and_segment(workbook):
-    made(workbook, "2024-12-31")
-    assert workspace.open("shop", "20_survival").run == "20_survival"
-    of_segment = workspace.open("shop", "30_clusters", "s1")
-    assert (of_segment.run, of_segment.segment) == ("30_clusters-s1", "s1")
-    workspace.write_table(of_segment, "members", MEMBERS)
-    assert workspace.read_table(of_segment, "members").height == 3
 
 
 def test_what_is_written_is_read_sorted_by_its_grain(workbook):
@@ -174,9 +170,26 @@ def test_in_the_lab_writing_goes_aside_and_reading_prefers_it(workbook):
     assert (space(workbook).folder / "tables" / "exclusions.parquet").read_bytes() == published
 
 
-def test_settings_are_those_of_the_refresh(workbook):
-    made(workbook, "2024-12-31")
-    book = books.at(books.load("shop", workbook), date(2024, 12, 31))
-    here = space(workbook)
-    (here.folder / "book.json").write_text(book.model_dump_json(), encoding="utf-8")
-    assert workspace.settings(here) == book
+RUN = ("=", "+", "-", "@", "\t", "\r")  # how text begins that a spreadsheet would run
+TEXT = st.text() | st.builds(str.__add__, st.sampled_from(RUN), st.text())
+
+
+@given(TEXT, st.lists(TEXT, min_size=1, max_size=5))
+def test_no_text_in_a_csv_that_leaves_is_run_by_a_spreadsheet(heading, texts):
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "table.csv"
+        workspace.save_csv(pl.DataFrame({"n": -1.5, heading or "x": texts}), file)
+        with file.open(encoding="utf-8", newline="") as lines:
+            rows = [*csv.reader(lines)]
+    expected = [f"'{text}" if text.startswith(RUN) else text for text in (heading or "x", *texts)]
+    assert rows == [["n", expected[0]], *(["-1.5", text] for text in expected[1:])]
+
+
+def test_numbers_in_a_csv_that_leaves_stay_numbers_and_what_is_none_is_empty(tmp_path):
+    odd = [-1.5, float("inf"), float("nan"), None]
+    kinds = pl.Series(["-a", "+b", None, "c"], dtype=pl.Enum(["-a", "+b", "c"]))
+    frame = pl.DataFrame({"share": odd, "n": [-1, 2, None, 3], "kind": kinds})
+    workspace.save_csv(frame, tmp_path / "table.csv")
+    assert (tmp_path / "table.csv").read_text().splitlines() == [
+        *("share,n,kind", "-1.5,-1,'-a", ",2,'+b", ",,", ",3,c")
+    ]

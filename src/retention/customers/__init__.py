@@ -6,22 +6,3 @@ from retention.customers.intent import intents, orders_after
 from retention.customers.lifecycle import stages, together
 from retention.customers.rfm import orders, rfm_groups
 from retention.customers.surveys import answers, asked, satisfaction, scores, silence, silent
-
-__all__ = [
-    "answers",
-    "asked",
-    "everybody",
-    "intents",
-    "levels",
-    "moves",
-    "orders",
-    "orders_after",
-    "rfm_groups",
-    "satisfaction",
-    "scores",
-    "silence",
-    "silent",
-    "stages",
-    "together",
-    "who_is_counted",
-]

@@ -37,8 +37,7 @@ def strongest(
     if strange := [kind for kind in kinds if kind not in there]:
         raise Refused(f"intents: no event is of kind {strange[0]!r}")
     known = activity.filter(pl.col("day") <= day)
-    orders = known.filter(pl.col("orders") > 0).group_by("customer_id", maintain_order=True)
-    bought = orders.agg(bought=pl.max("day"))
+    bought = known.filter(pl.col("orders") > 0).group_by("customer_id").agg(bought=pl.max("day"))
     shown = (
         known.filter(pl.col("kind").is_in(kinds), pl.col("day") > day - intent_days)
         .join(bought, on="customer_id", how="left")

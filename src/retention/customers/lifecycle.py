@@ -61,7 +61,16 @@ def staged(customers: pl.DataFrame, book: Book, confidence: float = 0.95) -> pl.
 
     Checked in tests/customers/test_lifecycle.py.
     """
-    known = _signs(customers, confidence)
+    counts = ("active_days_28d", "active_days_before", "days_before")
+    recent, before, days = (customers[name].to_numpy() for name in counts)
+    lower, upper = rate_ratio.exact(recent, before, USAGE_DAYS, np.maximum(days, 1), confidence)
+    ratio = pl.col("usage_ratio")
+    trend = {"trend": ratio, "trend_lower": pl.Series(lower), "trend_upper": pl.Series(upper)}
+    current = (pl.col("standing") == "current") & ratio.is_not_null()
+    known = customers.with_columns(
+        quiet_days=pl.min_horizontal("days_since_last_activity", pl.col("tenure_days") - 1),
+        **{name: pl.when(current).then(value) for name, value in trend.items()},
+    )
     frame, wanted = nw.from_native(known), rules(book)
     for name, rule in wanted.items():
         conditions.require(rule, frame.schema, f"lifecycle: {name}")
@@ -74,20 +83,6 @@ def staged(customers: pl.DataFrame, book: Book, confidence: float = 0.95) -> pl.
         pl.lit("active"),
     )
     return known.with_columns(lifecycle=stage)
-
-
-def _signs(customers: pl.DataFrame, confidence: float) -> pl.DataFrame:
-    """``customers`` with quiet_days and the trend."""
-    counts = ("active_days_28d", "active_days_before", "days_before")
-    recent, before, days = (customers[name].to_numpy() for name in counts)
-    lower, upper = rate_ratio.exact(recent, before, USAGE_DAYS, np.maximum(days, 1), confidence)
-    ratio = pl.col("usage_ratio")
-    known = (pl.col("standing") == "current") & ratio.is_not_null()
-    trend = {"trend": ratio, "trend_lower": pl.Series(lower), "trend_upper": pl.Series(upper)}
-    quiet = pl.min_horizontal("days_since_last_activity", pl.col("tenure_days") - 1)
-    return customers.with_columns(
-        quiet_days=quiet, **{name: pl.when(known).then(value) for name, value in trend.items()}
-    )
 
 
 def stages(r: Refresh, everybody: pl.DataFrame) -> Exhibit:

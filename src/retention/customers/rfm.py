@@ -80,12 +80,18 @@ def _fifth(name: str) -> pl.Expr:
 
 
 def rfm_groups(r: Refresh, orders: pl.DataFrame, rfm_days: int) -> Exhibit:
-    """How large the named groups are, and their typical customer: the table "rfm_groups"."""
+    """How large the named groups are, and their typical customer: the table "rfm_groups".
+
+    Takes   what `scored` gives. In the order of `NAMES`, without empty ones; a share of the amount
+    is null where nobody paid
+    """
+    typical = {name: pl.col(name).median() for name in ORDERS[:2]}
+    table = shares(orders, "rfm", NAMES, "amount_cents", r.confidence, **typical)
     named = "; ".join(
         f"{name}: {_among(recent)} and {_among(often)}" for name, (recent, often) in NAMES.items()
     )
     return Exhibit(
-        groups(orders, r.confidence),
+        table.filter(pl.col("n") > 0),
         _headline,
         draw=lambda table: charts.bars(table, "rfm", "share", n="n"),
         definition="All customers who ever ordered. Recency: days since the last order, fewer are "
@@ -96,18 +102,6 @@ def rfm_groups(r: Refresh, orders: pl.DataFrame, rfm_days: int) -> Exhibit:
         empty="Nobody has ordered anything.",
         name="rfm_groups",
     )
-
-
-def groups(orders: pl.DataFrame, confidence: float = 0.95) -> pl.DataFrame:
-    """The table "rfm_groups": how large the named groups are, and their typical customer.
-
-    Takes   what `scored` gives
-    Returns in the order of `NAMES`, without empty ones: rfm, n, share, ci_lower, ci_upper (Wilson),
-            days_since_last_order, orders (medians), share_of_amount (null where nobody paid)
-    """
-    typical = {name: pl.col(name).median() for name in ORDERS[:2]}
-    table = shares(orders, "rfm", NAMES, "amount_cents", confidence, **typical)
-    return table.filter(pl.col("n") > 0)
 
 
 def _headline(groups: pl.DataFrame) -> str:

@@ -34,8 +34,7 @@ def asked(
     return (
         surveys.filter(recent)
         .sort("customer_id", "kind", "sent_day")
-        .group_by("customer_id", "kind", maintain_order=True)
-        .last()
+        .unique(["customer_id", "kind"], keep="last", maintain_order=True)
         .select("customer_id", "kind", answered=pl.col("answered_day").is_not_null(), score="score")
     )
 

@@ -2,14 +2,4 @@
 
 from retention.definition.gaps import percentiles, silences
 from retention.definition.window_errors import errors, who_is_counted, windows
-from retention.definition.window_sensitivity import overlap, sensitivity
-
-__all__ = [
-    "errors",
-    "overlap",
-    "percentiles",
-    "sensitivity",
-    "silences",
-    "who_is_counted",
-    "windows",
-]
+from retention.definition.window_sensitivity import sensitivity

@@ -1,4 +1,4 @@
-"""What depends on the window of silence: how many leave, and who is among the riskiest."""
+"""What depends on the window of silence: how many leave."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -6,7 +6,6 @@ from functools import partial
 import polars as pl
 
 from retention import charts
-from retention.book import Churn
 from retention.definition.gaps import ended_by
 from retention.exhibit import Exhibit
 from retention.refresh import Refresh
@@ -15,7 +14,6 @@ from retention.tables import spells
 
 LEFT = ("share_gone", "ci_lower", "ci_upper")
 LIVES = dict.fromkeys(("after_days", "by_days", "n"), pl.Int64) | dict.fromkeys(LEFT, pl.Float64)
-TENTHS = dict.fromkeys(("after_days", "n_current", "n_riskiest", "in_common"), pl.Int64)
 
 
 def sensitivity(r: Refresh, windows: Sequence[int], days: Sequence[int]) -> Exhibit:
@@ -88,45 +86,3 @@ def _headline(table: pl.DataFrame, own: int) -> str:
         under = f"{least:.0%} to {most:.0%} under the {last.height} windows that can be read"
         return f"By day {day}, {share:.0%} have left, and {under}"
     return "There are too few first spells to say how many leave"
-
-
-def overlap(r: Refresh, silences: pl.DataFrame, windows: Sequence[int]) -> Exhibit:
-    """Whether the riskiest customers under the book's window are so under another one."""
-    return Exhibit(
-        riskiest(silences, r.book.churn, windows),
-        "The riskiest tenth under each window and under the book's own",
-        empty="No window can be compared with another one.",
-    )
-
-
-def riskiest(silences: pl.DataFrame, churn: Churn, grid: Sequence[int]) -> pl.DataFrame:
-    """How many of the riskiest tenth under the book's window are among it under another one.
-
-    Takes   silences: one row per customer and active day, in order: customer_id, silent_days, ended
-    Returns one row per window, the book's among them: after_days, n_current (customers silent for
-            fewer days), n_riskiest (the tenth of them, rounded up, that has been silent longest
-            beside the own rhythm), in_common (with the book's tenth), overlap (Jaccard: in common,
-            of those in either; null where nobody is current)
-
-    A rhythm is the median gap between a customer's active days; for who has no gap yet, the median
-    of the others' rhythms. Equals stand in order of customer_id. Checked by hand in
-    tests/definition/test_window_sensitivity.py.
-    """
-    silent, rhythm = pl.col("silent_days"), pl.col("rhythm")
-    order = (
-        silences.group_by("customer_id", maintain_order=True)
-        .agg((silent.filter("ended") + 1).median().alias("rhythm"), silent.last())
-        .with_columns(beside=silent / rhythm.fill_null(rhythm.median()).fill_null(1))
-        .sort("beside", "customer_id", descending=[True, False])
-    )
-    current = {days: order.filter(silent < days) for days in sorted({*grid, churn.after_days})}
-    tenth = {days: {*of.head(-(-of.height // 10))["customer_id"]} for days, of in current.items()}
-    own = tenth[churn.after_days]
-    rows = [
-        (days, current[days].height, len(top), len(top & own))
-        for days, top in tenth.items()
-        if order.height
-    ]
-    common, either = pl.col("in_common"), pl.col("n_riskiest") + len(own) - pl.col("in_common")
-    shared = (common / either).fill_nan(None)
-    return pl.DataFrame(rows, TENTHS, orient="row").with_columns(overlap=shared)

@@ -3,17 +3,3 @@
 from retention.quality.changes import since
 from retention.quality.checks import attention, daily, every_day, of_days, of_events, of_kinds
 from retention.quality.measures import coverage, left_out, measure, unknown
-
-__all__ = [
-    "attention",
-    "coverage",
-    "daily",
-    "every_day",
-    "left_out",
-    "measure",
-    "of_days",
-    "of_events",
-    "of_kinds",
-    "since",
-    "unknown",
-]

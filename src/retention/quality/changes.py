@@ -70,11 +70,11 @@ def _drifts(
     The limit is never less than what chance alone would give so many customers.
     """
     now, whole = drift.in_force(r.tables.customers_at), int(_kept(before, "in the risk set"))
-    groups = profile.filter(table="customers_at").drop_nulls("n")
-    for (name,), kept in groups.group_by("column", maintain_order=True):
+    groups = profile.filter(table="customers_at").rename({"n": "was"})
+    for (name,), group in groups.group_by("column", maintain_order=True):
         if name not in now.columns or now.is_empty() or not whole:
             continue
-        was, sizes = kept["n"], drift.counted(now, name, kept.drop("n"))["n"]
+        was, sizes = drift.counted(now, name, group).drop_nulls("was").select("was", "n")
         index = drift.psi([*was, whole - was.sum()], [*sizes, now.height - sizes.sum()])
         upper = max(limit, drift.chance(was.len() + 1, whole, now.height))
         medians = [_kept(frame, "median", name) for frame in (before, r.tables.data_quality)]

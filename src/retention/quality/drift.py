@@ -3,7 +3,6 @@
 All that is kept is aggregate: it stays when customer tables are pruned.
 """
 
-import itertools
 import math
 from collections.abc import Sequence
 
@@ -13,7 +12,7 @@ UNKNOWN = "not known"
 TEXTS = {"activity": "kind", "habits": "channel", "baskets": "category", "spells": "cause"}
 TENTHS = [part / 10 for part in range(1, 10)]
 TABLES = [*TEXTS, "customers_at"]
-GROUP = {"level": pl.String, "lower": pl.Float64, "upper": pl.Float64}
+GROUP = {"level": pl.String, "upper": pl.Float64}
 
 
 def in_force(customers_at: pl.DataFrame) -> pl.DataFrame:
@@ -31,7 +30,7 @@ def profile(tables: dict[str, pl.DataFrame], min_cell: int) -> pl.DataFrame:
     """Customers by level of every text, and by tenth of every number of the risk set.
 
     Takes   activity, habits, baskets, spells and customers_at by their names
-    Returns the table "data_profile": table, column, level, lower, upper, n (customers; null where
+    Returns the table "data_profile": table, column, level, upper, n (customers; null where
             there are fewer than ``min_cell``, but not none); smaller levels have no row
 
     Tenths end at the deciles, to three figures; ties and constants make fewer of them.
@@ -51,28 +50,26 @@ def profile(tables: dict[str, pl.DataFrame], min_cell: int) -> pl.DataFrame:
 
 
 def _groups(values: pl.Series) -> pl.DataFrame:
-    """What a column is divided into: its levels, or intervals above ``lower``, up to ``upper``."""
+    """What a column is divided into: its levels, or intervals that end at ``upper``."""
     if values.dtype == pl.String:
         levels = values.fill_null(UNKNOWN).unique().sort()
-        return pl.DataFrame([(level, None, None) for level in levels], GROUP, orient="row")
+        return pl.DataFrame({"level": levels, "upper": [None] * levels.len()}, GROUP)
     cuts = pl.Series([values.quantile(part, "lower") for part in TENTHS], dtype=pl.Float64)
-    ends = [-math.inf, *cuts.drop_nulls().round_sig_figs(3).unique().sort(), math.inf]
-    rows = [(f"{n:02}", *pair) for n, pair in enumerate(itertools.pairwise(ends), start=1)]
-    return pl.DataFrame([*rows, (UNKNOWN, None, None)], GROUP, orient="row")
+    ends = [*cuts.drop_nulls().round_sig_figs(3).unique().sort(), math.inf]
+    rows = [(f"{n:02}", end) for n, end in enumerate(ends, start=1)]
+    return pl.DataFrame([*rows, (UNKNOWN, None)], GROUP, orient="row")
 
 
 def counted(frame: pl.DataFrame, name: str, groups: pl.DataFrame) -> pl.DataFrame:
     """``groups`` with n: how many customers of ``frame`` are in each by the column ``name``."""
-    value, customers = pl.col(name), pl.col("customer_id").n_unique().cast(pl.Int64)
-    if frame[name].dtype == pl.String or groups["upper"].count() == 0:
-        level = value.cast(pl.String).fill_null(UNKNOWN)
+    own, ends = frame.select("customer_id", value=name), groups.drop_nulls("upper")
+    if frame[name].dtype == pl.String or ends.is_empty():
+        own = own.with_columns(level=pl.col("value").cast(pl.String))
     else:
-        inside = {
-            level: value.is_null() if lower is None else value.is_between(lower, upper, "right")
-            for level, lower, upper in groups.select(*GROUP).iter_rows()
-        }
-        level = pl.coalesce(pl.when(is_in).then(pl.lit(one)) for one, is_in in inside.items())
-    sizes = frame.group_by(level=level).agg(n=customers).sort("level")
+        own = own.cast({"value": pl.Float64}).sort("value")
+        own = own.join_asof(ends, left_on="value", right_on="upper", strategy="forward")
+    customers = pl.col("customer_id").n_unique().cast(pl.Int64)
+    sizes = own.group_by(pl.col("level").fill_null(UNKNOWN)).agg(n=customers).sort("level")
     found = groups.join(sizes, on="level", how="left", maintain_order="left")
     return found.with_columns(pl.col("n").fill_null(0))
 

@@ -56,12 +56,13 @@ def coverage(r: Refresh) -> Exhibit:
         .agg(
             customers.alias("customers"),
             pl.col("events", "orders", "amount_cents").sum(),
-            day.min().alias("first_day"),
-            day.max().alias("last_day"),
+            first_day=day.min(),
+            last_day=day.max(),
         )
+        .sort("kind")
     )
     return Exhibit(
-        by_kind.sort("kind"),
+        by_kind,
         f"Events by kind, up to {r.snapshot_date}",
         findings=[
             Finding("customers", held, n, "customers", further=further),

@@ -1,6 +1,6 @@
 """Curves of several groups as one table, and such a table read at chosen days."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import polars as pl
@@ -36,19 +36,20 @@ def each(
     )
 
 
-def read(
-    table: pl.DataFrame, days: list[int], values: Sequence[str], keys: Sequence[str] = GROUP
-) -> pl.DataFrame:
+def read(table: pl.DataFrame, days: list[int]) -> pl.DataFrame:
     """Step curves read at ``days``; null before a curve's first day and beyond its last.
 
-    Takes   one row per ``keys`` and step: duration_days, at_risk, ``values``
-    Returns ``keys``, duration_days, at_risk (just before that day), ``values`` (after it)
+    Takes   one row per curve and step: texts that name the curve, duration_days, at_risk, and
+            measures (real numbers)
+    Returns the texts, duration_days, at_risk (just before that day), the measures (after it)
     """
+    keys = [name for name, dtype in table.schema.items() if dtype == pl.String]
+    values = [name for name, dtype in table.schema.items() if dtype == pl.Float64]
     table = table.sort("duration_days")
     last = table.group_by(keys, maintain_order=True).agg(_last=pl.col("duration_days").max())
     asked = pl.DataFrame({"duration_days": sorted(days)}, {"duration_days": pl.Int64})
     grid = last.sort(keys).join(asked, how="cross")
-    how = {"on": "duration_days", "by": list(keys), "check_sortedness": False}
+    how = {"on": "duration_days", "by": keys, "check_sortedness": False}
     found = grid.sort("duration_days").join_asof(
         table.select(*keys, "duration_days", *values), **how
     )

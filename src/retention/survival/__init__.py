@@ -7,19 +7,3 @@ from retention.survival.hazards import gate, hazard_ratios, refusals
 from retention.survival.incidence import causes_of_leaving
 from retention.survival.returns import coming_back
 from retention.survival.survival import curves, observed, stay, who_is_counted
-
-__all__ = [
-    "causes_of_leaving",
-    "coming_back",
-    "curves",
-    "days_apart",
-    "divide",
-    "first_days",
-    "gate",
-    "hazard_ratios",
-    "observed",
-    "refusals",
-    "stay",
-    "tests",
-    "who_is_counted",
-]

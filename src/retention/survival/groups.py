@@ -91,17 +91,13 @@ def by_segment(
     lives in tests/survival/test_groups.py.
     """
     clusters = segments.filter(kind="cluster").select("segment", "name")
-    named = (
-        members.join(clusters, on="segment")
-        .sort("customer_id", "segment")
-        .unique("customer_id", keep="first", maintain_order=True)
-        .select("customer_id", segment="name")
-    )
+    named = members.join(clusters, on="segment").select("customer_id", segment="name")
     starts = spells.filter(spell=1).select("customer_id", "start_day")
     lived = day + 1 - pl.col("start_day")
     lives = observed
     for more in (starts, named):
-        lives = lives.join(more, on="customer_id", how="left", maintain_order="left")
+        how = {"how": "left", "maintain_order": "left", "validate": "1:1"}
+        lives = lives.join(more, on="customer_id", **how)
     entry = pl.max_horizontal("entry_days", lived)
     lives = lives.with_columns(pl.col("segment").fill_null(NONE), entry_days=entry)
     later = pl.col("duration_days") > pl.col("entry_days")

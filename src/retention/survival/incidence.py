@@ -67,18 +67,12 @@ def _curve(frame: pl.DataFrame, of: int, confidence: float, least: int) -> pl.Da
     return pl.concat([first, curve.filter(pl.col("duration_days") <= end)])
 
 
-def incidence_at(table: pl.DataFrame, days: list[int]) -> pl.DataFrame:
-    """The curves of `incidence` read at ``days``; null beyond a curve's last day."""
-    values = ("incidence", "ci_lower", "ci_upper")
-    return by_group.read(table, days, values, ("cause", "by", "group"))
-
-
 def causes_of_leaving(r: Refresh, divided: list[groups.Division], days: list[int]) -> Exhibit:
     """The share who have left by each cause, of everybody together; of every division in the table
     "incidence"."""
     found = r.keep("incidence", groups.each(divided, incidence, r.confidence, r.min_cell))
     whole = found.filter(by="all")
-    read = incidence_at(whole, days)
+    read = by_group.read(whole, days)
     return Exhibit(
         whole,
         headline(read),

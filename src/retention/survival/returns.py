@@ -11,8 +11,6 @@ from retention.stats import by_group, kaplan_meier
 from retention.survival.survival import AXES
 from retention.tables import spells as stretches
 
-RETURNED = ("returned", "ci_lower", "ci_upper")
-
 
 def gone(spells: pl.DataFrame, snapshot_day: int, after_days: int) -> pl.DataFrame:
     """Customers who were judged gone, each once: from the first time on that they were.
@@ -59,7 +57,7 @@ def coming_back(r: Refresh, days: list[int]) -> Exhibit:
     churn = r.book.churn
     away = gone(r.tables.spells, r.day, churn.after_days)
     found = r.keep("returns", returned(away, r.confidence, r.min_cell))
-    read = by_group.read(found, days, RETURNED)
+    read = by_group.read(found, days)
     end = "last active day" if churn.kind == "activity" else "end of the contract"
     return Exhibit(
         found,

@@ -16,7 +16,6 @@ from retention.stats import by_group
 from retention.stats import kaplan_meier as estimator
 from retention.survival import groups
 
-SURVIVAL = ("survival", "ci_lower", "ci_upper")
 AXES = {"x": "duration_days", "n": "at_risk", "steps": True, "x_label": "Days since the start"}
 
 
@@ -103,14 +102,6 @@ def median_days(curve: pl.DataFrame) -> int | None:
     return curve.filter(pl.col("survival") <= 0.5)["duration_days"].min()
 
 
-def survival_at(curves: pl.DataFrame, days: list[int]) -> pl.DataFrame:
-    """The curves read at ``days``; null before a curve's first day and beyond its last.
-
-    Takes   survival curves; returns by, group, duration_days, at_risk, survival, ci_lower, ci_upper
-    """
-    return by_group.read(curves, days, SURVIVAL)
-
-
 def curves(r: Refresh, divided: list[groups.Division]) -> pl.DataFrame:
     """The curves of everybody together and of the groups of each division: the table
     "survival_curves", as it is published."""
@@ -129,13 +120,13 @@ def stay(r: Refresh, curves: pl.DataFrame, by: str, days: list[int]) -> Exhibit:
         curves.filter(by=by),
         headline(overall),
         draw=partial(charts.curves, y="survival", **AXES),
-        behind=lambda table: survival_at(table, days).drop("by"),
+        behind=lambda table: by_group.read(table, days).drop("by"),
         definition="Share of customers still active, by days since their start (Kaplan-Meier). "
         f"Left means: {left}. Bands: {r.confidence:.0%} limits (log-log). Drawn where at least "
         f"{r.min_cell} are at risk; a curve that begins later than day 0 is the share of those "
         "still active then.",
         findings=said_of(
-            survival_at(overall, days).drop_nulls("survival").tail(1),
+            by_group.read(overall, days).drop_nulls("survival").tail(1),
             "survival_{duration_days}_days",
             "{value} of customers with a known start stay longer than {duration_days} days ({ci}).",
             "survival",

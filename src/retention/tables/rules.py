@@ -77,10 +77,10 @@ def at_least(column: str, least: int, mend: str = "") -> Rule:
     return Rule(column, f"is at least {shown}", value.is_null() | (value >= least), mend)
 
 
-def rate(*columns: str) -> tuple[Rule, ...]:
-    """Every known value of ``columns`` lies between 0 and 1."""
-    within = {name: nw.col(name).is_null() | nw.col(name).is_between(0, 1) for name in columns}
-    return tuple(Rule(name, "lies between 0 and 1", holds) for name, holds in within.items())
+def rate(column: str) -> Rule:
+    """Every known value of ``column`` lies between 0 and 1."""
+    value = nw.col(column)
+    return Rule(column, "lies between 0 and 1", value.is_null() | value.is_between(0, 1))
 
 
 def ordered(first: str, second: str, mend: str = "") -> Rule:
@@ -90,27 +90,22 @@ def ordered(first: str, second: str, mend: str = "") -> Rule:
     return Rule(second, f"is not before {first}", holds, mend)
 
 
-def no_script(*columns: str) -> tuple[Rule, ...]:
+def no_script(column: str) -> Rule:
     """No text holds a script tag: it comes from an attack or a broken export, not from a name."""
-    texts = {name: nw.col(name).str.to_lowercase() for name in columns}
-    holds = {
-        name: text.is_null() | ~text.str.contains("<script", literal=True)
-        for name, text in texts.items()
-    }
-    words, mend = "holds no <script> tag", "clean these values in the source"
-    return tuple(Rule(name, words, is_clean, mend) for name, is_clean in holds.items())
+    text = nw.col(column).str.to_lowercase()
+    clean = text.is_null() | ~text.str.contains("<script", literal=True)
+    return Rule(column, "holds no <script> tag", clean, "clean these values in the source")
 
 
 def misfits(schema: Mapping[str, object], promise: Table) -> list[Broken]:
     """Columns that are missing, of another type or too many: without them no row can be judged."""
     given = {name: dtype for name, dtype in schema.items() if not name.startswith(FAULT)}
     wrong = {name: dtype for name, dtype in promise.columns.items() if given.get(name) != dtype}
-    faults = [
-        Broken(name, f"is {dtype.__name__}, got {given[name]}", 0)
-        if name in given
-        else Broken(name, "is a column of this table", 0)
-        for name, dtype in wrong.items()
-    ]
+    faults = []
+    for name, dtype in wrong.items():
+        got = f"is {dtype.__name__}, got {given.get(name)}"
+        words = got if name in given else "is a column of this table"
+        faults.append(Broken(name, words, 0))
     if not promise.further:
         further = [name for name in given if name not in promise.columns]
         faults += [Broken(name, "is not a column of this table", 0) for name in further]
@@ -120,7 +115,7 @@ def misfits(schema: Mapping[str, object], promise: Table) -> list[Broken]:
 
 
 def row_rules(schema: Mapping[str, object], promise: Table) -> list[Rule]:
-    """Every rule that the rows of a table with this ``schema`` keep, but for its grain."""
+    """Every rule that the rows of a table with this ``schema`` keep."""
     made = promise.level != "source"
     rules = [
         Rule(name, "is known", ~nw.col(name).is_null(), "" if made else FILL)
@@ -129,8 +124,12 @@ def row_rules(schema: Mapping[str, object], promise: Table) -> list[Rule]:
     ]
     rules = [_if_read(rule, schema) for rule in (*rules, *promise.rules)]
     if not made:
-        rules += no_script(*(name for name in schema if schema[name] == TEXT))
+        rules += [no_script(name) for name in schema if schema[name] == TEXT]
         rules += [rule for name in schema if name.startswith(FAULT) for rule in readable(name)]
+    if promise.unique:
+        words = "is unique" if len(promise.grain) == 1 else "are unique together"
+        once = nw.len().over(*promise.grain) == 1
+        rules.append(Rule(", ".join(promise.grain), words, once, "remove the duplicates"))
     return rules
 
 
@@ -177,24 +176,14 @@ def named(frame, promise: Table, rules: Iterable[Rule], counts: Iterable[int]) -
 def broken(frame, promise: Table) -> list[Broken]:
     """Every rule of ``promise`` that ``frame`` (any frame Narwhals reads) breaks, with its rows.
 
-    Types and missing columns come first; then nulls, further rules and the grain, counted in one
-    query each.
+    Types and missing columns come first; then nulls, further rules and the grain, in one query.
     """
     table = nw.from_native(frame).lazy()
     schema = table.collect_schema()
     if faults := misfits(schema, promise):
         return faults
     rules = row_rules(schema, promise)
-    faults = named(table, promise, rules, breaks(table, rules).collect().row(0)) if rules else []
-    if promise.unique:
-        rows = table.group_by(*promise.grain).agg(nw.len().alias("rows of it"))
-        twice = rows.filter(nw.col("rows of it") > 1)
-        if n := twice.select(nw.col("rows of it").sum()).collect().item():
-            words = "is unique" if len(promise.grain) == 1 else "are unique together"
-            shown = _shown(twice.select(*promise.grain)) if "customer_id" in schema else ()
-            column = ", ".join(promise.grain)
-            faults.append(Broken(column, words, int(n), "remove the duplicates", shown))
-    return faults
+    return named(table, promise, rules, breaks(table, rules).collect().row(0)) if rules else []
 
 
 def examples(frame, promise: Table, rule: Rule) -> tuple[str, ...]:
@@ -210,12 +199,8 @@ def examples(frame, promise: Table, rule: Rule) -> tuple[str, ...]:
         if name in schema and (schema[name] != TEXT or name.startswith((FAULT, "customer_id")))
     ]
     judged = table.with_columns(breaks_it=(~rule.holds).fill_null(True))
-    return _shown(judged.filter("breaks_it").select(*columns))
-
-
-def _shown(rows) -> tuple[str, ...]:
-    """The first three rows, in words."""
-    first = rows.sort(*rows.collect_schema()).head(3).collect("polars")
+    rows = judged.filter("breaks_it").select(*columns).unique()
+    first = rows.sort(*columns).head(3).collect("polars")
     return tuple(
         ", ".join(filter(None, (_word(*one) for one in row.items() if one[1] is not None)))
         for row in first.iter_rows(named=True)
@@ -227,8 +212,7 @@ def _word(name: str, value: object) -> str:
         return f"customer #{hashlib.sha256(str(value).encode()).hexdigest()[:8]}"
     if name.startswith(FAULT):
         return str(value).partition("|")[2]
-    whole_day = isinstance(value, int) and _is_day(name)
-    return f"{name} {calendar.date_of(value) if whole_day else value}"
+    return f"{name} {calendar.date_of(value) if _is_day(name) else value}"
 
 
 def _is_day(name: str) -> bool:
@@ -246,17 +230,12 @@ def report(place: str, faults: Iterable[Broken], names: Mapping[str, str] = EMPT
     def line(fault: Broken) -> str:
         column = ", ".join(names.get(name, name) for name in fault.column.split(", "))
         words = " ".join(names.get(word, word) for word in fault.words.split(" "))
+        rows = f"{fault.of} break it", f"{fault.of.removesuffix('s')} breaks it"
         return (
             f"{place}: {column}: promise broken: '{column} {words}'"
-            + (f", {_count(fault)}" if fault.n else "")
+            + (f", {fault.n:,} {rows[fault.n == 1]}" if fault.n else "")
             + (f" (such as {'; '.join(fault.examples)})" if fault.examples else "")
             + (f"; {fault.mend}" if fault.mend else "")
         )
 
     return "\n".join(map(line, faults))
-
-
-def _count(fault: Broken) -> str:
-    if fault.n == 1:
-        return f"1 {fault.of.removesuffix('s')} breaks it"
-    return f"{fault.n:,} {fault.of} break it"

@@ -46,6 +46,9 @@ def tables(book: Book, taken: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFr
     derived = derive(taken["activity"].lazy(), customers.lazy(), contracts, book.churn, day)
     made = {name: frame.collect().to_native() for name, frame in derived.items()}
     _require_variety(made["spells"], made["customers_at"], book)
+    terms = none("terms")  # in a book whose churn needs no contracts
+    if book.churn.kind == "contract":
+        terms = spells.terms_at(contracts, snapshot_day=day).collect()
     counted = {
         "not_yet_seen": taken["customers"].height - customers.height,
         "never_active": made["customers_at"]["spell"].null_count(),
@@ -57,7 +60,7 @@ def tables(book: Book, taken: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFr
         "exclusions": excluded.with_columns(n=pl.when(~small).then("n")),
         "intake": taken["intake"].with_columns(n=pl.when(~small).then("n")),
         **{name: taken[name] for name in ("activity", "habits", "baskets")},
-        "terms": _terms(contracts, book.churn, day),
+        "terms": terms,
         "surveys_at": taken["surveys"] if "surveys" in taken else none("surveys_at"),
     }
 
@@ -105,13 +108,6 @@ def as_of(
     derived = derive(activity, own, terms, churn, day)
     at, stretches = (derived[name].collect().to_native() for name in ("customers_at", "spells"))
     return at.sort("customer_id"), stretches.sort("customer_id", "spell")
-
-
-def _terms(contracts: pl.LazyFrame | None, churn: Churn, day: int) -> pl.DataFrame:
-    """The table "terms", without rows in a book whose churn needs no contracts."""
-    if churn.kind == "contract":
-        return spells.terms_at(contracts, snapshot_day=day).collect()
-    return none("terms")
 
 
 def _seen(taken: Mapping[str, pl.DataFrame], day: int) -> pl.DataFrame:

@@ -8,14 +8,16 @@ from pathlib import Path
 
 import narwhals as nw
 import polars as pl
+from polars import selectors as cs
 
 from retention import schema
-from retention.book import NAME, Book
+from retention.book import Book, require_name
 from retention.errors import Failed, Refused
 from retention.tables import calendar, rules
 
 REFRESH = re.compile(r"\d{4}-\d\d-\d\d(-r\d+)?")
 PRUNED = "pruned"  # an empty file beside the tables of a refresh that lost its customer tables
+FORMULA = r"^[=+\-@\t\r]"  # how text begins that a spreadsheet would run
 STAGE = "RETENTION_STAGE"  # set by a running refresh: the folder in which it is being built
 
 
@@ -59,8 +61,7 @@ def root() -> Path:
 
 def refreshes(book: str) -> list[str]:
     """Names of the good refreshes of ``book``, oldest first, the last revision of a day last."""
-    if not NAME.fullmatch(book):
-        raise Refused(f"{book!r} is not a book's name: use small letters, digits, - and _")
+    require_name(book)
     folders = (root() / "work" / book).glob("[0-9]*")
     return sorted((folder.name for folder in folders if REFRESH.fullmatch(folder.name)), key=order)
 
@@ -212,6 +213,20 @@ def save_text(text: str, file: Path) -> None:
     except OSError:
         aside.unlink(missing_ok=True)
         raise
+
+
+def save_csv(frame: pl.DataFrame, file: Path) -> None:
+    """Write ``frame`` as a CSV that leaves: the one way in which any does.
+
+    Text that a spreadsheet would run gets an apostrophe, in headings too; infinity and null are
+    empty.
+    """
+    texts = cs.string(include_categorical=True) | cs.enum()
+    safe = frame.with_columns(
+        texts.cast(pl.String).str.replace(FORMULA, "'$0"),
+        pl.when(cs.float().is_finite()).then(cs.float()),
+    )
+    save(safe.rename(lambda name: re.sub(FORMULA, r"'\g<0>", name)), file)
 
 
 def save(frame: pl.DataFrame, file: Path) -> None:
