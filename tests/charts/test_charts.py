@@ -143,7 +143,7 @@ def test_a_line_may_stand_evenly_over_its_numbers_with_one_marked():
 
 
 def test_names_at_line_ends_never_overlap():
-    heights = charts.drawing._apart([0.0, 0.01, 0.5, 0.99, 0.995, 1.0], gap=0.1, top=1.0)
+    heights = charts.drawing.apart([0.0, 0.01, 0.5, 0.99, 0.995, 1.0], gap=0.1, top=1.0)
     assert all(b - a >= 0.1 - 1e-9 for a, b in itertools.pairwise(heights))
     assert heights[0] >= 0
     assert heights[-1] <= 1

@@ -3,7 +3,6 @@
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import narwhals as nw
 import polars as pl
 import pytest
 from drawing import day, drawn
@@ -13,17 +12,7 @@ from inputs import arrived
 
 from retention.book import Churn
 from retention.cohorts import cohorts
-from retention.cohorts.retention import (
-    KEY,
-    Scope,
-    count,
-    counted,
-    furthest,
-    last_seen,
-    presence,
-    shares,
-    within,
-)
+from retention.cohorts.retention import KEY, Scope, count, shares
 from retention.tables import activity, blocks, calendar, spells
 from retention_demo import readers
 
@@ -340,17 +329,3 @@ def test_blocks_of_customers_add_up_to_the_whole(monkeypatch, cdnow):
     read = blocks.blocks
     monkeypatch.setattr(blocks, "blocks", lambda rows, who: read(rows, who, size=601))
     assert table_of(acts, stretches, SHOP, END, min_cell=10).equals(whole)
-
-
-def test_counting_stays_as_lazy_as_it_came():
-    days = drawn("| customer_id | cell | start_day | day |\n| a | 0 | 5 | 11 |")
-    spans = {"unit": "week", "most": 9}
-    named = {"unit": "week", "definition": "bounded"}
-    for frame, kind in ((days, pl.DataFrame), (days.lazy(), pl.LazyFrame)):
-        present = presence(frame, **spans)
-        lives = last_seen(frame, day="day", snapshot_day=20)
-        assert isinstance(present, kind)
-        assert isinstance(counted(within(present, first=0, last=1), **named), kind)
-        assert isinstance(counted(furthest(lives, **spans), **named), kind)
-    found = nw.from_native(counted(presence(days, **spans), **named))
-    assert found.rows() == [(0, 1, 1, 1, "week", "bounded")]

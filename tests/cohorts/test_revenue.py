@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from opened import opened
 from polars.testing import assert_frame_equal
 
-from retention import exhibit
+from retention import disclosure, exhibit
 from retention.cohorts import cohorts
 from retention.errors import Failed
 
@@ -253,6 +253,30 @@ def test_the_page_shows_what_is_kept_and_what_changed(tmp_path, monkeypatch):
     triangle = revenue.revenue_triangle(r, found, [1, 2])
     assert triangle.table.is_empty()  # no cohorts by month
     r.show(kept, changes, triangle)
+
+
+def test_strictly_no_amount_is_told_where_one_customer_holds_over_half():
+    """In the first month forty pay 10, in the second twenty 12; in each, one of them far more."""
+    names = [f"c{number:02}" for number in range(40)]
+    rows = [(who, START, 10_00) for who in names] + [(who, START + 30, 12_00) for who in names[:20]]
+    rows += [("c03", START, 300_00), ("c04", START + 30, 300_00)]
+    events = pl.DataFrame(rows, ["customer_id", "day", "amount_cents"], orient="row")
+    _, table = retained("events", events.lazy(), dict.fromkeys(names, START))
+    table = table.filter(pl.col("cohort_by") == "all", pl.col("age") < 2)
+
+    assert table["largest_share"].to_list() == pytest.approx([310 / 700, 312 / 540])
+    strict, standard = disclosure.Level(10, strict=True), disclosure.Level(10)
+    written = table.select(revenue.COLUMNS)
+    shown = disclosure.hide(written, strict, "revenue_retention")
+    assert shown["revenue_cents"].to_list() == [700_00, None]
+    assert disclosure.hide(written, standard).equals(written.drop("largest_share"))
+    moves = disclosure.hide(revenue.moves(table), strict).select("move", "n", "cents").rows()
+    assert moves == [
+        ("contraction", None, None),  # c03 alone pays less
+        ("expansion", 20, None),  # c04 pays 302 of 340 more
+        ("lost", 20, 200_00),
+        ("reactivation", 0, 0),
+    ]
 
 
 @pytest.mark.slow

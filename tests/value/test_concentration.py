@@ -45,7 +45,8 @@ def test_segments_overlap_and_all_others_are_told_apart():
         ("in no segment", 1, 0.2, 0, 0.0, 0, 0, 0),
         ("no longer a customer", 1, 0.2, 0, 0.0, 0, 0, 0),
     ]
-    assert rules.broken(table, schema.TABLES["revenue_by_segment"]) == []
+    written = disclosure.hide(table, disclosure.Level(1), "revenue_by_segment")
+    assert rules.broken(written, schema.TABLES["revenue_by_segment"]) == []
     assert concentration._foremost(table) == (
         "Most of last year's amount, 90%, was paid by 40% of customers: Best"
     )
@@ -107,6 +108,28 @@ def test_limits_are_those_of_drawing_customers_anew():
     draws = rng.integers(800, size=(2_000, 800))
     shares = (cents * inside)[draws].sum(axis=1) / cents[draws].sum(axis=1)
     assert row["ci_upper"] - row["ci_lower"] == pytest.approx(2 * 1.96 * shares.std(), rel=0.1)
+
+
+@pytest.mark.parametrize("measure", ["amount_cents", "value_cents", "at_risk_cents"])
+def test_strictly_no_amount_is_told_where_one_customer_holds_over_half_of_any(measure):
+    """Of twenty customers of each segment everybody has 1,000 of each amount; one of s1 20,000."""
+    names = [f"c{number:02}" for number in range(40)]
+    people = pl.DataFrame({"customer_id": names, "current": True, "judged": True}).with_columns(
+        amount_cents=1_000, value_cents=1_000, at_risk_cents=1_000
+    )
+    planted = pl.when(customer_id=pl.lit("c07")).then(20_000).otherwise(measure).alias(measure)
+    segment = pl.Series("segment", ["s1"] * 20 + ["s2"] * 20)
+    segments = pl.DataFrame({"segment": ["s1", "s2"], "name": ["One", "Two"]})
+    table = concentration.carried(
+        people.with_columns(planted), people.select("customer_id", segment), segments
+    )
+
+    assert table["largest_share"].to_list() == pytest.approx([20 / 39, 1 / 20])
+    names = ["amount_cents", "value_cents", "value_at_risk_cents"]
+    strict = disclosure.hide(table, disclosure.Level(10, strict=True), "revenue_by_segment")
+    assert strict.select(names).rows() == [(None,) * 3, (20_000,) * 3]
+    standard = disclosure.hide(table, disclosure.Level(10), "revenue_by_segment")
+    assert standard.equals(table.drop("largest_share"))
 
 
 @pytest.mark.parametrize("verdict", ["open", "closed", "not testable"])

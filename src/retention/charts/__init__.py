@@ -11,17 +11,3 @@ from retention.charts.flow import flow
 from retention.charts.forest import forest
 from retention.charts.maps import heat_map, scatter
 from retention.charts.tree import condensed_tree
-
-__all__ = [
-    "bars",
-    "comparison",
-    "condensed_tree",
-    "curves",
-    "days",
-    "flow",
-    "forest",
-    "heat_map",
-    "points",
-    "scatter",
-    "triangle",
-]

@@ -105,20 +105,6 @@ def outlier_scores(fit: Fit) -> np.ndarray:
     return np.nan_to_num(scores).clip(0, 1)
 
 
-def validity(fit: Fit) -> float | None:
-    """Density-based validity on the spanning tree, -1 to 1: only to compare cuts of one fit.
-
-    None where there is no group.
-
-    Source: DBCV, Moulavi et al. (2014), SIAM Data Mining, as hdbscan's ``relative_validity_``.
-    """
-    if fit.labels.max(initial=-1) < 0:
-        return None
-    measure = hdbscan.HDBSCAN(gen_min_span_tree=True)
-    measure.labels_, measure._min_spanning_tree = fit.labels, fit.spanning
-    return float(measure.relative_validity_)
-
-
 def nodes(fit: Fit) -> pl.DataFrame:
     """The condensed tree: what splits into what as density rises.
 
