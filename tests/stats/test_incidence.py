@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from lifelines import KaplanMeierFitter
 
 from retention.errors import Refused
 from retention.stats import risk_sets
@@ -15,12 +14,6 @@ BMT = {  # Scrucca, Santucci, Aversa (2007), Bone Marrow Transplantation 40:381;
 }
 LIVES = np.concatenate([BMT[cause] for cause in BMT])
 CAUSES = np.repeat(list(BMT), [len(lives) for lives in BMT.values()])
-
-
-def kaplan_meier(durations, events, alpha=0.05):
-    """lifelines' curve; it silences numpy's warnings for good, which is undone here."""
-    with np.errstate():
-        return KaplanMeierFitter(alpha=alpha).fit(durations, events)
 
 
 def at(table, time):
@@ -60,23 +53,6 @@ def test_incidence_and_limits_are_scikit_survivals(seed):
         assert got["incidence"].to_numpy() == pytest.approx(incidence[cause])
         ours = got.select("ci_lower", "ci_upper").fill_null(0).to_numpy().T
         assert ours == pytest.approx(limits[cause], abs=1e-9)
-
-
-def test_a_single_cause_is_one_less_kaplan_meier_with_greenwoods_error():
-    rng = np.random.default_rng(4)
-    lives, causes = rng.integers(1, 15, 300), rng.integers(0, 2, 300)
-    fitter = kaplan_meier(lives, causes)
-    table = cumulative_incidence(lives, causes, 1)
-    table = table.filter(table["incidence"].is_between(0, 1, closed="none"))
-    times = table["duration_days"].to_numpy()
-    share = 1 - fitter.survival_function_.loc[times].to_numpy()[:, 0]
-
-    assert table["incidence"].to_numpy() == pytest.approx(share)
-    limits = fitter.confidence_interval_survival_function_.loc[times].to_numpy()
-    stay = 1 - share
-    error = np.log(np.log(limits[:, 0]) / np.log(stay)) * -np.log(stay) * stay
-    ours = np.log(np.log(table["ci_lower"].to_numpy()) / np.log(share)) * -np.log(share) * share
-    assert ours == pytest.approx(error)
 
 
 def test_without_censoring_the_error_is_that_of_a_plain_share():

@@ -66,19 +66,6 @@ def test_a_curve_stops_where_too_few_are_at_risk_and_is_otherwise_the_same(drawn
     assert cut.equals(whole.filter((pl.col("at_risk") >= least).cum_prod().cast(bool)))
 
 
-def test_days_by_hand():
-    """Three stay 2, 4 and 8 of 10 days; if one is censored after 4, two of three go on to 8."""
-    all_seen = np.array([True, True, True])
-    assert kaplan_meier.restricted_mean(np.array([2, 4, 8]), all_seen, until=10) == pytest.approx(
-        (14 / 3, np.var([2, 4, 8]) / 3)
-    )
-    mean, _ = kaplan_meier.restricted_mean(
-        np.array([2, 4, 8]), np.array([True, False, True]), until=10
-    )
-    assert mean == pytest.approx(2 + 2 / 3 * 6)
-    assert kaplan_meier.restricted_mean(np.array([9, 9]), all_seen[:2], until=5) == (5.0, 0.0)
-
-
 @given(rows, st.integers(2, 40))
 def test_mean_days_are_those_of_lifelines(drawn, until):
     durations, events, _ = arrays(drawn)

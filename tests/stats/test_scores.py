@@ -7,9 +7,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lifelines.utils import concordance_index
 from scipy.stats import binomtest
-from sklearn.metrics import roc_auc_score
 
 from retention.stats import ranks, scores
 
@@ -39,16 +37,6 @@ def test_auc_is_the_share_of_pairs_in_order(rows):
     assert scores.auc(event, risk, weights) == pytest.approx(expected, nan_ok=True)
 
 
-def test_auc_is_scikit_learns():
-    rng = np.random.default_rng(0)
-    event, risk, weights = rng.random(5_000) < 0.2, rng.integers(0, 300, 5_000), rng.random(5_000)
-
-    assert scores.auc(event, risk) == pytest.approx(roc_auc_score(event, risk), abs=1e-12)
-    expected = roc_auc_score(event, risk, sample_weight=weights)
-    assert scores.auc(event, risk, weights) == pytest.approx(expected, abs=1e-12)
-    assert np.isnan(scores.auc(np.zeros(3, bool), np.arange(3.0)))
-
-
 @given(ROWS)
 def test_c_is_the_share_of_pairs_in_order(rows):
     durations, events, risk, weights = columns(rows)
@@ -61,22 +49,6 @@ def test_c_is_the_share_of_pairs_in_order(rows):
         expected = of_pairs((risk[i], risk[j], weight[i]) for i, j in pairs)
         got = scores.harrell_c(durations, events, risk, *given_to)
         assert got == pytest.approx(expected, nan_ok=True)
-
-
-def drawn(seed, n=400, times=12, levels=15):
-    """Lives that end, or are censored, on few distinct days; a risk with few levels."""
-    rng = np.random.default_rng(seed)
-    risk = rng.integers(1, levels + 1, n) / (levels + 1)
-    lives = np.ceil(rng.exponential(times / (3 * risk))).clip(max=times)
-    ends = rng.integers(1, times + 1, n)
-    return np.minimum(lives, ends).astype(float), lives <= ends, risk
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_c_is_what_lifelines_says(seed):
-    durations, events, risk = drawn(seed)
-    expected = concordance_index(durations, -risk, events)
-    assert scores.harrell_c(durations, events, risk) == pytest.approx(expected, abs=1e-12)
 
 
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=60), st.integers(1, 12))

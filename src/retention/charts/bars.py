@@ -29,10 +29,7 @@ def bars(
     Takes   one row per bar; the arguments name its columns; several columns may make a label.
             A null value has no bar and is shown as a dash
     Returns bars, the value written at the right
-
-    Refuses an empty table.
     """
-    drawing.refuse_empty(table)
     sizes = [f"\nn {words.text(size)}" for size in table[n]] if n else [""] * table.height
     names = table.select(pl.concat_str(label, separator=": ")).to_series()
     axes = drawing.rows(
@@ -57,10 +54,7 @@ def comparison(table: pl.DataFrame) -> Figure:
             schema's. A null value has no point and is shown as a dash
     Returns points, from zero where no value is below it, a marker and a colour for each group;
             value and n at the right
-
-    Refuses an empty table.
     """
-    drawing.refuse_empty(table)
     labels, groups = (column.unique(maintain_order=True).to_list() for column in table[:, :2])
     value = table.columns[3]
     axes = drawing.rows([words.wrapped(label) + "\n" * (len(groups) - 1) for label in labels])
@@ -83,9 +77,8 @@ def points(
 
     Takes   one row per point: ``value``, ci_lower, ci_upper; ``label`` names a row. ``percent``:
             values are shares, shown in percentage points
-    Returns points, the value written at the right; refuses an empty table.
+    Returns points, the value written at the right
     """
-    drawing.refuse_empty(table)
     times = 100 if percent else 1
     axes = drawing.rows([label(row) for row in table.iter_rows(named=True)])
     for y, row in enumerate(table.iter_rows(named=True)):

@@ -38,9 +38,8 @@ def curves(
             unless said
     Returns lines with shaded intervals, named at their ends; the counts ``n`` beneath
 
-    Refuses an empty table and more than 12 groups.
+    Refuses more than 12 groups.
     """
-    drawing.refuse_empty(table)
     shown = table.with_columns(group=pl.col(group) if group in table.columns else pl.lit("all"))
     values = shown[x].unique().sort().to_list()
     first = int(len(values) == 1)  # an axis from 0 to 0 would have no length
@@ -87,7 +86,7 @@ def triangle(table: pl.DataFrame, value: str, ages: str) -> Figure:
             (customers) and the share ``value`` (null = not yet observed or hidden)
     Returns a heat map, oldest cohort on top, per cent in the cells if at most 13 ages
 
-    Refuses an empty table, and a cohort and age given twice.
+    Refuses a cohort and age given twice.
     """
     sizes = table.group_by("cohort", maintain_order=True).agg(pl.col("n_start").max())
     labels = [

@@ -34,11 +34,6 @@ def of_segment(segment: str | None) -> dict[str, str]:
     return look(number) | {"marker": MARKERS[(number + number // 6) % 6]}
 
 
-def refuse_empty(table: pl.DataFrame) -> None:
-    if table.is_empty():
-        raise ValueError("a chart needs at least one row")
-
-
 def in_percent(value: str) -> bool:
     """Whether the column ``value`` is shown in per cent."""
     return schema.column(value).kind in ("share", "estimate", "points")
@@ -72,7 +67,6 @@ def grid(
     table: pl.DataFrame, rows: str, columns: str, value: str
 ) -> tuple[np.ndarray, list[str], list[str]]:
     """The values as a matrix with its labels; null becomes NaN, which is drawn as a gap."""
-    refuse_empty(table)
     if table.select(rows, columns).is_duplicated().any():
         raise ValueError(f"each {rows} and {columns} may be given only once")
     wide = table.pivot(on=columns, index=rows, values=value)

@@ -23,10 +23,7 @@ def forest(
             coloured; ``label`` names a row, ``sides`` says what lies left and right of one
     Returns a point and an interval per row, in the order of the table; figures at the right. What
             is null is not drawn
-
-    Refuses an empty table.
     """
-    drawing.refuse_empty(table)
     groups = table[group].unique(maintain_order=True).to_list()
     axes = drawing.rows([label(row) for row in table.iter_rows(named=True)])
     axes.axvline(1, color=TEXT, linewidth=1)

@@ -61,7 +61,7 @@ def restricted_mean(
             nobody left
 
     Source: Klein and Moeschberger (2003), Survival Analysis, section 4.5; Royston and Parmar
-    (2013), BMC Med Res Methodol 13:152. Checked by hand, on planted lives and against lifelines in
+    (2013), BMC Med Res Methodol 13:152. Checked on planted lives and against lifelines in
     tests/test_kaplan_meier.py.
     """
     durations, events, entry = risk_sets.since(since, durations, events, entry)

@@ -22,8 +22,8 @@ def auc(event: np.ndarray, risk: np.ndarray, weights: np.ndarray | None = None) 
 
     NaN where nobody, or everybody, has the event.
 
-    Source: Hanley and McNeil (1982), Radiology 143:29. Checked pair by pair and against
-    scikit-learn in tests/test_scores.py.
+    Source: Hanley and McNeil (1982), Radiology 143:29. Checked pair by pair in
+    tests/stats/test_scores.py.
     """
     order, last = _sorted(risk)
     weights = np.ones(len(risk)) if weights is None else weights
@@ -40,8 +40,8 @@ def harrell_c(
 
     Takes   weights: of the pairs in which a customer leaves first (by default each counts once)
 
-    Source: Harrell, Lee and Mark (1996), Statistics in Medicine 15:361. Checked on Rossi's data,
-    pair by pair and against lifelines in tests/test_scores.py.
+    Source: Harrell, Lee and Mark (1996), Statistics in Medicine 15:361. Checked on Rossi's data
+    and pair by pair in tests/stats/test_scores.py.
     """
     weights = events * (1.0 if weights is None else weights)
     _, step = np.unique(durations, return_inverse=True)
