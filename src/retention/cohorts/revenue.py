@@ -283,8 +283,9 @@ def moves(table: pl.DataFrame) -> pl.DataFrame:
 
 def revenue_curves(r: Refresh, revenue: Revenue, ages: list[int]) -> Exhibit:
     """Gross and net revenue retention of all customers, month by month of life."""
+    rows = long(revenue.kept).filter(pl.col("cohort_by") == "all", pl.col("age") > 0)
     return Exhibit(
-        lines(revenue.kept),
+        rows.drop("cohort_by", "cohort").drop_nulls("revenue_kept"),
         partial(_kept_headline, ages=ages),
         draw=partial(
             charts.curves,
@@ -303,8 +304,11 @@ def revenue_curves(r: Refresh, revenue: Revenue, ages: list[int]) -> Exhibit:
 
 def revenue_triangle(r: Refresh, revenue: Revenue, ages: list[int]) -> Exhibit:
     """Net revenue retention of cohorts by month of the start."""
+    rows = long(revenue.kept).filter(cohort_by="start_month", group="net")
+    newest = rows["cohort"].unique().sort().tail(NEWEST)
+    rows = rows.filter(pl.col("cohort").is_in(newest.implode()))
     return Exhibit(
-        net(revenue.kept),
+        rows.select("cohort", "age", "n_start", "n_paying", "revenue_kept"),
         partial(_net_headline, ages=ages),
         draw=partial(charts.triangle, value="revenue_kept", ages="Months of life"),
         behind=lambda rows: rows.filter(pl.col("age").is_in(ages)).drop_nulls(),
@@ -324,34 +328,21 @@ def revenue_changes(r: Refresh, revenue: Revenue, ages: list[int]) -> Exhibit:
     )
 
 
-def lines(table: pl.DataFrame) -> pl.DataFrame:
-    """Gross and net of all customers, of the first ledger (contracts before events): ledger,
-    group, age, n_start, n_paying, revenue_kept, ci_lower, ci_upper; without month 0, which is 1."""
-    rows = _first_ledger(table, "all").filter(pl.col("age") > 0)
+def long(table: pl.DataFrame) -> pl.DataFrame:
+    """Gross and net of the first ledger (contracts before events) as groups: ledger, cohort_by,
+    cohort, group, age, n_start, n_paying, revenue_kept, ci_lower, ci_upper."""
+    first = table.filter(pl.col("ledger") == pl.col("ledger").min().over("cohort_by"))
     parts = [
-        rows.select(
-            *("ledger", pl.lit(name).alias("group"), "age", "n_start", "n_paying"),
+        first.select(
+            *("ledger", "cohort_by", "cohort", pl.lit(name).alias("group")),
+            *("age", "n_start", "n_paying"),
             revenue_kept=name,
             ci_lower=f"ci_lower_{name}",
             ci_upper=f"ci_upper_{name}",
         )
         for name in ("gross", "net")
     ]
-    return pl.concat(parts).drop_nulls("revenue_kept").sort("group", "age")
-
-
-def net(table: pl.DataFrame) -> pl.DataFrame:
-    """Net of cohorts by month of the start, the newest, of the first ledger: cohort, age, n_start,
-    n_paying, revenue_kept."""
-    rows = _first_ledger(table, "start_month")
-    rows = rows.filter(pl.col("cohort").is_in(rows["cohort"].unique().sort().tail(NEWEST)))
-    known = rows.select("cohort", "age", "n_start", "n_paying", revenue_kept="net")
-    return known.sort("cohort", "age")
-
-
-def _first_ledger(table: pl.DataFrame, cohort_by: str) -> pl.DataFrame:
-    rows = table.filter(pl.col("cohort_by") == cohort_by)
-    return rows.filter(pl.col("ledger") == pl.col("ledger").min())
+    return pl.concat(parts).sort("group", "cohort", "age")
 
 
 def _kept_headline(rows: pl.DataFrame, ages: list[int]) -> str:
