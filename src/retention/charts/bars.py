@@ -61,11 +61,9 @@ def comparison(table: pl.DataFrame) -> Figure:
     for label, group, n, middle, lower, upper in table[:, :6].iter_rows():
         which = groups.index(group)
         y = labels.index(label) + 0.35 * (which - (len(groups) - 1) / 2)
-        colour = drawing.look(which)["color"]
-        drawing.interval(axes, y, lower, upper, colour)
-        axes.plot([middle], [y], drawing.MARKERS[which], color=colour, markersize=9)
         size = "" if n is None else f" (n {words.text(n)})"
-        drawing.at_right(axes, y, words.text(middle, drawing.in_percent(value)) + size)
+        text = words.text(middle, drawing.in_percent(value)) + size
+        drawing.mark(axes, y, (middle, lower, upper), which, text)
     return _from_zero(axes, value, " · ".join(map("{} {}".format, "●■▲◆▼", groups)))
 
 
@@ -82,12 +80,10 @@ def points(
     times = 100 if percent else 1
     axes = drawing.rows([label(row) for row in table.iter_rows(named=True)])
     for y, row in enumerate(table.iter_rows(named=True)):
-        limits = (row[name] and times * row[name] for name in ("ci_lower", "ci_upper"))
-        drawing.interval(axes, y, *limits, drawing.PALETTE[0])
-        if row[value] is not None:
-            axes.plot([times * row[value]], [y], "o", color=drawing.PALETTE[0], markersize=8)
-            form = "{:+.2f}" if percent else "{:+.3f}"
-            drawing.at_right(axes, y, form.format(times * row[value]).replace("-", "−"))
+        values = tuple(row[name] and times * row[name] for name in (value, "ci_lower", "ci_upper"))
+        form = "{:+.2f}" if percent else "{:+.3f}"
+        text = "" if row[value] is None else form.format(values[0]).replace("-", "−")
+        drawing.mark(axes, y, values, 0, text)
     axes.axvline(0, color=TEXT, linewidth=1)
     axes.set(title=schema.label(value) + (", percentage points" if percent else ""), xlabel="")
     return axes.figure

@@ -63,6 +63,16 @@ def at_right(axes: Axes, y: float, text: str) -> None:
     axes.text(1.03, y, text, transform=axes.get_yaxis_transform(), va="center")
 
 
+def mark(axes: Axes, y: float, values: tuple, which: int, text: str) -> None:
+    """A point at the first of ``values`` with its interval, the two others, in the look of group
+    ``which``; ``text`` at the right. What is null is not drawn."""
+    middle, lower, upper = values
+    colour = look(which)["color"]
+    interval(axes, y, lower, upper, colour)
+    axes.plot([middle], [y], MARKERS[which % 6], color=colour, markersize=9)
+    at_right(axes, y, text)
+
+
 def grid(
     table: pl.DataFrame, rows: str, columns: str, value: str
 ) -> tuple[np.ndarray, list[str], list[str]]:

@@ -25,7 +25,6 @@ class Fit:
     membership: np.ndarray  # (n,), 0 (edge) to 1 (core)
     persistence: np.ndarray  # of each group, 0 to 1
     linkage: np.ndarray  # single-linkage tree, the same for every smallest size
-    spanning: np.ndarray  # spanning tree of mutual reachability: from, to, distance
     condensed: np.ndarray  # condensed tree: parent, child, lambda_val, child_size
 
 
@@ -43,13 +42,11 @@ def fit(points: np.ndarray, min_cluster_size: int, min_samples: int, *, exact: b
     n = len(points)
     if n < max(2 * min_cluster_size, min_samples + 2):
         none = np.empty((0, 4))
-        noise = np.full(n, -1)
-        return Fit(points, min_samples, noise, np.zeros(n), np.empty(0), none, none, none)
+        return Fit(points, min_samples, np.full(n, -1), np.zeros(n), np.empty(0), none, none)
     fitter = hdbscan.HDBSCAN(
         min_cluster_size=min_cluster_size,
         min_samples=min_samples,
         approx_min_span_tree=not exact,
-        gen_min_span_tree=True,
         core_dist_n_jobs=1,
     )
     with warnings.catch_warnings():
@@ -63,7 +60,6 @@ def fit(points: np.ndarray, min_cluster_size: int, min_samples: int, *, exact: b
             fitter.probabilities_,
             fitter.cluster_persistence_,
             fitter.single_linkage_tree_.to_numpy(),
-            fitter.minimum_spanning_tree_.to_numpy(),
             fitter.condensed_tree_.to_numpy(),
         )
     )
