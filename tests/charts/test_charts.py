@@ -209,15 +209,10 @@ def test_what_is_not_observed_is_left_blank_never_zero():
     assert "pattern" in svg.inline(figure, "t", "a")
 
 
-def test_a_hidden_bar_is_a_dash_beside_its_hidden_n():
-    text = words(charts.bars(BARS, "lifecycle", "share", n="n"))
-    assert "n –" in text
-    assert {"50.0%", "20.0%", "–", "Share"} <= {*text}
-
-
-def test_points_are_in_percentage_points_with_a_sign():
-    text = words(charts.points(SLOPES, lambda row: row["definition"], "slope", percent=True))
-    assert {"−0.40", "+2.00"} <= {*text}
+def test_a_hidden_bar_is_a_dash_beside_its_hidden_n_and_points_have_a_sign():
+    bars, points = (words(figures()[name]) for name in ("bars", "points"))
+    assert {"50.0%", "20.0%", "–", "Share", "n –"} <= {*bars}
+    assert {"−0.40", "+2.00"} <= {*points}
 
 
 @pytest.mark.parametrize(
@@ -246,13 +241,9 @@ def test_a_map_names_segments_and_counts_everybody():
     assert named <= set(words(charts.scatter(POINTS)))
 
 
-def test_a_tree_names_each_cluster_once_with_its_size():
-    text = words(charts.condensed_tree(NODES))
-    assert sorted(word for word in text if word.startswith("n ")) == ["n 300", "n 500"]
-
-
-def test_branches_stand_within_the_one_that_they_split_off_from():
+def test_branches_stand_within_the_one_they_split_off_from_and_name_each_cluster_once():
     figure = charts.condensed_tree(NODES)
+    assert sorted(word for word in words(figure) if word.startswith("n ")) == ["n 300", "n 500"]
     spans = [(bar.get_xy()[:, 0].min(), bar.get_xy()[:, 0].max()) for bar in figure.axes[0].patches]
     for node, parent in NODES.select("node", "parent").drop_nulls().iter_rows():
         assert spans[parent][0] <= spans[node][0]
@@ -282,12 +273,9 @@ def test_moves_say_how_many_each_place_holds_in_the_given_order():
 
 def test_places_that_are_no_segments_have_colours_of_their_own():
     stages = pl.DataFrame({"before": ["new", "active"], "now": ["active", "active"], "n": [9, 7]})
-    bands = charts.flow(stages, "before", "now", ["new", "active"]).axes[0].patches
-    colours = {tuple(band.get_facecolor()[:3]) for band in bands}
-    assert len(colours) == 2
-    assert "Pale: stayed. Strong: moved." in words(
-        charts.flow(stages, "before", "now", ["new", "active"])
-    )
+    figure = charts.flow(stages, "before", "now", ["new", "active"])
+    assert len({tuple(band.get_facecolor()[:3]) for band in figure.axes[0].patches}) == 2
+    assert "Pale: stayed. Strong: moved." in words(figure)
 
 
 def test_a_segment_looks_the_same_whatever_others_there_are():

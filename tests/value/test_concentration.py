@@ -86,6 +86,7 @@ def test_where_nobody_paid_no_share_is_claimed():
     assert table["share_of_amount"].null_count() == table.height == 2
     assert concentration._foremost(table) == "Nobody paid anything within the last year"
     assert concentration.tops(nobody).is_empty()
+    assert rules.broken(concentration.tops(nobody), schema.TABLES["concentration"]) == []
 
 
 def test_limits_are_those_of_drawing_customers_anew():

@@ -168,8 +168,8 @@ def _levels(known: pl.DataFrame, by: str, min_cell: int) -> pl.Series:
 def _grouped(known: pl.DataFrame, level: pl.Series, by: str, min_cell: int) -> pl.DataFrame:
     """The cohorts of one division, see `divide`."""
     unit = BY_TIME.get(by, "month")
-    period = nw.from_native(known).select(period=calendar.period("start_day", unit)).to_native()
-    rows = known.select("customer_id", "start_day", level.alias("cohort"), period["period"])
+    rows = nw.from_native(known.select("customer_id", "start_day", level.alias("cohort")))
+    rows = rows.with_columns(period=calendar.period("start_day", unit)).to_native()
     sizes = rows.group_by("period", "cohort").agg(n=pl.len()).sort("period", "cohort")
     named = [
         (period, _name(periods, unit), calendar.last_day(periods[-1], unit))

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from retention.stats import limits, risk_sets
+from retention.stats import intervals, risk_sets
 
 CURVE = {
     **dict.fromkeys(("duration_days", "at_risk", "events"), pl.Int64),
@@ -78,7 +78,7 @@ def _limits(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Log-log limits; the share itself where it is 1 or 0, of which no error can be estimated."""
     variance = survival**2 * np.cumsum(_greenwood(at_risk, ends))
-    lower, upper = limits.log_log(survival, variance, confidence)
+    lower, upper = intervals.log_log(survival, variance, confidence)
     known = ~np.isnan(lower)
     return np.where(known, lower, survival), np.where(known, upper, survival)
 

@@ -10,6 +10,7 @@ from retention import charts
 from retention.disclosure import LARGEST
 from retention.exhibit import Exhibit, Finding, said_of
 from retention.refresh import Refresh
+from retention.tables import task
 from retention.value import forecasts
 from retention.value.forecasts import Known
 
@@ -70,16 +71,9 @@ def tops(customers: pl.DataFrame, confidence: float = 0.95) -> pl.DataFrame:
         ranked = customers.filter(pl.col(name) > 0).sort(-pl.col(name), "customer_id")
         for top in TOPS:
             n = -(-ranked.height * top // 100)
-            among = pl.int_range(pl.len()) < n
-            rows.append(
-                ranked.select(
-                    pl.lit(of).alias("of"),
-                    pl.lit(top, pl.Int64).alias("top_percent"),
-                    pl.lit(n, pl.Int64).alias("n"),
-                    *_share(name, among, confidence),
-                )
-            )
-    return pl.concat(rows).filter(pl.col("share").is_not_null())
+            share = ranked.select(*_share(name, pl.int_range(pl.len()) < n, confidence))
+            rows.append({"of": of, "top_percent": top, "n": n, **share.row(0, named=True)})
+    return pl.DataFrame(rows, task.none("concentration").schema).drop_nulls("share")
 
 
 def carried(
