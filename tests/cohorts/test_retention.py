@@ -97,7 +97,7 @@ def literal_period(on: date, unit: str) -> int:
 
 
 def literal(
-    active: dict[str, set[date]], until: dict[str, date], churn: Churn, snapshot: date
+    active: dict[str, set[date]], ended: dict[str, date], churn: Churn, snapshot: date
 ) -> dict[tuple, tuple[int, int]]:
     """(definition, unit, cohort, age, until_age) to (n_start, n_active), one customer at a time.
 
@@ -113,30 +113,22 @@ def literal(
             month_end = (start.replace(day=1) + timedelta(days=32)).replace(day=1)
             newest = literal_period(month_end - timedelta(days=1), unit)
             ages = {literal_period(on, unit) - literal_period(start, unit) for on in days}
-            since = literal_period(until[customer], unit) - literal_period(start, unit)
+            since = literal_period(ended[customer], unit) - literal_period(start, unit)
             whole = literal_period(after, unit) - 1
             sure = min(whole, literal_period(gap, unit))
             known = sure if churn.kind == "contract" else whole
-            spans = [(age, age) for age in range(most + 1)]
-            for first, last in spans:
-                for definition, is_active in (
-                    ("bounded", first in ages),
-                    ("unbounded", max(ages) >= first),
-                ):
-                    if newest + last <= known:
-                        _add(found, (definition, unit, cohort, first, last), is_active)
-                if newest + last <= sure:
-                    _add(found, ("active since", unit, cohort, first, last), since >= first)
-            for first, last in SCOPE.brackets.get(unit, []):
-                if newest + last <= known:
-                    seen = bool(ages & set(range(first, last + 1)))
-                    _add(found, ("bracket", unit, cohort, first, last), seen)
+            asked = [("bracket", *span) for span in SCOPE.brackets.get(unit, [])]
+            for definition in ("bounded", "unbounded", "active since"):
+                asked += [(definition, age, age) for age in range(most + 1)]
+            for definition, first, last in asked:
+                if newest + last > (sure if definition == "active since" else known):
+                    continue
+                until = {"unbounded": max(ages), "active since": since}
+                within = any(age in ages for age in range(first, last + 1))
+                is_active = until[definition] >= first if definition in until else within
+                n, k = found.get((definition, unit, cohort, first, last), (0, 0))
+                found[definition, unit, cohort, first, last] = (n + 1, k + is_active)
     return found
-
-
-def _add(found: dict, key: tuple, is_active: bool) -> None:
-    n, k = found.get(key, (0, 0))
-    found[key] = (n + 1, k + is_active)
 
 
 def assert_equal(table: pl.DataFrame, expected: dict) -> None:
@@ -184,14 +176,10 @@ def test_retention_equals_a_literal_count_in_any_time_zone(folder, log, zone, wa
     acts = activity.activity(read.select("customer_id", "day", "kind", "order_id", "amount_cents"))
     started = [(customer, calendar.day_of(min(days))) for customer, days in active.items()]
     people = pl.DataFrame(started, ["customer_id", "started_day"], orient="row")
-    last = calendar.day_of(snapshot)
-    stretches = spells.from_activity(
-        acts, people, kinds=["purchase"], snapshot_day=last, after_days=after_days
-    )
-    assert_equal(
-        table_of(acts, stretches, churn, last),
-        literal(active, first_spells(active, after_days), churn, snapshot),
-    )
+    known = {"snapshot_day": calendar.day_of(snapshot), "after_days": after_days}
+    stretches = spells.from_activity(acts, people, kinds=["purchase"], **known)
+    expected = literal(active, first_spells(active, after_days), churn, snapshot)
+    assert_equal(table_of(acts, stretches, churn, known["snapshot_day"]), expected)
 
 
 def first_spells(active: dict[str, set[date]], after_days: int) -> dict[str, date]:
@@ -220,17 +208,14 @@ TERMS = st.lists(
 def test_retention_of_contracts_equals_a_literal_count(terms, wait, after_days):
     origin = day("2024-01-01")
     snapshot = origin + max(start for _, start, *_ in terms) + wait
-    contracts = pl.DataFrame(
-        {
-            "customer_id": [term[0] for term in terms],
-            "started_day": [origin + term[1] for term in terms],
-            "ended_day": [origin + sum(term[1:3]) if term[3] else None for term in terms],
-        },
-        schema_overrides={"ended_day": pl.Int64},
-    ).with_columns(
-        booked_day=pl.lit(None, pl.Int64),
-        cause=pl.lit(None, pl.String),
-        plan=pl.lit(None, pl.String),
+    dated = [
+        (who, origin + start, origin + start + days if is_over else None)
+        for who, start, days, is_over in terms
+    ]
+    names = {"customer_id": pl.String, "started_day": pl.Int64, "ended_day": pl.Int64}
+    text = pl.lit(None, pl.String)
+    contracts = pl.DataFrame(dated, names, orient="row").with_columns(
+        booked_day=pl.lit(None, pl.Int64), cause=text, plan=text
     )
     churn = Churn(kind="contract", after_days=after_days)
     stretches = spells.from_contracts(contracts, snapshot_day=snapshot, after_days=after_days)

@@ -13,6 +13,9 @@ from retention.stats import density
 CLUSTERABLE = Path(__file__).parents[3] / "shared" / "data" / "clusterable" / "clusterable_data.npy"
 
 
+EXACT = {"min_cluster_size": 50, "min_samples": 10, "approx_min_span_tree": False}
+
+
 def blobs(seed: int = 0, n: int = 1_200) -> np.ndarray:
     """Three bells in three dimensions, and a tenth scattered among them."""
     rng = np.random.default_rng(seed)
@@ -60,7 +63,7 @@ def test_a_cut_is_a_new_fit():
 def test_groups_are_those_of_the_package_the_largest_first():
     points = blobs()
     fit = density.fit(points, 50, 10)
-    theirs = usual(points, min_cluster_size=50, min_samples=10, approx_min_span_tree=False)
+    theirs = usual(points, **EXACT)
 
     assert adjusted_rand_score(theirs.labels_, fit.labels) == 1
     assert ((theirs.labels_ < 0) == (fit.labels < 0)).all()
@@ -89,17 +92,9 @@ def test_a_point_joins_the_group_that_the_package_would_give_it():
     points, new = blobs(), blobs(seed=1)
     fit = density.fit(points, 50, 10)
     labels, membership, nearest = density.assign(density.model(fit), new)
-    theirs = usual(
-        points,
-        min_cluster_size=50,
-        min_samples=10,
-        approx_min_span_tree=False,
-        prediction_data=True,
-    )
+    theirs = usual(points, **EXACT, prediction_data=True)
     given, _ = hdbscan.approximate_predict(theirs, new)
-    number = {-1: -1} | {
-        label: fit.labels[np.argmax(theirs.labels_ == label)] for label in range(3)
-    }
+    number = {label: fit.labels[np.argmax(theirs.labels_ == label)] for label in (-1, 0, 1, 2)}
 
     assert np.mean([number[label] for label in given] == labels) >= 0.99
     assert ((membership > 0) == (labels >= 0)).all()

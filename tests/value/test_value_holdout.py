@@ -51,9 +51,8 @@ def test_words_say_how_far_off_and_in_which_direction():
     both = value_holdout.Held(compared().vstack(paid), 15)
     shown = value_holdout.by_week(R, both)
 
-    assert (
-        shown.headline(shown.table) == "In all, forecasts were off: ours by +0.0%; other by +42.9%"
-    )
+    said = "In all, forecasts were off: ours by +0.0%; other by +42.9%"
+    assert shown.headline(shown.table) == said
     [finding] = shown.findings(shown.table)
     assert finding.value == pytest.approx(0)
     assert finding.sentence.endswith("Its amounts were off by −50.0%.")
@@ -73,12 +72,10 @@ def test_nothing_is_said_of_what_is_hidden():
 def test_amounts_leave_out_of_whom_none_is_known():
     models = {"ours": lambda ahead: np.full(4, 2.0)}
     cents = np.array([np.nan, 100, 200, 300])
-    table = value_holdout.amounts(
-        models, cents, lambda ahead: np.array([9, 300, 300, 600.0]), 15, 0.95
-    )
-    assert table.select("measure", "n", "actual", "predicted").rows() == [
-        ("amount in cents", 3, 400.0, 400.0)
-    ]
+    paid = np.array([9, 300, 300, 600.0])
+    table = value_holdout.amounts(models, cents, lambda ahead: paid, 15, 0.95)
+    row = table.select("measure", "n", "actual", "predicted").row(0)
+    assert row == ("amount in cents", 3, 400.0, 400.0)
     assert value_holdout.amounts(models, cents * np.nan, came, 15, 0.95).is_empty()
 
 
