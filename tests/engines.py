@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import date, datetime
-from importlib import import_module
 from pathlib import Path
 
 import narwhals as nw
@@ -15,12 +14,8 @@ from inputs import book
 
 from retention import schema
 from retention.book import Churn
-from retention.cohorts import cohorts
 from retention.tables import activity, calendar, rules, spells, task
 from retention_intake import checks, intake, sources
-
-retention = import_module("retention.cohorts.retention")  # not the functions of these names
-revenue = import_module("retention.cohorts.revenue")
 
 SNAPSHOT = date(2024, 12, 31)
 DAY = calendar.day_of(SNAPSHOT)
@@ -175,7 +170,7 @@ def opened(engine: str, root: Path, place: str, tables: dict[str, pl.DataFrame])
 
 
 def made(tables: dict[str, object]) -> dict[str, nw.LazyFrame]:
-    """Every table of a refresh, and the counts of its cohorts and promises, lazy where they lie."""
+    """Every table of a refresh, and what breaks its promises, lazy where they lie."""
     events, kept = known(tables["events"])
     plain = events.select(*schema.TABLES["events"].columns)
     people = lazy(tables["customers"])
@@ -183,8 +178,6 @@ def made(tables: dict[str, object]) -> dict[str, nw.LazyFrame]:
     tables = intake.known(tables, DAY)
     terms = tables["contracts"].select(*schema.TABLES["contracts"].columns)
     acts = activity.activity(plain)
-    ages = lazy(acts).select(age=nw.col("day") - FIRST_DAY).filter(nw.col("age").is_between(0, 30))
-    ages = ages.unique()
     found = {
         "activity": acts,
         "habits": activity.habits(plain),
@@ -194,34 +187,11 @@ def made(tables: dict[str, object]) -> dict[str, nw.LazyFrame]:
     }
     for kind, churn in CHURNS.items():
         derived = task.derive(acts, people, terms, churn, DAY)
-        starts = lazy(cohorts.starts(derived["spells"]))
-        starts = starts.with_columns(cell=calendar.month("start_day"))
-        if kind == "activity":
-            kinds = nw.col("kind").is_in(churn.activity)
-            days = lazy(acts).filter(kinds).join(starts, on="customer_id", how="inner")
-            present = retention.presence(days, unit="week", most=60)
-            seen = retention.last_seen(days, day="day", snapshot_day=DAY)
-            paid = revenue.paid(days)
-        else:
-            own = lazy(derived["spells"]).select(
-                "customer_id", "spell", "end_day", spell_day="start_day"
-            )
-            days = own.join(starts, on="customer_id", how="inner")
-            present = retention.in_force(days, snapshot_day=DAY, unit="month", most=20)
-            seen = retention.last_seen(days, day="end_day", snapshot_day=DAY)
-            own = terms.select("customer_id", "started_day", "ended_day", "amount_cents")
-            priced = own.join(starts, on="customer_id", how="inner")
-            paid = revenue.accrued(priced, ages, snapshot_day=DAY)
         further = {
             "returns": spells.returns(
                 derived["spells"], snapshot_day=DAY, after_days=churn.after_days
             ),
             "broken spells": _broken_spells(lazy(derived["spells"])),
-            "starts": starts,
-            "counts": retention.counted(present, unit="month", definition="bounded"),
-            "furthest": retention.furthest(seen, unit="month", most=24),
-            "bracket": retention.within(present, first=1, last=3),
-            "revenue": revenue.summed(revenue.moved(paid)),
         }
         found |= {f"{name} ({kind})": frame for name, frame in (derived | further).items()}
     return {name: lazy(frame) for name, frame in found.items()}

@@ -44,10 +44,6 @@ def test_small_months_are_taken_together_with_their_neighbours():
     assert set(found["all"]["cohort"]) == {"all"}
 
 
-def test_too_few_customers_make_no_cohort():
-    assert cohorts.divide(starts_of([1, 2]), ["start_month"], 3)["all"].is_empty()
-
-
 @given(
     st.lists(st.tuples(st.integers(0, 400), st.sampled_from("aaabbc")), min_size=1, max_size=60),
     st.integers(1, 12),

@@ -90,7 +90,7 @@ def test_the_drawn_world_holds_what_makes_engines_differ(few):
         pl.col("sent") <= engines.SNAPSHOT, pl.col("answered") > engines.SNAPSHOT
     )
     assert late.height > 5
-    assert len(expected) == 25
+    assert len(expected) == 15
 
 
 @pytest.mark.parametrize("engine", EVERY)

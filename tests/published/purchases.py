@@ -1,4 +1,4 @@
-"""Purchases without a contract (CDNOW, an online music shop), and renewals of a contract.
+"""Purchases without a contract (CDNOW, an online music shop).
 
 Times of the models are weeks, as published, up to 1997-09-30; cohorts and silences go on to
 1998-06-30. The sample is every tenth customer.
@@ -15,17 +15,13 @@ from retention.book import Churn
 from retention.cohorts import cohorts
 from retention.cohorts.retention import Scope, count, shares
 from retention.definition import gaps
-from retention.stats import bg_nbd, gamma_gamma, sbg
+from retention.stats import bg_nbd, gamma_gamma
 from retention.tables import calendar, spells
 from retention_demo import readers
 
 SNAPSHOT = calendar.day_of(date(1998, 6, 30))
 PURCHASES = Churn(kind="activity", activity=["purchase"], after_days=180)
 ONE = (np.array([2]), np.array([30.43]), np.array([38.86]))  # x, tx and T of the example
-RENEWALS = {  # customers after 0, 1, ... 7 years
-    "Regular": [1000, 631, 468, 382, 326, 289, 262, 241],
-    "High-End": [1000, 869, 743, 653, 593, 551, 517, 491],
-}
 
 
 def cdnow() -> fits.Found:
@@ -45,19 +41,7 @@ def cdnow() -> fits.Found:
     }
 
 
-def renewals() -> fits.Found:
-    """Two segments of customers under contract, by year (Fader and Hardie 2007)."""
-    found = {}
-    for name, counts in RENEWALS.items():
-        stayed = np.zeros(len(counts) - 1)
-        stayed[-1] = counts[-1]
-        fit = sbg.fit(-np.diff(counts), stayed)
-        found |= {f"sBG, {name}: {part}": getattr(fit, part) for part in ("alpha", "beta")}
-        found[f"sBG, {name}: log-likelihood"] = fit.log_likelihood
-    return found
-
-
-SETS = {"cdnow": cdnow, "renewals": renewals}
+SETS = {"cdnow": cdnow}
 
 
 def _days(file: str) -> pl.DataFrame:

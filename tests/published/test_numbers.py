@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from published import classics, compare, purchases, telco
+from published import classics, compare, telco
 from published.compare import Row
-from retention.stats import sbg
+from retention.survival import survival
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 
@@ -74,16 +74,16 @@ def shown_by_make_numbers(capsys) -> list[str]:
 
 def test_make_numbers_shows_every_number_and_which_differ(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["published"])
-    monkeypatch.setattr(classics, "SETS", {"renewals": purchases.renewals})
+    monkeypatch.setattr(classics, "SETS", {"waltons": classics.waltons})
     shown = shown_by_make_numbers(capsys)
-    assert any(line.startswith("sBG, Regular: alpha 0.704 0.70407") for line in shown)
-    assert sum(" agrees " in line for line in shown) == 6
-    assert shown[-1] == "All 6 numbers agree in the digits that are printed."
+    assert any(line.startswith("Kaplan-Meier: median 56.0 56") for line in shown)
+    assert sum(" agrees " in line for line in shown) == 2
+    assert shown[-1] == "All 2 numbers agree in the digits that are printed."
 
-    right = sbg.fit  # and now one that takes half of those who stayed
-    monkeypatch.setattr(sbg, "fit", lambda lost, stayed: right(lost, stayed / 2))
+    right = survival.median_days  # and now one that is a day too long
+    monkeypatch.setattr(survival, "median_days", lambda curve: right(curve) + 1)
     shown = shown_by_make_numbers(capsys)
-    assert sum(" DIFFERS " in line for line in shown) == 6
+    assert sum(" DIFFERS " in line for line in shown) == 1
     assert "agree in the digits" not in shown[-1]
 
 

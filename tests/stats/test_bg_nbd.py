@@ -49,9 +49,7 @@ def test_fit_and_expectations_are_those_of_lifetimes(lives, at_first, theirs):
     model = theirs(penalizer_coef=0.0).fit(*lives)
     fit = bg_nbd.fit(*lives, at_first=at_first)
 
-    assert fit[:4] == pytest.approx(
-        [model.params_[name] for name in ("r", "alpha", "a", "b")], rel=1e-4
-    )
+    assert fit[:4] == pytest.approx(model.params_[["r", "alpha", "a", "b"]].tolist(), rel=1e-4)
     expected = bg_nbd.expected(fit, *lives, 39.0)
     other = model.conditional_expected_number_of_purchases_up_to_time(39, *lives)
     assert expected == pytest.approx(np.asarray(other), rel=1e-4)
@@ -101,9 +99,8 @@ def test_what_is_expected_grows_with_the_horizon_from_nothing(at_first):
 
 def test_a_chance_to_go_of_mean_one_is_no_gap_in_the_mean():
     x, tx, t = np.array([2.0]), np.array([20.0]), np.array([30.0])
-    near = [
-        bg_nbd.expected(FITS[False]._replace(a=a), x, tx, t, 10.0)[0] for a in (0.999, 1, 1.001)
-    ]
+    fits = [FITS[False]._replace(a=a) for a in (0.999, 1, 1.001)]
+    near = [bg_nbd.expected(fit, x, tx, t, 10.0)[0] for fit in fits]
     assert near[1] == pytest.approx((near[0] + near[2]) / 2, rel=1e-5)
 
 

@@ -7,7 +7,7 @@ from stats.test_forgetting import shop
 
 from retention.book import Churn
 from retention.errors import Refused
-from retention.stats import bg_nbd, forecast, forgetting
+from retention.stats import forecast
 from retention.stats.forecast import History
 from retention.tables import activity, calendar
 from retention.value import forecasts
@@ -45,18 +45,6 @@ def test_lives_and_what_was_known_earlier_are_counted_by_hand():
     assert came.tolist() == [0, 0]
     then, came = forecast.earlier(history, 16)
     assert (then.at.tolist(), came.tolist()) == ([20, 12], [1, 0])
-
-
-def test_the_forecast_lies_between_all_going_and_nobody_going():
-    history = History(np.array([60.0, 60, 60]), np.array([1, 2, 2]), np.array([9.0, 3, 50]))
-    going = bg_nbd.Fit(0.5, 6.2, 0.9, 1.6, np.nan, at_first=True)
-    changing = forgetting.Fit(0.4, 12.0, 60.0, np.nan)
-
-    said = forecast.expected(forecast.Fit(going, changing, 0.3), history, 30.0)
-
-    leaving = bg_nbd.expected(going, *forecast.lives(history), 30.0)
-    wandering = forgetting.expected(changing, history, 30.0)
-    assert said == pytest.approx(0.7 * leaving + 0.3 * wandering)
 
 
 def test_the_weight_goes_to_the_model_that_is_true():

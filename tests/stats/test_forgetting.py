@@ -68,17 +68,6 @@ def test_what_is_expected_counts_purchases_and_days_the_less_the_longer_ago():
     assert said == pytest.approx(by_hand, rel=1e-3)
 
 
-def test_months_hold_what_was_known_before_each_of_them():
-    history = History(np.array([70.0, 0.0]), np.array([0, 0, 0]), np.array([30.0, 31, 70]))
-
-    count, past, days, bought = forgetting._months(history, 30.0)
-
-    assert count == pytest.approx([0, 1, 0.5 + 0.5 ** (29 / 30)])
-    whole = 30 / np.log(2)
-    assert past == pytest.approx([0, whole / 2, whole * 3 / 4])
-    assert (days.tolist(), bought.tolist()) == ([30, 30, 10], [1, 1, 1])
-
-
 def test_many_customers_are_drawn_from_always_alike_with_their_own_purchases():
     history = shop(300, 0.0, seed=6)
     some, again = (forgetting.some(history, 100) for _ in range(2))

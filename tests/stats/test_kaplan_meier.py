@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from lifelines import KaplanMeierFitter
 from lifelines.utils import restricted_mean_survival_time
 
-from retention.stats import kaplan_meier, risk_sets
+from retention.stats import kaplan_meier
 
 row = st.tuples(st.integers(1, 30), st.booleans(), st.integers(0, 29)).map(
     lambda drawn: (drawn[0], drawn[1], min(drawn[2], drawn[0] - 1))
@@ -66,19 +66,6 @@ def test_a_curve_stops_where_too_few_are_at_risk_and_is_otherwise_the_same(drawn
     assert cut.equals(whole.filter((pl.col("at_risk") >= least).cum_prod().cast(bool)))
 
 
-def test_days_by_hand():
-    """Three stay 2, 4 and 8 of 10 days; if one is censored after 4, two of three go on to 8."""
-    all_seen = np.array([True, True, True])
-    assert kaplan_meier.restricted_mean(np.array([2, 4, 8]), all_seen, until=10) == pytest.approx(
-        (14 / 3, np.var([2, 4, 8]) / 3)
-    )
-    mean, _ = kaplan_meier.restricted_mean(
-        np.array([2, 4, 8]), np.array([True, False, True]), until=10
-    )
-    assert mean == pytest.approx(2 + 2 / 3 * 6)
-    assert kaplan_meier.restricted_mean(np.array([9, 9]), all_seen[:2], until=5) == (5.0, 0.0)
-
-
 @given(rows, st.integers(2, 40))
 def test_mean_days_are_those_of_lifelines(drawn, until):
     durations, events, _ = arrays(drawn)
@@ -118,14 +105,3 @@ def test_limits_cover_the_planted_mean_as_often_as_they_say(since):
         )
         hits += abs(mean - truth) <= 1.96 * np.sqrt(variance)
     assert 0.925 <= hits / draws <= 0.975  # 99.5 % of binomial draws of 600 at 95 %
-
-
-def test_who_enters_late_is_at_risk_after_that_day_and_up_to_the_last():
-    at_risk, ends = risk_sets.at(
-        np.array([1, 2, 3, 5]),
-        np.array([2, 3, 5]),
-        np.array([True, False, True]),
-        np.array([0, 2, 2]),
-    )
-    assert at_risk.tolist() == [1, 1, 2, 1]
-    assert ends.tolist() == [0, 1, 0, 1]

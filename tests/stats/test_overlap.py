@@ -22,8 +22,3 @@ def test_overlaps_are_counted(pairs):
             assert table[a, b] == (both / either if either else 0)
     best = [max(row, default=0) for row in table.tolist()]
     assert overlap.best(ours, theirs).tolist() == best
-
-
-def test_the_same_division_under_other_numbers_agrees_wholly():
-    labels = np.array([0, 0, 1, 2, -1])
-    assert overlap.best(labels, np.array([2, 2, 0, 1, -1])).tolist() == [1, 1, 1]

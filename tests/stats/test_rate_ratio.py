@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest, hypergeom, poisson
+from scipy.stats import binomtest, poisson
 
 from retention.stats import rate_ratio
 
@@ -55,23 +55,3 @@ def test_limits_hold_the_truth_as_often_as_they_say_whatever_the_counts(before, 
     assert chance.sum() == pytest.approx(1, abs=1e-9)
     assert (chance * held).sum() >= 0.95
     assert (chance * held)[seen].sum() / chance[seen].sum() >= 0.95
-
-
-@pytest.mark.parametrize("days", [28, 56, 84])
-@pytest.mark.parametrize("events", [0, 1, 4, 5, 12, 13, 40, 56])
-def test_false_alarms_are_as_probable_as_all_outcomes_that_alarm(events, days):
-    recent = np.arange(events + 1)
-    lower, upper = rate_ratio.exact(
-        recent, events - recent, RECENT, np.full(events + 1, days), confidence=0.9
-    )
-    chance = hypergeom.pmf(recent, RECENT + days, events, RECENT)
-    falls, rises = rate_ratio.false_alarms(np.array([events]), RECENT, np.array([days]), 0.9)
-    assert falls[0] == pytest.approx(chance[upper < 1].sum(), abs=1e-12)
-    assert rises[0] == pytest.approx(chance[lower > 1].sum(), abs=1e-12)
-    assert max(falls[0], rises[0]) <= 0.05
-
-
-def test_a_full_stop_shows_from_13_earlier_active_days_on():
-    falls, _ = rate_ratio.false_alarms(np.array([12, 13]), RECENT, np.array([84, 84]))
-    _, upper = rate_ratio.exact(np.zeros(2), np.array([12, 13]), RECENT, np.array([84, 84]))
-    assert (falls > 0).tolist() == (upper < 1).tolist() == [False, True]

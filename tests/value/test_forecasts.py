@@ -41,39 +41,28 @@ TERMS = drawn("""
 """).with_columns(cause=pl.lit(None, pl.String))
 
 
-@pytest.fixture
-def shop() -> forecasts.Past:
-    return forecasts.Past(BOUGHT.lazy(), NOTHING, SHOP)
+IN_SHOP = forecasts.Past(BOUGHT.lazy(), NOTHING, SHOP)
+IN_CLUB = forecasts.Past(BOUGHT.clear().lazy(), TERMS.lazy(), CLUB)
 
 
-@pytest.fixture
-def club() -> forecasts.Past:
-    return forecasts.Past(BOUGHT.clear().lazy(), TERMS.lazy(), CLUB)
-
-
-def test_who_bought_is_known_by_days_with_an_order_up_to_the_day_alone(shop):
-    known = forecasts.known(shop, 20)
+def test_who_bought_is_known_by_days_with_an_order_up_to_the_day_alone():
+    known = forecasts.known(IN_SHOP, 20)
 
     assert known.customers.rows() == [("a", 2, 10, 10, 2, 450.0), ("b", 0, 0, 2, 0, None)]
 
 
-def test_what_came_is_counted_after_the_day_up_to_and_on_the_last(shop):
-    known = forecasts.known(shop, 18)
+def test_what_came_is_counted_after_the_day_up_to_and_on_the_last():
+    known = forecasts.known(IN_SHOP, 18)
     came = forecasts.happened(known)
     cents = forecasts.happened(known, amounts=True)
 
-    assert [came(ahead).tolist() for ahead in (0, 1, 2, 7, 13)] == [
-        [0, 0],
-        [0, 0],
-        [1, 0],
-        [2, 0],
-        [2, 1],
-    ]
+    counted = [tuple(came(ahead)) for ahead in (0, 1, 2, 7, 13)]
+    assert counted == [(0, 0), (0, 0), (1, 0), (2, 0), (2, 1)]
     assert cents(13).tolist() == [1000, 900]
 
 
-def test_who_is_under_contract_with_the_amount_of_a_day_and_the_days_to_a_booked_end(club):
-    known = forecasts.known(club, 100)
+def test_who_is_under_contract_with_the_amount_of_a_day_and_the_days_to_a_booked_end():
+    known = forecasts.known(IN_CLUB, 100)
 
     assert known.customers.rows() == [
         ("booked", "a", 51, 10.0, 100.0),
@@ -83,33 +72,27 @@ def test_who_is_under_contract_with_the_amount_of_a_day_and_the_days_to_a_booked
     ]
 
 
-def test_days_under_contract_and_what_they_brought_are_those_of_the_terms(club):
-    known = forecasts.known(club, 75)
+def test_days_under_contract_and_what_they_brought_are_those_of_the_terms():
+    known = forecasts.known(IN_CLUB, 75)
     came = forecasts.happened(known)
     cents = forecasts.happened(known, amounts=True)
 
-    assert known.customers["customer_id"].to_list() == [
-        "booked",
-        "both",
-        "cancelled",
-        "changed",
-        "last",
-    ]
+    assert [*known.customers["customer_id"]] == ["booked", "both", "cancelled", "changed", "last"]
     assert came(20).tolist() == [20, 40, 15, 5 + 11, 20]
     assert came(40).tolist() == [35, 80, 15, 5 + 31, 25]
     assert cents(20).tolist() == [2000, 2600, 1500, 500 + 2200, 2000]
 
 
-def test_what_was_paid_in_the_last_year_is_that_of_everybody(shop, club):
-    shopped = forecasts.paid(shop, 30)
+def test_what_was_paid_in_the_last_year_is_that_of_everybody():
+    shopped = forecasts.paid(IN_SHOP, 30)
     assert dict(shopped.iter_rows()) == {"a": 1600, "b": 0, "late": 250}
-    owed = dict(forecasts.paid(club, 100).iter_rows())
+    owed = dict(forecasts.paid(IN_CLUB, 100).iter_rows())
     assert (owed["cancelled"], owed["later"], owed["changed"]) == (4100, 0, 41 * 100 + 16 * 200)
 
 
-def test_where_nobody_bought_again_or_nobody_left_nothing_is_foretold(shop, club):
+def test_where_nobody_bought_again_or_nobody_left_nothing_is_foretold():
     once = forecasts.Past(BOUGHT.filter(customer_id="late").lazy(), NOTHING, SHOP)
-    for past, day in ((once, 30), (shop, 5), (club, 75)):
+    for past, day in ((once, 30), (IN_SHOP, 5), (IN_CLUB, 75)):
         assert forecasts.models(forecasts.known(past, day)) == {}
 
 
@@ -132,9 +115,9 @@ def test_in_a_planted_business_the_days_foretold_are_those_that_came():
 @pytest.mark.parametrize(
     ("half", "said"), [(120.0, "counts half after 120 days)."), (np.inf, "never fades).")]
 )
-def test_how_the_models_of_purchases_are_weighted_is_said(shop, half, said):
+def test_how_the_models_of_purchases_are_weighted_is_said(half, said):
     fit = forecast.Fit(None, forgetting.Fit(1, 1, half, 0), 0.25)
     models = {"ours": partial(forecast.expected, fit)}
-    told = forecasts.rests_on(models, forecasts.known(shop, 20), 365)
+    told = forecasts.rests_on(models, forecasts.known(IN_SHOP, 20), 365)
     assert "75% of customers who leave for good, 25% of customers whose rates change" in told
     assert told.endswith(said)

@@ -29,6 +29,15 @@ def drawn(customers: int, seed: int, planted: float = 0.0) -> pl.DataFrame:
     )
 
 
+SEGMENTS = pl.DataFrame({"segment": ["s1"], "name": ["One"]})
+
+
+def found(baskets: pl.DataFrame) -> pl.DataFrame:
+    """The pairs of customers of whom nobody is in a segment."""
+    nobody = pl.DataFrame(schema={"customer_id": pl.String, "segment": pl.String})
+    return next_products.next_products(baskets.lazy(), nobody, SPAN, 10)
+
+
 def literal(baskets: pl.DataFrame, who: set[str], bought: str, then: str) -> tuple[int, ...]:
     """n, n_next, and of all who had not bought ``then``: how many, and how many bought it."""
     had, later = {}, {}
@@ -66,20 +75,14 @@ def test_counts_are_those_of_a_literal_count():
 
 
 def test_a_planted_pair_is_clear_and_chance_is_not():
-    nobody = pl.DataFrame(schema={"customer_id": pl.String, "segment": pl.String})
-    segments = pl.DataFrame({"segment": ["s1"], "name": ["One"]})
-    found = next_products.next_products(drawn(900, 2, planted=0.4).lazy(), nobody, SPAN, 10)
-    best = next_products.clearest(found, segments)
+    best = next_products.clearest(found(drawn(900, 2, planted=0.4)), SEGMENTS)
 
     assert best.select("bought", "next").rows() == [("item 0", "item 1")]
     assert best["lift"].item() > 1.3
     said = "Customers who had bought item 0 then bought item 1 1."
     assert next_products._headline(best).startswith(said)
     assert next_products._labelled(best)["pair"].to_list() == ["in no segment: item 0 → item 1"]
-    false = [
-        next_products.next_products(drawn(300, seed).lazy(), nobody, SPAN, 10)["clear"].any()
-        for seed in range(10, 22)
-    ]
+    false = [found(drawn(300, seed))["clear"].any() for seed in range(10, 22)]
     assert sum(false) <= 2  # one in twenty, of twelve
 
 
@@ -87,14 +90,9 @@ def test_limits_of_the_lift_are_those_of_drawing_customers_anew():
     rng = np.random.default_rng(5)
     had, bought = rng.random(1_500) < 0.3, rng.random(1_500) < 0.2
     bought |= had & (rng.random(1_500) < 0.15)
-    pair = pl.DataFrame(
-        {
-            **{"segment": "s", "bought": "a", "next": "b", "n": [had.sum()]},
-            **{"n_next": (had & bought).sum(), "n_all": 1_500, "n_lacking": 1_500},
-            "n_pairs": 30,
-            "n_came": bought.sum(),
-        }
-    )
+    counts = {"n": [had.sum()], "n_next": (had & bought).sum(), "n_came": bought.sum()}
+    pair = pl.DataFrame(counts | {"n_all": 1_500, "n_lacking": 1_500, "n_pairs": 30})
+    pair = pair.with_columns(segment=pl.lit("s"), bought=pl.lit("a"), next=pl.lit("b"))
     row = next_products._scored(pair, 0.95).row(0, named=True)
 
     rows = rng.integers(1_500, size=(3_000, 1_500))
@@ -104,11 +102,7 @@ def test_limits_of_the_lift_are_those_of_drawing_customers_anew():
 
 
 def test_a_book_without_products_or_of_few_customers_has_no_pairs():
-    nobody = pl.DataFrame(schema={"customer_id": pl.String, "segment": pl.String})
     for baskets in (drawn(20, 1).clear(), drawn(9, 1), drawn(50, 1).with_columns(product=None)):
-        table = next_products.next_products(
-            baskets.cast({"product": pl.String}).lazy(), nobody, SPAN, 10
-        )
+        table = found(baskets.cast({"product": pl.String}))
         assert table.is_empty()
-        names = pl.DataFrame({"segment": ["s"], "name": ["S"]})
-        assert next_products.clearest(table, names).is_empty()
+        assert next_products.clearest(table, SEGMENTS).is_empty()

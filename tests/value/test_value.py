@@ -69,12 +69,8 @@ def test_equal_values_are_in_one_band_and_bands_add_up():
 
     assert found["value"].to_list() == ["high", "middle", "middle", "low", "low", "not known"]
     shown = value.bands(BOOK, value.Worth(found, "It rests on little."))
-    assert shown.table.select("band", "n", "value_cents").rows() == [
-        ("high", 1, 9),
-        ("middle", 2, 14),
-        ("low", 2, 2),
-        ("not known", 1, 0),
-    ]
+    rows = shown.table.select("band", "n", "value_cents").rows()
+    assert rows == [("high", 1, 9), ("middle", 2, 14), ("low", 2, 2), ("not known", 1, 0)]
     assert shown.table["share_of_value"].sum() == pytest.approx(1)
     assert shown.headline(shown.table) == (
         "17% of customers, in the band high, bring 36% of the value"

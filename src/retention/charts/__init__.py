@@ -1,7 +1,8 @@
 """Charts: a tidy table in, a Figure out. Nothing here computes a statistic.
 
-A chart shows its intervals and its n; labels and formats are the schema's. `exhibit` gives it the
-headline, the text alternative and the table without which it is not published.
+A table has at least one row: an exhibit of none says so instead. A chart shows its intervals and
+its n; labels and formats are the schema's. `exhibit` gives it the headline, the text alternative
+and the table without which it is not published.
 """
 
 from retention.charts.bars import bars, comparison, points
@@ -11,17 +12,3 @@ from retention.charts.flow import flow
 from retention.charts.forest import forest
 from retention.charts.maps import heat_map, scatter
 from retention.charts.tree import condensed_tree
-
-__all__ = [
-    "bars",
-    "comparison",
-    "condensed_tree",
-    "curves",
-    "days",
-    "flow",
-    "forest",
-    "heat_map",
-    "points",
-    "scatter",
-    "triangle",
-]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import polars as pl
 import seaborn as sns
 from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -22,20 +23,13 @@ def bars(
     ci_upper: str | None = "ci_upper",
     *,
     n: str | None = None,
-    percent: bool | None = None,
 ) -> Figure:
     """Draw horizontal bars from zero, in the order of the table, with intervals and n.
 
     Takes   one row per bar; the arguments name its columns; several columns may make a label.
-            ``percent``: the value is a share (0 to 1) and is shown in per cent. A null value has no
-            bar and is shown as a dash
+            A null value has no bar and is shown as a dash
     Returns bars, the value written at the right
-
-    Refuses an empty table.
     """
-    drawing.refuse_empty(table)
-    if percent is None:
-        percent = schema.column(value).kind in ("share", "estimate", "points")
     sizes = [f"\nn {words.text(size)}" for size in table[n]] if n else [""] * table.height
     names = table.select(pl.concat_str(label, separator=": ")).to_series()
     axes = drawing.rows(
@@ -47,13 +41,8 @@ def bars(
     for y, row in enumerate(table.iter_rows(named=True)):
         if ci_lower in row and ci_upper in row:
             drawing.interval(axes, y, row[ci_lower], row[ci_upper], TEXT)
-        drawing.at_right(axes, y, words.text(row[value], percent))
-    axes.axvline(0, color=TEXT, linewidth=1)
-    axes.set(xlabel="", ylabel="", title=schema.label(value))
-    axes.xaxis.set_major_locator(MaxNLocator(4))
-    if percent:
-        axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.6g}%")
-    return axes.figure
+        drawing.at_right(axes, y, words.text(row[value], drawing.in_percent(value)))
+    return _from_zero(axes, value, "")
 
 
 @rc_context(LOOK)
@@ -65,28 +54,17 @@ def comparison(table: pl.DataFrame) -> Figure:
             schema's. A null value has no point and is shown as a dash
     Returns points, from zero where no value is below it, a marker and a colour for each group;
             value and n at the right
-
-    Refuses an empty table.
     """
-    drawing.refuse_empty(table)
     labels, groups = (column.unique(maintain_order=True).to_list() for column in table[:, :2])
     value = table.columns[3]
-    percent = schema.column(value).kind in ("share", "estimate", "points")
     axes = drawing.rows([words.wrapped(label) + "\n" * (len(groups) - 1) for label in labels])
     for label, group, n, middle, lower, upper in table[:, :6].iter_rows():
         which = groups.index(group)
         y = labels.index(label) + 0.35 * (which - (len(groups) - 1) / 2)
-        colour = drawing.look(which)["color"]
-        drawing.interval(axes, y, lower, upper, colour)
-        axes.plot([middle], [y], drawing.MARKERS[which], color=colour, markersize=9)
         size = "" if n is None else f" (n {words.text(n)})"
-        drawing.at_right(axes, y, words.text(middle, percent) + size)
-    axes.axvline(0, color=TEXT, linewidth=1)
-    axes.set(title=schema.label(value), xlabel=" · ".join(map("{} {}".format, "●■▲◆▼", groups)))
-    axes.xaxis.set_major_locator(MaxNLocator(4))
-    if percent:
-        axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.6g}%")
-    return axes.figure
+        text = words.text(middle, drawing.in_percent(value)) + size
+        drawing.mark(axes, y, (middle, lower, upper), which, text)
+    return _from_zero(axes, value, " · ".join(map("{} {}".format, "●■▲◆▼", groups)))
 
 
 @rc_context(LOOK)
@@ -97,18 +75,25 @@ def points(
 
     Takes   one row per point: ``value``, ci_lower, ci_upper; ``label`` names a row. ``percent``:
             values are shares, shown in percentage points
-    Returns points, the value written at the right; refuses an empty table.
+    Returns points, the value written at the right
     """
-    drawing.refuse_empty(table)
     times = 100 if percent else 1
     axes = drawing.rows([label(row) for row in table.iter_rows(named=True)])
     for y, row in enumerate(table.iter_rows(named=True)):
-        limits = (row[name] and times * row[name] for name in ("ci_lower", "ci_upper"))
-        drawing.interval(axes, y, *limits, drawing.PALETTE[0])
-        if row[value] is not None:
-            axes.plot([times * row[value]], [y], "o", color=drawing.PALETTE[0], markersize=8)
-            form = "{:+.2f}" if percent else "{:+.3f}"
-            drawing.at_right(axes, y, form.format(times * row[value]).replace("-", "−"))
+        values = tuple(row[name] and times * row[name] for name in (value, "ci_lower", "ci_upper"))
+        form = "{:+.2f}" if percent else "{:+.3f}"
+        text = "" if row[value] is None else form.format(values[0]).replace("-", "−")
+        drawing.mark(axes, y, values, 0, text)
     axes.axvline(0, color=TEXT, linewidth=1)
     axes.set(title=schema.label(value) + (", percentage points" if percent else ""), xlabel="")
+    return axes.figure
+
+
+def _from_zero(axes: Axes, value: str, beneath: str) -> Figure:
+    """The figure of ``axes`` with a title, a line at zero, and what stands ``beneath``."""
+    axes.axvline(0, color=TEXT, linewidth=1)
+    axes.set(title=schema.label(value), xlabel=beneath, ylabel="")
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    if drawing.in_percent(value):
+        axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.6g}%")
     return axes.figure

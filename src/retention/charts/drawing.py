@@ -7,9 +7,8 @@ import polars as pl
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from retention import words
+from retention import schema, words
 from retention.charts.style import TEXT
 
 GREY = "#7A7A7A"
@@ -35,9 +34,9 @@ def of_segment(segment: str | None) -> dict[str, str]:
     return look(number) | {"marker": MARKERS[(number + number // 6) % 6]}
 
 
-def refuse_empty(table: pl.DataFrame) -> None:
-    if table.is_empty():
-        raise ValueError("a chart needs at least one row")
+def in_percent(value: str) -> bool:
+    """Whether the column ``value`` is shown in per cent."""
+    return schema.column(value).kind in ("share", "estimate", "points")
 
 
 def canvas(height: float) -> Axes:
@@ -64,11 +63,20 @@ def at_right(axes: Axes, y: float, text: str) -> None:
     axes.text(1.03, y, text, transform=axes.get_yaxis_transform(), va="center")
 
 
+def mark(axes: Axes, y: float, values: tuple, which: int, text: str) -> None:
+    """A point at the first of ``values`` with its interval, the two others, in the look of group
+    ``which``; ``text`` at the right. What is null is not drawn."""
+    middle, lower, upper = values
+    colour = look(which)["color"]
+    interval(axes, y, lower, upper, colour)
+    axes.plot([middle], [y], MARKERS[which % 6], color=colour, markersize=9)
+    at_right(axes, y, text)
+
+
 def grid(
     table: pl.DataFrame, rows: str, columns: str, value: str
 ) -> tuple[np.ndarray, list[str], list[str]]:
     """The values as a matrix with its labels; null becomes NaN, which is drawn as a gap."""
-    refuse_empty(table)
     if table.select(rows, columns).is_duplicated().any():
         raise ValueError(f"each {rows} and {columns} may be given only once")
     wide = table.pivot(on=columns, index=rows, values=value)
@@ -99,47 +107,10 @@ def heat(values: np.ndarray, rows: list[str], columns: list[str], form: str, **c
     return axes
 
 
-def curves(
-    table: pl.DataFrame,
-    columns: tuple[str, str, str],
-    names: tuple[str, str, str],
-    steps: bool,
-    *,
-    top: float = 1.0,
-    percent: bool = True,
-) -> Figure:
-    """One line per group of ``table``; columns and names are those of x, share and count; the axis
-    ends at ``top``. Counts that all groups share are printed once."""
-    refuse_empty(table)
-    x, share, count = columns
-    groups = {
-        group: line.sort(x) for (group,), line in table.group_by("group", maintain_order=True)
-    }
-    if len(groups) > len(PALETTE) * len(DASHES):
-        raise ValueError(f"{len(groups)} groups are more than one chart can tell apart: choose 12")
-    end = table[x].max()
-    counts = {group: line.select(x, count) for group, line in groups.items()}
-    first = next(iter(counts.values()))
-    counts = {"": first} if all(map(first.equals, counts.values())) else counts
-    axes = canvas(3.9 + 0.28 * len(counts))
-    for number, line in enumerate(groups.values()):
-        _line(axes, line.select(x, share, "ci_lower", "ci_upper"), end, look(number), steps)
-    axes.set(xlim=(0, end), ylim=(0, 1.02 * top), title=names[0], xlabel=names[1], ylabel="")
-    if percent:
-        axes.yaxis.set_major_formatter(PercentFormatter(1))
-    axes.set_xticks(
-        [tick for tick in MaxNLocator(4, integer=True).tick_values(0, end) if 0 <= tick <= end]
-    )
-    if len(groups) > 1:
-        _name_lines(axes, [(group, line[share]) for group, line in groups.items()], top)
-    _counts_beneath(axes, counts, names[2], steps)
-    return axes.figure
-
-
 def name_points(axes: Axes, middles: list[tuple[float, float, str]]) -> None:
     """Write names at the right, each joined to its middle (y, x), lowest first."""
     low, high = axes.get_ylim()
-    heights = _apart([(y - low) / (high - low) for y, *_ in middles], gap=0.08, top=0.98)
+    heights = apart([(y - low) / (high - low) for y, *_ in middles], gap=0.08, top=0.98)
     for height, (y, x, name) in zip(heights, middles, strict=True):
         line = {"arrowstyle": "-", "color": TEXT, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0}
         axes.annotate(
@@ -153,57 +124,9 @@ def name_points(axes: Axes, middles: list[tuple[float, float, str]]) -> None:
         )
 
 
-def _line(axes: Axes, line: pl.DataFrame, end: float, look: dict[str, str], steps: bool) -> None:
-    """Draw one row per 300th of the axis, its last: more points than that cannot be seen."""
-    part = pl.col(line.columns[0]) * 300 // max(end, 1)
-    points = line.filter(part.ne_missing(part.shift(-1))).cast(pl.Float64).to_numpy()
-    x, share, lower, upper = points.T
-    dots = {"marker": "o", "markersize": 5} if len(points) <= 13 else {}
-    kind = {"drawstyle": "steps-post"} if steps else dots
-    sns.lineplot(x=x, y=share, ax=axes, errorbar=None, **look, **kind)
-    band = {"step": "post" if steps else None, "color": look["color"]}
-    band["rasterized"] = len(points) > 40  # fewer are smaller as lines
-    axes.fill_between(x, lower, upper, alpha=0.2, linewidth=0, **band)
-
-
-def _name_lines(axes: Axes, shares: list[tuple[object, pl.Series]], top: float) -> None:
-    """Write each line's name at its end, moved apart where they would overlap."""
-    beside = axes.get_yaxis_transform()
-    ends = [
-        (share.drop_nulls().tail(1).sum(), number, group)
-        for number, (group, share) in enumerate(shares)
-    ]
-    ends.sort()
-    heights = _apart([end for end, *_ in ends], gap=0.1 * top, top=top)
-    for height, (end, number, group) in zip(heights, ends, strict=True):
-        axes.plot([1.01, 1.06], [end, height], **look(number), transform=beside, clip_on=False)
-        axes.text(1.08, height, words.short(group, 18), transform=beside, va="center")
-
-
-def _apart(heights: list[float], gap: float, top: float) -> list[float]:
+def apart(heights: list[float], gap: float, top: float) -> list[float]:
     """Rising heights, moved as little as keeps them ``gap`` apart and below ``top``."""
     apart = heights[:1]
     for height in heights[1:]:
         apart.append(max(height, apart[-1] + gap))
     return [min(height, top - gap * left) for left, height in enumerate(reversed(apart))][::-1]
-
-
-def _counts_beneath(
-    axes: Axes, counts: dict[object, pl.DataFrame], heading: str, steps: bool
-) -> None:
-    """Print each group's count at the ticks; a dash where there is none. Between ``steps`` the next
-    one counts: it was at risk all the while; before the first, none."""
-
-    def write(text, x, down, xycoords=("data", "axes fraction"), **place):
-        place |= {"textcoords": "offset points", "annotation_clip": False, "va": "top"}
-        axes.annotate(text, (x, 0), (0, down), xycoords=xycoords, **place)
-
-    write(heading, 0, -50)
-    for number, (group, line) in enumerate(counts.items()):
-        down = -70 - 20 * number
-        for tick in axes.get_xticks():
-            next_one = pl.nth(0) >= tick if steps else pl.nth(0) == tick
-            there = line.filter(next_one, pl.nth(0).min() <= tick)
-            write(words.text(there.item(0, 1) if len(there) else None), tick, down, ha="center")
-        if len(counts) > 1:
-            write(words.short(group, 18), 1.08, down, xycoords="axes fraction")

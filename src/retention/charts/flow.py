@@ -34,10 +34,7 @@ def flow(
             the value of it whose bands are hatched, and what it means
     Returns places then at the left, now at the right, n beside each; bands in the colour of the
             place they come from: pale stayed, strong moved
-
-    Refuses an empty table.
     """
-    drawing.refuse_empty(table)
     hatch = pl.lit(False) if hatched is None else pl.col(hatched[0]) == hatched[1]
     rank = {place: number for number, place in enumerate([*order, *ABSENT])}
     sides = pl.col(before).fill_null(ABSENT[0]), pl.col(after).fill_null(ABSENT[1])

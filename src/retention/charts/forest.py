@@ -23,22 +23,16 @@ def forest(
             coloured; ``label`` names a row, ``sides`` says what lies left and right of one
     Returns a point and an interval per row, in the order of the table; figures at the right. What
             is null is not drawn
-
-    Refuses an empty table.
     """
-    drawing.refuse_empty(table)
     groups = table[group].unique(maintain_order=True).to_list()
     axes = drawing.rows([label(row) for row in table.iter_rows(named=True)])
     axes.axvline(1, color=TEXT, linewidth=1)
     for y, row in enumerate(table.iter_rows(named=True)):
         if row[value] is None:
             continue
-        which = groups.index(row[group])
-        colour, marker = drawing.look(which)["color"], drawing.MARKERS[which % 6]
-        drawing.interval(axes, y, row["ci_lower"], row["ci_upper"], colour)
-        axes.plot(row[value], y, marker, color=colour, markersize=9)
-        text = f"{row[value]:.2f} ({row['ci_lower']:.2f}–{row['ci_upper']:.2f})"
-        drawing.at_right(axes, y, text)
+        values = (row[value], row["ci_lower"], row["ci_upper"])
+        text = "{:.2f} ({:.2f}–{:.2f})".format(*values)
+        drawing.mark(axes, y, values, groups.index(row[group]), text)
     ends = np.log(table.select("ci_lower", "ci_upper").to_numpy().astype(float))
     reach = np.exp(np.clip(np.nanmax(np.abs(ends), initial=np.log(1.3)), None, np.log(100)))
     tick = max(tick for tick in (1.2, 1.5, 2, 3, 5, 10, 30) if tick <= reach)

@@ -17,10 +17,7 @@ def scatter(points: pl.DataFrame) -> Figure:
     Takes   one row per point: x, y (any unit), segment (null = in none, grey), name, n (customers
             of the whole segment)
     Returns a rasterised scatter; names with n at the right, a line from the middle of each
-
-    Refuses an empty table.
     """
-    drawing.refuse_empty(points)
     axes, middles = drawing.canvas(5), []
     marks = {"s": 20, "alpha": 0.45, "linewidth": 0, "rasterized": True}
     ordered = points.sort(pl.col("segment").str.len_chars(), "segment", nulls_last=False)
@@ -55,7 +52,7 @@ def heat_map(
             and part at 0 where it lies within; shares are printed in per cent; the title is the
             measure's label unless said
 
-    Refuses an empty table, and a pair given twice.
+    Refuses a pair given twice.
     """
     values, rows, columns = drawing.grid(table, row, column, value)
     percent, parted = schema.column(value).kind == "share", span[0] < 0

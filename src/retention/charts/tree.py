@@ -20,10 +20,7 @@ def condensed_tree(nodes: pl.DataFrame) -> Figure:
             birth and when it ends; null = hidden), birth, death (densities), cluster (-1 = none)
     Returns a bar per node from birth down to death, as wide as it has customers, above those that
             it splits into; clusters, and what lies beneath them, in colour, with number and n
-
-    Refuses an empty table.
     """
-    drawing.refuse_empty(nodes)
     axes, free, deepest = drawing.canvas(5), {None: 0.0}, {}
     nodes = nodes.sort("node").with_columns(pl.col("n").fill_null(0))
     nodes = nodes.with_columns(pl.col("n_at_death").fill_null(pl.col("n")))

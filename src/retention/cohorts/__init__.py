@@ -5,18 +5,3 @@ from retention.cohorts.drop_off import drop_off
 from retention.cohorts.retention import by_attribute, curves, retention, triangle
 from retention.cohorts.revenue import revenue, revenue_changes, revenue_curves, revenue_triangle
 from retention.cohorts.trends import trend
-
-__all__ = [
-    "by_attribute",
-    "curves",
-    "drop_off",
-    "members",
-    "retention",
-    "revenue",
-    "revenue_changes",
-    "revenue_curves",
-    "revenue_triangle",
-    "trend",
-    "triangle",
-    "who_is_counted",
-]

@@ -65,16 +65,15 @@ def who_is_counted(members: Members, cohort_by: list[str]) -> tuple[Finding, str
     return counted, divided_by(members.divided, cohort_by)
 
 
-@nw.narwhalify
-def starts(spells):
+def starts(spells: pl.DataFrame) -> pl.DataFrame:
     """First spells that began within the data: customer_id, start_day.
 
     Who started before the data is left out: of their first days nothing was seen, and nothing at
     all of those who left by then.
     """
-    known = (nw.col("excluded").is_null()) | (nw.col("excluded") != "unknown_start")
-    within = nw.col("entry_day") == nw.col("start_day")
-    return spells.filter((nw.col("spell") == 1) & known & within).select("customer_id", "start_day")
+    known = pl.col("excluded").ne_missing("unknown_start")
+    within = pl.col("entry_day") == pl.col("start_day")
+    return spells.filter(pl.col("spell") == 1, known, within).select("customer_id", "start_day")
 
 
 def first_seen(
@@ -169,8 +168,8 @@ def _levels(known: pl.DataFrame, by: str, min_cell: int) -> pl.Series:
 def _grouped(known: pl.DataFrame, level: pl.Series, by: str, min_cell: int) -> pl.DataFrame:
     """The cohorts of one division, see `divide`."""
     unit = BY_TIME.get(by, "month")
-    period = nw.from_native(known).select(period=calendar.period("start_day", unit)).to_native()
-    rows = known.select("customer_id", "start_day", level.alias("cohort"), period["period"])
+    rows = nw.from_native(known.select("customer_id", "start_day", level.alias("cohort")))
+    rows = rows.with_columns(period=calendar.period("start_day", unit)).to_native()
     sizes = rows.group_by("period", "cohort").agg(n=pl.len()).sort("period", "cohort")
     named = [
         (period, _name(periods, unit), calendar.last_day(periods[-1], unit))

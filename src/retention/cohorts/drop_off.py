@@ -5,9 +5,10 @@ import polars as pl
 from retention import charts
 from retention.exhibit import Exhibit, Finding, said_of
 from retention.refresh import Refresh
-from retention.stats.intervals import wilson
+from retention.stats.intervals import share
 
-COLUMNS = ("age", "n_at_risk", "n_left", "drop_off", "ci_lower", "ci_upper")
+RATE = ("drop_off", "ci_lower", "ci_upper")
+COLUMNS = ("age", "n_at_risk", "n_left", *RATE)
 MONTHS = 9  # of life that are drawn
 
 
@@ -49,10 +50,7 @@ def by_age(shown: pl.DataFrame, min_cell: int, confidence: float = 0.95) -> pl.D
         .sort("age")
         .filter(pl.col("n_at_risk") >= min_cell)
         .with_columns(pl.col("age") + 1, n_left=pl.col("n_at_risk") - pl.col("later"))
-        .with_columns(
-            (pl.col("n_left") / pl.col("n_at_risk")).alias("drop_off"),
-            *wilson("n_left", "n_at_risk", confidence),
-        )
+        .with_columns(share("n_left", "n_at_risk", confidence, RATE))
         .select(COLUMNS)
     )
 

@@ -3,13 +3,11 @@
 Bounded: active in the interval. Unbounded: in it or later. Bracket: in at least one interval of a
 range. Active since: in the spell that began with the start. An interval is a calendar day, week
 (from Monday) or month in the book's time zone; age 0 is the one of the start.
-
-Counting is Narwhals on whole numbers; rates, one row per cohort and age, are Polars.
 """
 
 from collections.abc import Iterator
 from functools import partial
-from itertools import product
+from itertools import chain, product
 from typing import NamedTuple
 
 import narwhals as nw
@@ -20,13 +18,14 @@ from retention.book import Churn
 from retention.cohorts.cohorts import Members
 from retention.exhibit import Exhibit, Finding, said_of
 from retention.refresh import Refresh
-from retention.stats.intervals import wilson
+from retention.stats.intervals import share
 from retention.tables import blocks, calendar
 
-KEY = ("definition", "unit", "cohort_by", "cohort", "age", "until_age")
+SPAN = ["definition", "unit", "age", "until_age"]
+COHORT = ["cohort_by", "cohort"]
+KEY = ("definition", "unit", *COHORT, "age", "until_age")
 RATES = ["n_active", "retention", "ci_lower", "ci_upper"]
 WHOSE = ["unit", "cohort_by", "definition", "cohort", "reach", "first", "last"]  # of a tally
-SPAN = ["definition", "unit", "age", "until_age"]
 DEFINITIONS = ("bounded", "unbounded", "bracket", "active since")
 LINES = ("unbounded", "active since", "bounded")  # those that make a curve
 NEWEST = 18  # cohorts that one triangle shows: more are too small to read
@@ -54,82 +53,48 @@ def last_known(churn: Churn, snapshot_day: int, unit: str, definition: str = "bo
     return min(whole, calendar.period_of(snapshot_day - churn.after_days + 1, unit))
 
 
-@nw.narwhalify
-def presence(days, *, unit: str, most: int):
-    """Ages at which customers were active: customer_id, cell, first, last (the same). Once each.
-
-    Takes   days: customer_id, cell, start_day, day (of activity)
-    """
-    age = calendar.period("day", unit) - calendar.period("start_day", unit)
-    return (
-        days.select("customer_id", "cell", first=age)
-        .filter(nw.col("first").is_between(0, most))
-        .unique(["customer_id", "first"])
-        .with_columns(last=nw.col("first"))
-    )
-
-
-@nw.narwhalify
-def in_force(terms, *, snapshot_day: int, unit: str, most: int):
-    """Ages through which contracts were in force: customer_id, cell, first, last; no age twice.
-
-    Takes   terms: customer_id, cell, start_day (of the customer), spell, spell_day (its first),
-            end_day (null = in force)
-    """
+def _aged(rows: pl.LazyFrame, unit: str, *names: str) -> pl.LazyFrame:
+    """``rows`` with the days ``names`` as ages: how many times ``unit`` since start_day."""
     origin = calendar.period("start_day", unit)
-    before = nw.col("until").shift(1).over("customer_id", order_by="spell")
-    ages = (
-        terms.with_columns(last_day=nw.col("end_day").fill_null(snapshot_day))
-        .with_columns(
-            begun=calendar.period("spell_day", unit) - origin,
-            until=calendar.period("last_day", unit) - origin,
-        )
-        .with_columns(free=before + 1)
-        .with_columns(
-            first=nw.max_horizontal("begun", "free"),
-            last=nw.min_horizontal("until", nw.lit(most)).cast(nw.Int64),
-        )
-    )
-    whole = ages.filter(nw.col("first") <= nw.col("last"))
-    return whole.select("customer_id", "cell", "first", "last")
+    ages = {name: calendar.period(name, unit) - origin for name in names}
+    return nw.from_native(rows).with_columns(**ages).to_native()
 
 
-@nw.narwhalify
-def last_seen(days, *, day: str, snapshot_day: int):
-    """The last day of every customer: customer_id, cell, start_day, last_day.
+def presence(block: pl.LazyFrame, kind: str, unit: str, most: int) -> pl.LazyFrame:
+    """Ages at which customers were active: customer_id, cell, first, last; no age twice.
 
-    Takes   rows of `presence` or `in_force`; ``day`` names the last day of each, null = snapshot
+    Takes   customer_id, cell, start_day, last: in an activity book the days of activity; in a
+            contract book the last days of spells, with spell and first (their first days)
     """
-    seen = days.with_columns(last_day=nw.col(day).fill_null(snapshot_day))
-    return seen.group_by("customer_id", "cell", "start_day").agg(nw.col("last_day").max())
+    if kind == "activity":
+        ages = _aged(block, unit, "last").filter(pl.col("last").is_between(0, most))
+        ages = ages.unique(["customer_id", "last"])
+        return ages.select("customer_id", "cell", "last", first="last")
+    free = pl.col("last").shift(1).over("customer_id", order_by="spell") + 1
+    ages = _aged(block, unit, "first", "last").with_columns(pl.max_horizontal("first", free))
+    ages = ages.with_columns(pl.col("last").clip(upper_bound=most))
+    return ages.filter(pl.col("first") <= pl.col("last"))
 
 
-@nw.narwhalify
-def furthest(lives, *, unit: str, most: int):
-    """Up to which age each customer was seen: cell, first (0), last; ages beyond ``most`` count
-    as it.
-
-    Takes   lives: cell, start_day, last_day
-    """
-    age = calendar.period("last_day", unit) - calendar.period("start_day", unit)
-    last = nw.min_horizontal(age, nw.lit(most)).cast(nw.Int64)
-    return lives.select("cell", first=nw.lit(0).cast(nw.Int64), last=last)
+def furthest(lives: pl.LazyFrame, day: str, unit: str, most: int) -> pl.LazyFrame:
+    """Up to which age each customer was there, by the column ``day``: cell, first (0), last; ages
+    beyond ``most`` count as it."""
+    last = pl.col(day).clip(upper_bound=most).alias("last")
+    return _aged(lives, unit, day).select("cell", last, first=pl.lit(0, pl.Int64))
 
 
-@nw.narwhalify
-def within(presence, *, first: int, last: int):
+def within(presence: pl.LazyFrame, first: int, last: int) -> pl.LazyFrame:
     """Customers who were active at some age from ``first`` to ``last``: cell, first, last."""
-    inside = presence.filter((nw.col("first") <= last) & (nw.col("last") >= first))
-    ends = {"first": nw.lit(first).cast(nw.Int64), "last": nw.lit(last).cast(nw.Int64)}
-    return inside.select("customer_id", "cell").unique().select("cell", **ends)
+    inside = presence.filter(pl.col("first") <= last, pl.col("last") >= first)
+    ends = {"first": pl.lit(first, pl.Int64), "last": pl.lit(last, pl.Int64)}
+    return inside.unique("customer_id").select("cell", **ends)
 
 
-@nw.narwhalify
-def counted(rows, *, unit: str, definition: str):
+def counted(rows: pl.LazyFrame, unit: str, definition: str) -> pl.LazyFrame:
     """How many customers of a cell were active from one age to another: cell, first, last, n, with
     ``unit`` and ``definition``."""
-    n = rows.group_by("cell", "first", "last").agg(nw.len().cast(nw.Int64).alias("n"))
-    return n.with_columns(unit=nw.lit(unit), definition=nw.lit(definition))
+    n = rows.group_by("cell", "first", "last").agg(n=pl.len().cast(pl.Int64))
+    return n.with_columns(unit=pl.lit(unit), definition=pl.lit(definition))
 
 
 def count(
@@ -149,42 +114,34 @@ def count(
     Returns a tally: unit, cohort_by, definition, cohort, reach, first, last, n; `shares` makes
             rates of it. Customers are read in blocks, so that memory does not grow with them.
     """
+    end = pl.col("end_day").fill_null(snapshot_day)
+    first = spells.filter(spell=1).select("customer_id", since=end)
+    who = members.join(first, on="customer_id")
     if churn.kind == "activity":
-        rows = activity.filter(pl.col("kind").is_in(churn.activity)).select("customer_id", "day")
+        rows = activity.filter(pl.col("kind").is_in(churn.activity))
+        rows = rows.select("customer_id", last="day")
     else:
-        rows = spells.lazy().select("customer_id", "spell", "end_day", spell_day="start_day")
-    since = spells.filter(pl.col("spell") == 1).select("customer_id", "end_day")
-    stays = members.join(since, on="customer_id", how="left", maintain_order="left")
-    stays = last_seen(stays, day="end_day", snapshot_day=snapshot_day)
-    whole = [
-        counted(furthest(stays, unit=unit, most=most), unit=unit, definition="active since")
-        for unit, most in scope.most.items()
-    ]
+        rows = spells.lazy().select("customer_id", "spell", first="start_day", last=end)
     reached = _reached(cells, churn, snapshot_day, scope.most)
-    found = [_by_cohort(whole, reached)]
-    for block in blocks.blocks(rows, members):
-        asked = list(_of_block(block.lazy(), churn, snapshot_day, scope))
+    nobody = rows.join(who.clear().lazy(), on="customer_id").collect()
+    found = []
+    for block in chain([nobody], blocks.blocks(rows, who)):
+        asked = [*_of_block(block.lazy(), churn.kind, scope)]
         found.append(_by_cohort(pl.collect_all(asked, engine="streaming"), reached))
     return pl.concat(found).group_by(WHOSE).agg(pl.col("n").sum()).sort(WHOSE)
 
 
-def _of_block(
-    block: pl.LazyFrame, churn: Churn, snapshot_day: int, scope: Scope
-) -> Iterator[pl.LazyFrame]:
+def _of_block(block: pl.LazyFrame, kind: str, scope: Scope) -> Iterator[pl.LazyFrame]:
     """What `counted` gives of one block of customers, by unit and definition."""
-    is_activity = churn.kind == "activity"
-    seen = last_seen(block, day="day" if is_activity else "end_day", snapshot_day=snapshot_day)
+    lives = block.group_by("customer_id", "cell", "start_day", "since").agg(pl.col("last").max())
     for unit, most in scope.most.items():
-        if is_activity:
-            present = presence(block, unit=unit, most=most)
-        else:
-            present = in_force(block, snapshot_day=snapshot_day, unit=unit, most=most)
-        yield counted(present, unit=unit, definition="bounded")
-        yield counted(furthest(seen, unit=unit, most=most), unit=unit, definition="unbounded")
+        present = presence(block, kind, unit, most)
+        yield counted(present, unit, "bounded")
+        yield counted(furthest(lives, "last", unit, most), unit, "unbounded")
+        yield counted(furthest(lives, "since", unit, most), unit, "active since")
         for first, last in scope.brackets.get(unit, []):
             if last <= most:
-                inside = within(present, first=first, last=last)
-                yield counted(inside, unit=unit, definition="bracket")
+                yield counted(within(present, first, last), unit, "bracket")
 
 
 def _reached(
@@ -221,29 +178,21 @@ def shares(tally: pl.DataFrame, scope: Scope, confidence: float = 0.95) -> pl.Da
     against a literal count in tests/cohorts/test_retention.py.
     """
     spans = _spans(tally, scope.brackets)
-    active = tally.join(spans, on=["definition", "unit"]).filter(
-        pl.col("reach") >= pl.col("until_age"),
-        pl.col("first") <= pl.col("age"),
-        pl.col("last") >= pl.col("until_age"),
-    )
     of_all = {"bounded": "unbounded", "bracket": "unbounded"}
     base = spans.with_columns(base=pl.col("definition").replace(of_all))
-    whole = base.join(tally.rename({"definition": "base"}), on=["base", "unit"])
-    begun = whole.filter(pl.col("reach") >= pl.col("until_age"))
-    by = ["cohort_by", "cohort"]
-    grid = whole.select(*SPAN, *by).unique().sort(*SPAN, *by)
-    key = [*SPAN, *by]
-    for name, rows in {"n_start": begun, "n_active": active}.items():
-        sums = rows.group_by(key).agg(pl.col("n").sum().alias(name)).sort(key)
-        grid = grid.join(sums, on=key, how="left", maintain_order="left")
-    reached = (pl.col("n_start").max() > 0).over("definition", "unit", "cohort_by", "age")
+    begun = base.join(tally.rename({"definition": "base"}), on=["base", "unit"])
+    active = spans.join(tally, on=["definition", "unit"]).filter(
+        pl.col("first") <= pl.col("age"), pl.col("last") >= pl.col("until_age")
+    )
+    n, key = pl.col("n").filter(pl.col("reach") >= pl.col("until_age")).sum(), [*SPAN, *COHORT]
+    grid = begun.group_by(key).agg(n_start=n)
+    grid = grid.join(active.group_by(key).agg(n_active=n), on=key, how="left")
+    reached = pl.col("n_start").max().over("definition", "unit", "cohort_by", "age") > 0
+    known = pl.when(pl.col("n_start") > 0)
     return (
-        grid.filter(reached.fill_null(False))
-        .with_columns(pl.when(pl.col("n_start") > 0).then(pl.col("n_active").fill_null(0)))
-        .with_columns(
-            (pl.col("n_active") / pl.col("n_start")).alias("retention"),
-            *wilson("n_active", "n_start", confidence),
-        )
+        grid.filter(reached)
+        .with_columns(known.then("n_start"), known.then(pl.col("n_active").fill_null(0)))
+        .with_columns(share("n_active", "n_start", confidence, ("retention", *RATES[2:])))
         .select(*KEY, "n_start", *RATES)
         .sort(KEY)
     )
@@ -255,7 +204,6 @@ def _spans(tally: pl.DataFrame, brackets: dict[str, list[list[int]]]) -> pl.Data
         tally.filter(pl.col("definition") != "bracket")
         .group_by("definition", "unit")
         .agg(age=pl.int_ranges(0, pl.col("reach").max() + 1))
-        .sort("definition", "unit")
         .explode("age")
         .with_columns(until_age="age")
     )

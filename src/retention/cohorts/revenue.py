@@ -4,19 +4,18 @@ Two ledgers. "events": the amounts of a customer's events. "contracts": what con
 amount per thirty days for every day in force; after d days of a term that is floor(amount * d / 30)
 cents, so that months of life add up to the term to the cent. A month of life is thirty days, the
 first of which begins with the day of the start: as contracts are priced, and of one length.
-Counting is Narwhals on whole cents.
 """
 
 from functools import partial
 from typing import NamedTuple
 
-import narwhals as nw
 import polars as pl
 from scipy.stats import norm
 
 from retention import charts
 from retention.cohorts.cohorts import Members
 from retention.cohorts.retention import NEWEST, spread
+from retention.disclosure import LARGEST
 from retention.errors import Failed
 from retention.exhibit import Exhibit, Finding, said_of
 from retention.refresh import Refresh
@@ -26,51 +25,54 @@ MONTH = 30  # days of a month of life
 MOVES = ("reactivation", "expansion", "contraction", "lost")
 KEY = ("ledger", "cohort_by", "cohort", "age")
 RATES = [f"{limit}{name}" for name in ("gross", "net") for limit in ("", "ci_lower_", "ci_upper_")]
-COLUMNS = (*KEY, "n_start", "n_paying", "revenue_cents", *RATES)  # of the published table
+COLUMNS = (*KEY, "n_start", "n_paying", "revenue_cents", *RATES, LARGEST)  # of the table
 SQUARES = (("cents", "cents"), ("kept", "kept"), ("cents", "base"), ("kept", "base"))
 UNIT = 100  # cents: squares are summed in whole units of the currency, which fit
 
 
-@nw.narwhalify
-def paid(events):
+def paid(events: pl.LazyFrame) -> pl.LazyFrame:
     """What customers paid in each month of life: customer_id, cell, age, cents (above 0).
 
     Takes   events: customer_id, cell, start_day, day, amount_cents; what lies before the start
             belongs to no month of life
     """
-    since = nw.col("day") - nw.col("start_day")
-    inside = events.filter(since >= 0, nw.col("amount_cents") > 0)
-    aged = inside.with_columns(age=since // MONTH, cents=nw.col("amount_cents"))
-    return aged.group_by("customer_id", "cell", "age").agg(nw.col("cents").sum())
+    since = pl.col("day") - pl.col("start_day")
+    inside = events.filter(since >= 0, pl.col("amount_cents") > 0)
+    months = inside.group_by("customer_id", "cell", age=since // MONTH)
+    return months.agg(cents=pl.col("amount_cents").sum())
 
 
-@nw.narwhalify
-def accrued(terms, ages, *, snapshot_day: int):
+def accrued(terms: pl.LazyFrame, snapshot_day: int) -> pl.LazyFrame:
     """What contracts brought in each month of life: customer_id, cell, age, cents (above 0).
 
     Takes   terms: customer_id, cell, start_day (of the customer), started_day, ended_day (null =
-            open), amount_cents (per thirty days; null counts for nothing); ages: age, each once
+            open), amount_cents (per thirty days; null counts for nothing)
 
     Checked against a literal addition day by day in tests/cohorts/test_revenue.py.
     """
-    amount, since, until = nw.col("amount_cents"), nw.col("since"), nw.col("until")
-    last = nw.min_horizontal("ended_day", nw.lit(snapshot_day))
-    spans = terms.filter(amount > 0).with_columns(days=last - nw.col("started_day") + 1)
-    begun = nw.col("start_day") + MONTH * nw.col("age") - nw.col("started_day")
-    months = spans.join(ages, how="cross").with_columns(
-        since=nw.max_horizontal(begun, nw.lit(0)), until=nw.min_horizontal(begun + MONTH, "days")
-    )
+    amount, since, until = pl.col("amount_cents"), pl.col("since"), pl.col("until")
+    lived = pl.col("started_day") - pl.col("start_day")  # of the customer, when the term began
+    days = _days(snapshot_day)
+    begun = MONTH * pl.col("age") - lived
     return (
-        months.filter(until > since)
-        .with_columns(cents=(amount * until) // MONTH - (amount * since) // MONTH)
+        terms.filter(amount > 0)
+        .with_columns(age=pl.int_ranges((lived // MONTH).clip(0), (lived + days) // MONTH + 1))
+        .explode("age")
+        .with_columns(since=begun.clip(0), until=pl.min_horizontal(begun + MONTH, days))
+        .filter(until > since)
         .group_by("customer_id", "cell", "age")
-        .agg(nw.col("cents").sum())
-        .filter(nw.col("cents") > 0)
+        .agg(cents=(amount * until // MONTH - amount * since // MONTH).sum())
+        .filter(pl.col("cents") > 0)
     )
 
 
-@nw.narwhalify
-def moved(payments):
+def _days(snapshot_day: int) -> pl.Expr:
+    """For how many days a term was in force by the snapshot."""
+    last = pl.min_horizontal("ended_day", pl.lit(snapshot_day))
+    return last - pl.col("started_day") + 1
+
+
+def moved(payments: pl.LazyFrame) -> pl.LazyFrame:
     """How each payment compares with the month before and with the first month.
 
     Takes   payments: customer_id, cell, age, cents (above 0)
@@ -78,44 +80,40 @@ def moved(payments):
             reactivation (nothing was paid the month before), expansion and contraction, and
             ``lost``: cents of which nothing was paid in the month after
     """
-    cents, age, was = nw.col("cents"), nw.col("age"), nw.col("was")
-    first = payments.filter(age == 0).select("customer_id", base=cents)
-
-    def beside(column: str, by: int) -> nw.Expr:
-        return nw.col(column).shift(by).over("customer_id", order_by="age")
-
-    zero = nw.lit(0)
-    placed = payments.with_columns(
-        before=beside("age", 1), was=beside("cents", 1), after=beside("age", -1)
-    ).join(first, on="customer_id", how="left")
-    follows = nw.col("before") == age - 1
-    return placed.with_columns(
-        base=nw.col("base").fill_null(0), was=nw.when(follows).then("was").otherwise(zero)
+    cents, age, was = pl.col("cents"), pl.col("age"), pl.col("was")
+    before = pl.when(age.shift(1) == age - 1).then(cents.shift(1)).otherwise(0)
+    stays = pl.when(age.shift(-1) == age + 1).then(True).otherwise(False)
+    own = {"partition_by": "customer_id", "order_by": "age"}
+    return payments.with_columns(
+        base=cents.filter(age == 0).sum().over("customer_id"),
+        was=before.over(**own),
+        stays=stays.over(**own),
     ).with_columns(
-        kept=nw.min_horizontal("cents", "base"),
-        reactivation=nw.when((was == 0) & (age > 0)).then("cents").otherwise(zero),
-        expansion=nw.when(was > 0).then(nw.max_horizontal(cents - was, zero)).otherwise(zero),
-        contraction=nw.max_horizontal(was - cents, zero),
-        lost=nw.when(nw.col("after") == age + 1).then(zero).otherwise(cents),
+        kept=pl.min_horizontal("cents", "base"),
+        reactivation=pl.when(was == 0, age > 0).then(cents).otherwise(0),
+        expansion=pl.when(was > 0).then((cents - was).clip(0)).otherwise(0),
+        contraction=(was - cents).clip(0),
+        lost=pl.when("stays").then(0).otherwise(cents),
     )
 
 
-@nw.narwhalify
-def summed(moves):
-    """Sums of `moved` by cell and age: cents, customers (n_...) and squares in whole units."""
-    yes, no = nw.lit(1), nw.lit(0)  # PostgreSQL casts no truth to a number
-    counts = {f"n_{name}": nw.when(nw.col(name) > 0).then(yes).otherwise(no) for name in MOVES}
-    whole = {name: nw.col(name) // UNIT for name in ("cents", "kept", "base")}
-    squares = {f"{one}_{two}": whole[one] * whole[two] for one, two in SQUARES}
-    sums = ("cents", "kept", *MOVES, *counts, *squares)
-    return (
-        moves.with_columns(**counts, **squares)
-        .group_by("cell", "age")
-        .agg(
-            nw.len().cast(nw.Int64).alias("n_paying"),
-            *(nw.col(name).sum().cast(nw.Int64) for name in sums),
-        )
+def summed(moves: pl.LazyFrame) -> pl.LazyFrame:
+    """Sums of `moved` by cell and age: cents, customers (n_...), squares in whole units; and the
+    most that one customer has of each (most_...)."""
+    whole = {name: pl.col(name) // UNIT for name in ("cents", "kept", "base")}
+    return moves.group_by("cell", "age").agg(
+        pl.len().cast(pl.Int64).alias("n_paying"),
+        pl.col("cents", "kept", *MOVES).sum(),
+        pl.col("cents", *MOVES).max().name.prefix("most_"),
+        (pl.col(MOVES) > 0).sum().cast(pl.Int64).name.prefix("n_"),
+        **{f"{one}_{two}": (whole[one] * whole[two]).sum() for one, two in SQUARES},
     )
+
+
+def added(sums: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    """`summed` rows put together ``by`` other columns."""
+    most = [name for name in sums.columns if name.startswith("most_")]
+    return sums.group_by(by).agg(pl.exclude(most).sum(), pl.col(most).max()).sort(by)
 
 
 class Ledger(NamedTuple):
@@ -137,11 +135,9 @@ def count(name: str, rows: pl.LazyFrame, members: pl.DataFrame, snapshot_day: in
     Raises:
         Failed: the months of life do not add up to what was booked.
     """
-    oldest = (snapshot_day - members["start_day"].min()) // MONTH if members.height else 0
-    ages = pl.LazyFrame({"age": range(oldest + 1)}, schema={"age": pl.Int64})
     dates = ["day"] if name == "events" else ["started_day", "ended_day"]
-    none = members.select("customer_id", "cell", age="start_day", cents="start_day").clear()
-    found, booked, before = [summed(moved(none.cast({"customer_id": pl.Int64})))], 0, 0
+    none = members.clear().select("customer_id", "cell", age="start_day", cents="start_day")
+    found, booked, before = [summed(moved(none.lazy())).collect()], 0, 0
     for block in blocks.blocks(rows.select("customer_id", *dates, "amount_cents"), members):
         if name == "events":
             payments = paid(block.lazy())
@@ -149,11 +145,12 @@ def count(name: str, rows: pl.LazyFrame, members: pl.DataFrame, snapshot_day: in
             before += early["amount_cents"].sum()
             booked += block["amount_cents"].sum()
         else:
-            payments = accrued(block.lazy(), ages, snapshot_day=snapshot_day)
-            booked += block.select(_brought(snapshot_day).sum()).item()
+            payments = accrued(block.lazy(), snapshot_day)
+            brought = pl.col("amount_cents") * _days(snapshot_day) // MONTH
+            booked += block.select(brought.sum()).item()
         payments = payments.collect(engine="streaming")
         found.append(summed(moved(payments.lazy())).collect())
-    sums = pl.concat(found).group_by("cell", "age").sum().sort("cell", "age")
+    sums = added(pl.concat(found), ["cell", "age"])
     if (inside := sums["cents"].sum()) != booked - before:
         raise Failed(f"{name}: months of life hold {inside} cents of {booked - before} booked")
     return Ledger(name, sums, booked, before)
@@ -169,13 +166,6 @@ def ledgers(
     rows = {"contracts": terms, "events": activity}
     both = [count(name, rows[name], members, snapshot_day) for name in rows]
     return [ledger for ledger in both if ledger.booked_cents] or both[1:]
-
-
-def _brought(snapshot_day: int) -> pl.Expr:
-    """What a term has brought by the snapshot, in cents."""
-    last = pl.min_horizontal("ended_day", pl.lit(snapshot_day))
-    days = last - pl.col("started_day") + 1
-    return (pl.col("amount_cents") * days // MONTH).fill_null(0)
 
 
 def reached(cells: pl.DataFrame, snapshot_day: int) -> pl.DataFrame:
@@ -196,10 +186,12 @@ def revenue_retention(
 
     Takes   ``found`` (see `ledgers`)
     Returns one row per ledger, cohort and month of life that is over for those counted, with
-            n_start, n_paying, revenue_cents, gross and net with limits, and of every move the
-            cents and the customers (n_...). Net is the revenue by that of month 0; gross counts
-            for each customer no more than in month 0. Moves lead from the revenue of the month
-            before to this one's, to the cent: + reactivation + expansion - contraction - lost.
+            n_start, n_paying, revenue_cents, gross and net with limits, largest_share (the part of
+            the revenue that one customer paid at most), and of every move the cents, the customers
+            (n_...) and the most of one customer (most_...). Net is the revenue by that of month 0;
+            gross counts for each customer no more than in month 0. Moves lead from the revenue of
+            the month before to this one's, to the cent:
+            + reactivation + expansion - contraction - lost.
 
     Source: Cochran (1977), Sampling Techniques, section 6.4, for the limits (a ratio of sums over
     customers). Checked by literal addition in tests/cohorts/test_revenue.py.
@@ -211,24 +203,23 @@ def revenue_retention(
 
 
 def _retained(ledger: Ledger, grid: pl.DataFrame, confidence: float) -> pl.DataFrame:
-    sums, age, by = ledger.sums, pl.col("age"), ["cohort_by", "cohort", "age"]
+    sums, age, lost = ledger.sums, pl.col("age"), ["lost", "n_lost", "most_lost"]
     first = sums.filter(age == 0).select("cell", base="cents", base_base="cents_cents")
-    earlier = sums.select("cell", age + 1, "lost", "n_lost")
-    for more in (sums.drop("lost", "n_lost"), earlier):
+    earlier = sums.select("cell", age + 1, *lost)
+    for more in (sums.drop(lost), earlier):
         grid = grid.join(more, on=["cell", "age"], how="left")
     whole = grid.join(first, on="cell", how="left").drop("cell", "reach").fill_null(0)
-    whole = whole.group_by(by).sum().sort(by)
     z = float(norm.ppf(0.5 + confidence / 2))
-    return whole.select(
+    return added(whole, [*KEY[1:]]).select(
         pl.lit(ledger.name).alias("ledger"),
-        *by,
+        *KEY[1:],
         "n_start",
         "n_paying",
         pl.col("cents").alias("revenue_cents"),
         *_ratio("kept", "gross", z),
         *_ratio("cents", "net", z),
-        *MOVES,
-        *(f"n_{name}" for name in MOVES),
+        (pl.col("most_cents") / pl.col("cents")).fill_nan(None).alias(LARGEST),
+        *(f"{of}{name}" for of in ("", "n_", "most_") for name in MOVES),
     )
 
 
@@ -277,10 +268,14 @@ def revenue(r: Refresh, members: Members) -> Revenue:
 
 def moves(table: pl.DataFrame) -> pl.DataFrame:
     """What changed from the month of life before, of everybody together: ledger, age, move, n,
-    cents."""
+    cents, largest_share."""
     whole = table.filter(pl.col("cohort_by") == "all", pl.col("age") > 0)
     parts = [
-        whole.select("ledger", "age", pl.lit(name).alias("move"), n=f"n_{name}", cents=name)
+        whole.select(
+            *("ledger", "age", pl.lit(name).alias("move")),
+            *(pl.col(f"n_{name}").alias("n"), pl.col(name).alias("cents")),
+            (pl.col(f"most_{name}") / pl.col(name)).fill_nan(None).alias(LARGEST),
+        )
         for name in MOVES
     ]
     return pl.concat(parts).sort("ledger", "age", "move")
@@ -288,8 +283,9 @@ def moves(table: pl.DataFrame) -> pl.DataFrame:
 
 def revenue_curves(r: Refresh, revenue: Revenue, ages: list[int]) -> Exhibit:
     """Gross and net revenue retention of all customers, month by month of life."""
+    rows = long(revenue.kept).filter(pl.col("cohort_by") == "all", pl.col("age") > 0)
     return Exhibit(
-        lines(revenue.kept),
+        rows.drop("cohort_by", "cohort").drop_nulls("revenue_kept"),
         partial(_kept_headline, ages=ages),
         draw=partial(
             charts.curves,
@@ -308,8 +304,11 @@ def revenue_curves(r: Refresh, revenue: Revenue, ages: list[int]) -> Exhibit:
 
 def revenue_triangle(r: Refresh, revenue: Revenue, ages: list[int]) -> Exhibit:
     """Net revenue retention of cohorts by month of the start."""
+    rows = long(revenue.kept).filter(cohort_by="start_month", group="net")
+    newest = rows["cohort"].unique().sort().tail(NEWEST)
+    rows = rows.filter(pl.col("cohort").is_in(newest.implode()))
     return Exhibit(
-        net(revenue.kept),
+        rows.select("cohort", "age", "n_start", "n_paying", "revenue_kept"),
         partial(_net_headline, ages=ages),
         draw=partial(charts.triangle, value="revenue_kept", ages="Months of life"),
         behind=lambda rows: rows.filter(pl.col("age").is_in(ages)).drop_nulls(),
@@ -329,37 +328,21 @@ def revenue_changes(r: Refresh, revenue: Revenue, ages: list[int]) -> Exhibit:
     )
 
 
-def lines(table: pl.DataFrame) -> pl.DataFrame:
-    """Gross and net of all customers, of the first ledger (contracts before events): ledger,
-    group, age, n_start, n_paying, revenue_kept, ci_lower, ci_upper; without month 0, which is 1."""
-    rows = _first_ledger(table, "all").filter(pl.col("age") > 0)
+def long(table: pl.DataFrame) -> pl.DataFrame:
+    """Gross and net of the first ledger (contracts before events) as groups: ledger, cohort_by,
+    cohort, group, age, n_start, n_paying, revenue_kept, ci_lower, ci_upper."""
+    first = table.filter(pl.col("ledger") == pl.col("ledger").min().over("cohort_by"))
     parts = [
-        rows.select(
-            *("ledger", pl.lit(name).alias("group"), "age", "n_start", "n_paying"),
-            **{
-                "revenue_kept": name,
-                "ci_lower": f"ci_lower_{name}",
-                "ci_upper": f"ci_upper_{name}",
-            },
+        first.select(
+            *("ledger", "cohort_by", "cohort", pl.lit(name).alias("group")),
+            *("age", "n_start", "n_paying"),
+            revenue_kept=name,
+            ci_lower=f"ci_lower_{name}",
+            ci_upper=f"ci_upper_{name}",
         )
         for name in ("gross", "net")
     ]
-    return pl.concat(parts).drop_nulls("revenue_kept").sort("group", "age")
-
-
-def net(table: pl.DataFrame) -> pl.DataFrame:
-    """Net of cohorts by month of the start, the newest, of the first ledger: cohort, age, n_start,
-    n_paying, revenue_kept; a row for every age that any one reached."""
-    rows = _first_ledger(table, "start_month")
-    rows = rows.filter(pl.col("cohort").is_in(rows["cohort"].unique().sort().tail(NEWEST)))
-    known = rows.select("cohort", "age", "n_start", "n_paying", revenue_kept="net")
-    grid = known.select(pl.col("cohort").unique()).join(known.select("age").unique(), how="cross")
-    return grid.join(known, on=["cohort", "age"], how="left").sort("cohort", "age")
-
-
-def _first_ledger(table: pl.DataFrame, cohort_by: str) -> pl.DataFrame:
-    rows = table.filter(pl.col("cohort_by") == cohort_by)
-    return rows.filter(pl.col("ledger") == pl.col("ledger").min())
+    return pl.concat(parts).sort("group", "cohort", "age")
 
 
 def _kept_headline(rows: pl.DataFrame, ages: list[int]) -> str:

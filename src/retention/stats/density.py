@@ -25,7 +25,6 @@ class Fit:
     membership: np.ndarray  # (n,), 0 (edge) to 1 (core)
     persistence: np.ndarray  # of each group, 0 to 1
     linkage: np.ndarray  # single-linkage tree, the same for every smallest size
-    spanning: np.ndarray  # spanning tree of mutual reachability: from, to, distance
     condensed: np.ndarray  # condensed tree: parent, child, lambda_val, child_size
 
 
@@ -43,13 +42,11 @@ def fit(points: np.ndarray, min_cluster_size: int, min_samples: int, *, exact: b
     n = len(points)
     if n < max(2 * min_cluster_size, min_samples + 2):
         none = np.empty((0, 4))
-        noise = np.full(n, -1)
-        return Fit(points, min_samples, noise, np.zeros(n), np.empty(0), none, none, none)
+        return Fit(points, min_samples, np.full(n, -1), np.zeros(n), np.empty(0), none, none)
     fitter = hdbscan.HDBSCAN(
         min_cluster_size=min_cluster_size,
         min_samples=min_samples,
         approx_min_span_tree=not exact,
-        gen_min_span_tree=True,
         core_dist_n_jobs=1,
     )
     with warnings.catch_warnings():
@@ -63,7 +60,6 @@ def fit(points: np.ndarray, min_cluster_size: int, min_samples: int, *, exact: b
             fitter.probabilities_,
             fitter.cluster_persistence_,
             fitter.single_linkage_tree_.to_numpy(),
-            fitter.minimum_spanning_tree_.to_numpy(),
             fitter.condensed_tree_.to_numpy(),
         )
     )
@@ -103,20 +99,6 @@ def outlier_scores(fit: Fit) -> np.ndarray:
     """
     scores = glosh(fit.condensed) if len(fit.condensed) else np.zeros(len(fit.points))
     return np.nan_to_num(scores).clip(0, 1)
-
-
-def validity(fit: Fit) -> float | None:
-    """Density-based validity on the spanning tree, -1 to 1: only to compare cuts of one fit.
-
-    None where there is no group.
-
-    Source: DBCV, Moulavi et al. (2014), SIAM Data Mining, as hdbscan's ``relative_validity_``.
-    """
-    if fit.labels.max(initial=-1) < 0:
-        return None
-    measure = hdbscan.HDBSCAN(gen_min_span_tree=True)
-    measure.labels_, measure._min_spanning_tree = fit.labels, fit.spanning
-    return float(measure.relative_validity_)
 
 
 def nodes(fit: Fit) -> pl.DataFrame:

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from retention.errors import Refused
-from retention.stats import limits, risk_sets
+from retention.stats import intervals, risk_sets
 
 
 def cumulative_incidence(
@@ -43,7 +43,7 @@ def cumulative_incidence(
     before = np.append(1.0, np.cumprod(1 - ends / at_risk)[:-1])
     incidence = np.cumsum(before * ours / at_risk)
     variance = _variance(at_risk, ends, ours, before)
-    lower, upper = limits.log_log(incidence, variance, confidence)
+    lower, upper = intervals.log_log(incidence, variance, confidence)
     return pl.DataFrame(
         {
             "duration_days": times,

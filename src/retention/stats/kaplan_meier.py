@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from retention.stats import limits, risk_sets
+from retention.stats import intervals, risk_sets
 
 CURVE = {
     **dict.fromkeys(("duration_days", "at_risk", "events"), pl.Int64),
@@ -61,7 +61,7 @@ def restricted_mean(
             nobody left
 
     Source: Klein and Moeschberger (2003), Survival Analysis, section 4.5; Royston and Parmar
-    (2013), BMC Med Res Methodol 13:152. Checked by hand, on planted lives and against lifelines in
+    (2013), BMC Med Res Methodol 13:152. Checked on planted lives and against lifelines in
     tests/test_kaplan_meier.py.
     """
     durations, events, entry = risk_sets.since(since, durations, events, entry)
@@ -78,7 +78,7 @@ def _limits(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Log-log limits; the share itself where it is 1 or 0, of which no error can be estimated."""
     variance = survival**2 * np.cumsum(_greenwood(at_risk, ends))
-    lower, upper = limits.log_log(survival, variance, confidence)
+    lower, upper = intervals.log_log(survival, variance, confidence)
     known = ~np.isnan(lower)
     return np.where(known, lower, survival), np.where(known, upper, survival)
 

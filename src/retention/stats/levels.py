@@ -17,10 +17,7 @@ def collapsed(column: pl.Series, min_cell: int, most: int = 12) -> pl.Series:
     rest = levels.len() - kept["count"].sum()
     if 0 < rest < min_cell:
         kept = kept.head(kept.height - 1)
-    other = pl.lit("other")
-    return pl.select(
-        pl.when(levels.is_in(kept[levels.name].to_list())).then(levels).otherwise(other)
-    )[:, 0].alias(column.name)
+    return levels.zip_with(levels.is_in(kept[levels.name].implode()), pl.Series(["other"]))
 
 
 def quarters(column: pl.Series) -> pl.Series:

@@ -37,7 +37,6 @@ RATIOS = {
     "proportional": pl.Boolean,
     "remedy": pl.String,
 }
-SIZES = {"period": pl.String, "n": pl.Int64, "events": pl.Int64}
 HALVES = {
     "term": pl.String,
     "middle": pl.Int64,
@@ -142,9 +141,7 @@ def ratios(
         return_dtype=pl.String,
     )
     table = (
-        whole.with_columns(
-            period=pl.lit("all"), n=pl.lit(n, pl.Int64), events=pl.lit(ends, pl.Int64)
-        )
+        whole.with_columns(period=pl.lit("all"), n=n, events=ends)
         .join(judged.select("term", "proportional", "change"), on="term", maintain_order="left")
         .with_columns(remedy=remedy)
     )
@@ -254,12 +251,14 @@ def _by_period(
     found = _table(fitter, confidence)
     names = [halved.get(term, (term, "all")) for term in found["term"]]
     found = found.drop("term").hstack(pl.DataFrame(names, ["term", "period"], orient="row"))
-    sizes = {"all": (len(lives.events), int(lives.events.sum()))}
-    sizes |= {
-        name: (len(part.events), int(part.events.sum()))
-        for name, (_, part) in zip(periods, parts, strict=True)
-    }
-    sizes = pl.DataFrame([(name, *n) for name, n in sizes.items()], SIZES, orient="row")
+    ends = [lives.events, *(part.events for _, part in parts)]
+    sizes = pl.DataFrame(
+        {
+            "period": ["all", *periods],
+            "n": [len(own) for own in ends],
+            "events": [int(own.sum()) for own in ends],
+        }
+    )
     return (
         found.join(sizes, on="period", maintain_order="left")
         .join(whole.select("term", "proportional", "remedy"), on="term", maintain_order="left")

@@ -21,8 +21,8 @@ def auc(event: np.ndarray, risk: np.ndarray, weights: np.ndarray | None = None) 
 
     NaN where nobody, or everybody, has the event.
 
-    Source: Hanley and McNeil (1982), Radiology 143:29. Checked pair by pair and against
-    scikit-learn in tests/test_scores.py.
+    Source: Hanley and McNeil (1982), Radiology 143:29. Checked pair by pair in
+    tests/stats/test_scores.py.
     """
     order, last = _sorted(risk)
     weights = np.ones(len(risk)) if weights is None else weights

@@ -7,14 +7,17 @@ import polars as pl
 from scipy.stats import norm
 
 from retention import charts
+from retention.disclosure import LARGEST
 from retention.exhibit import Exhibit, Finding, said_of
 from retention.refresh import Refresh
+from retention.tables import task
 from retention.value import forecasts
 from retention.value.forecasts import Known
 
 NONE, GONE = "in no segment", "no longer a customer"
 TOPS = (1, 5, 10, 20, 50)  # per cent of customers, those who bring most first
 AMOUNT, VALUE = "amount of the last year", "expected value"
+MONEY = ("amount_cents", "value_cents", "at_risk_cents")
 COMPARED = {"share_of_customers": "customers", "share_of_amount": AMOUNT, "share_of_value": VALUE}
 GATE = {
     "open": "The risk has passed its test.",
@@ -42,14 +45,11 @@ def customers(
     Returns customer_id, current, amount_cents, value_cents (0 where not known), judged (whether
             value and risk are known), at_risk_cents (0 where not both are)
     """
-    columns = (
-        paid,
-        value.select("customer_id", "value_cents"),
-        risks.select("customer_id", "risk"),
-    )
+    value, risks = value.select("customer_id", "value_cents"), risks.select("customer_id", "risk")
+    current = current.select("customer_id", current=True)
     everybody = pl.concat([table.select("customer_id") for table in (paid, value, current)])
     table = everybody.unique().sort("customer_id")
-    for known in (*columns, current.select("customer_id", current=True)):
+    for known in (paid, value, risks, current):
         table = table.join(known, on="customer_id", how="left", maintain_order="left")
     cents = pl.col("value_cents").fill_null(0)
     return table.select(
@@ -73,16 +73,9 @@ def tops(customers: pl.DataFrame, confidence: float = 0.95) -> pl.DataFrame:
         ranked = customers.filter(pl.col(name) > 0).sort(-pl.col(name), "customer_id")
         for top in TOPS:
             n = -(-ranked.height * top // 100)
-            among = pl.int_range(pl.len()) < n
-            rows.append(
-                ranked.select(
-                    pl.lit(of).alias("of"),
-                    pl.lit(top, pl.Int64).alias("top_percent"),
-                    pl.lit(n, pl.Int64).alias("n"),
-                    *_share(name, among, confidence),
-                )
-            )
-    return pl.concat(rows).filter(pl.col("share").is_not_null())
+            share = ranked.select(*_share(name, pl.int_range(pl.len()) < n, confidence))
+            rows.append({"of": of, "top_percent": top, "n": n, **share.row(0, named=True)})
+    return pl.DataFrame(rows, task.none("concentration").schema).drop_nulls("share")
 
 
 def carried(
@@ -94,7 +87,9 @@ def carried(
             several segments, so that shares need not add up to 1
     Returns the table "revenue_by_segment": segment, name, n, share_of_customers, amount_cents,
             share_of_amount, ci_lower, ci_upper (of that share), value_cents, share_of_value,
-            n_judged (whose value and risk are known), value_at_risk_cents (theirs)
+            n_judged (whose value and risk are known), value_at_risk_cents (theirs); and
+            largest_share: of any of the amounts, the part that one customer holds at most, by which
+            `disclosure` decides and which it takes off
     """
     named = dict(segments.select("segment", "name").iter_rows()) | {NONE: NONE, GONE: GONE}
     customer, current = pl.col("customer_id"), pl.col("current")
@@ -116,6 +111,7 @@ def carried(
             _ratio("value_cents", among).alias("share_of_value"),
             (among & pl.col("judged")).sum().cast(pl.Int64).alias("n_judged"),
             pl.col("at_risk_cents").filter(among).sum().alias("value_at_risk_cents"),
+            pl.max_horizontal(_largest(name, among) for name in MONEY).alias(LARGEST),
         )
         for segment, among in inside.items()
     ]
@@ -193,6 +189,12 @@ def _fifth(table: pl.DataFrame) -> str:
     if rows.is_empty():
         return "Too few bring anything to tell how far it is concentrated"
     return f"The 20% of customers who pay most bring {rows['share'][0]:.0%} of the amount"
+
+
+def _largest(name: str, among: pl.Expr) -> pl.Expr:
+    """The part of the money of those ``among`` that one of them holds at most."""
+    own = pl.col(name).filter(among)
+    return own.max() / pl.when(own.sum() > 0).then(own.sum())
 
 
 def _ratio(name: str, among: pl.Expr) -> pl.Expr:

@@ -150,19 +150,14 @@ def rests_on(models: dict[str, Ahead], known: Known, ahead_days: int) -> str:
 
 def _buyers(past: Past, day: int) -> pl.DataFrame:
     date, amount = pl.col("day"), pl.col("amount_cents")
-    lives = (
-        purchases(past)
-        .filter(date <= day)
-        .group_by("customer_id", maintain_order=True)
-        .agg(
-            frequency=pl.len().cast(pl.Int64) - 1,
-            recency=date.max() - date.min(),
-            age=day - date.min(),
-            priced=(amount > 0).sum().cast(pl.Int64),
-            cents=amount.filter(amount > 0).mean(),
-        )
+    bought = purchases(past).filter(date <= day).group_by("customer_id", maintain_order=True)
+    return bought.agg(
+        frequency=pl.len().cast(pl.Int64) - 1,
+        recency=date.max() - date.min(),
+        age=day - date.min(),
+        priced=(amount > 0).sum().cast(pl.Int64),
+        cents=amount.filter(amount > 0).mean(),
     )
-    return lives.sort("customer_id")
 
 
 def _history(known: Known) -> forecast.History:
@@ -177,15 +172,9 @@ def _history(known: Known) -> forecast.History:
 def _under_contract(past: Past, day: int) -> pl.DataFrame:
     stretches = _stretches(past, day).filter(pl.col("end_day").is_null())
     in_force = (pl.col("started_day") <= day) & (pl.col("ended_day").fill_null(day + 1) > day)
-    cents = (
-        past.terms.filter(in_force)
-        .group_by("customer_id")
-        .agg(
-            _some=pl.col("amount_cents").is_null().any(),
-            cents=pl.col("amount_cents").sum() / MONTH_DAYS,
-        )
-        .sort("customer_id")
-    )
+    agreed, is_known = pl.col("amount_cents").sum(), pl.col("amount_cents").is_not_null().all()
+    cents = past.terms.filter(in_force).group_by("customer_id")
+    cents = cents.agg(cents=pl.when(is_known).then(agreed / MONTH_DAYS))
     booked = nw.to_native(spells.booked_ends(past.terms, snapshot_day=day), pass_through=True)
     left = pl.col("booked_end_in_days").cast(pl.Float64).fill_null(np.inf)
     return (
@@ -197,7 +186,7 @@ def _under_contract(past: Past, day: int) -> pl.DataFrame:
             "plan",
             (day - pl.col("start_day") + 1).alias("tenure_days"),
             left.alias("until"),
-            pl.when(~pl.col("_some")).then("cents").alias("cents"),
+            "cents",
         )
         .sort("customer_id")
         .collect()

@@ -1,4 +1,4 @@
-"""What was forecast on an earlier day beside what came: in all, by week, by kind of customer.
+"""What was forecast on an earlier day beside what came: in all, and week by week.
 
 Forecast and outcome are functions of days ahead that give a number for each customer: purchases, or
 days under contract (see `forecasts`).
@@ -19,10 +19,8 @@ from retention.value import forecasts, value
 from retention.value.forecasts import Ahead, Known, Past
 
 WEEK = 7
-TENURES = (90, 180, 365, 730)  # days; the ends of groups by tenure
 MEASURES = {"activity": "purchases", "contract": "days under contract"}
 AMOUNT = "amount in cents"
-DOUBLED = 6  # groups by purchases: 1, 2 to 3, 4 to 7 and so on, doubled so many times
 CAME = "as it came"
 
 
@@ -39,7 +37,8 @@ def hold_out(r: Refresh, known: Known, most: int) -> Held:
     then = forecasts.known(known.past, r.day - days)
     models, each = forecasts.models(then), value.cents_each(then)
     came, paid = forecasts.happened(then), forecasts.happened(then, amounts=True)
-    counted = compare(models, came, then, days, r.confidence)
+    measure = MEASURES[r.book.churn.kind]
+    counted = compare(models, came, measure, days, r.confidence)
     return Held(counted.vstack(amounts(models, each, paid, days, r.confidence)), days)
 
 
@@ -53,27 +52,21 @@ def horizon(past: Past, day: int, most: int) -> int:
 
 
 def compare(
-    models: dict[str, Ahead], happened: Ahead, known: Known, days: int, confidence: float = 0.95
+    models: dict[str, Ahead], happened: Ahead, measure: str, days: int, confidence: float = 0.95
 ) -> pl.DataFrame:
-    """What each model forecast of the ``known`` for so many ``days``, beside what happened.
+    """What each model forecast for so many ``days``, beside what happened.
 
-    Returns the table "value_holdout" without amounts: measure, by (total; week; purchases so far,
-            or tenure), group, model, n (customers), active (those of whom there was any), actual
-            (per customer), its ci_lower and ci_upper (customers as drawn), predicted (per
-            customer), rmse (over customers; null of a week). No rows where nothing was forecast
+    Returns the table "value_holdout" without amounts: measure, by (total or week), group, model, n
+            (customers), active (those of whom there was any), actual (per customer), its ci_lower
+            and ci_upper (customers as drawn), predicted (per customer), rmse (over customers; null
+            of a week). No rows where nothing was forecast
     """
-    name, *groups = _groups(known)
-    divided = {"total": (np.zeros(known.customers.height, int), ["all"]), name: groups}
     rows = []
     for model, ahead in models.items():
-        came, said = happened(days), ahead(days)
-        for by, (place, names) in divided.items():
-            for code in np.unique(place):
-                own = place == code
-                rows.append((by, names[code], model, *_row(came[own], said[own], confidence)))
+        rows.append(("total", "all", model, *_row(happened(days), ahead(days), confidence)))
         weeks = _weeks(ahead, happened, days, confidence)
         rows += [("week", f"{week:02}", model, *row) for week, row in enumerate(weeks, 1)]
-    return _table(MEASURES[known.past.churn.kind], rows)
+    return _table(measure, rows)
 
 
 def amounts(
@@ -103,17 +96,6 @@ def by_week(r: Refresh, held: Held) -> Exhibit:
         findings=partial(_error, days=held.days),
         empty="Too little is known to test a forecast.",
         name="value_holdout",
-    )
-
-
-def by_group(held: Held) -> Exhibit:
-    """What came and was forecast by purchases so far, or by tenure."""
-    return Exhibit(
-        held.compared.filter(~pl.col("by").is_in(["week", "total"])),
-        _furthest,
-        draw=lambda table: charts.comparison(_beside(table)),
-        behind=lambda table: table.drop("measure", "by"),
-        empty="Too little is known to compare groups.",
     )
 
 
@@ -151,19 +133,6 @@ def _off(table: pl.DataFrame) -> str:
     return f"In all, forecasts were off: {told}".replace("-", "−")
 
 
-def _furthest(table: pl.DataFrame) -> str:
-    """The group of customers of whom the forecast was furthest off, in a sentence."""
-    said, known = pl.col("predicted"), table.filter(model="ours").drop_nulls("ci_lower")
-    off = known.filter((said < pl.col("ci_lower")) | (said > pl.col("ci_upper")))
-    if known.is_empty():
-        return "No group can be compared"
-    if off.is_empty():
-        return "In every group what came agrees with the forecast, within what chance allows"
-    row = off.sort((said - pl.col("actual")).abs(), "group").row(-1, named=True)
-    side = "high" if row["predicted"] > row["actual"] else "low"
-    return f"Furthest off, by {row['by']}: {row['group']}, for whom the forecast was too {side}"
-
-
 def _totals(table: pl.DataFrame, currency: str) -> pl.DataFrame:
     """The rows of all customers, amounts in whole units of the ``currency``."""
     numbers = pl.col("actual", "ci_lower", "ci_upper", "predicted", "rmse")
@@ -173,18 +142,14 @@ def _totals(table: pl.DataFrame, currency: str) -> pl.DataFrame:
 
 
 def _weekly(table: pl.DataFrame) -> pl.DataFrame:
-    rows = table.filter(by="week").with_columns(week=pl.col("group").cast(pl.Int64))
-    return _beside(rows, "week").rename({"model": "group"})
-
-
-def _beside(rows: pl.DataFrame, by: str = "group") -> pl.DataFrame:
-    """What happened as one of the models, for charts: ``by``, model ("as it came" first), n,
-    per_customer, ci_lower, ci_upper (of what happened)."""
+    """Week by week what happened as one of the models, for a chart: week, group ("as it came"
+    first), n, per_customer, ci_lower, ci_upper (of what happened)."""
+    rows = table.filter(by="week").with_columns(week=pl.col("group").cast(pl.Int64), group="model")
     first, none = rows["model"].unique(maintain_order=True).head(1), pl.lit(None, pl.Float64)
-    came = rows.filter(pl.col("model").is_in(first.implode())).with_columns(model=pl.lit(CAME))
+    came = rows.filter(pl.col("model").is_in(first.implode())).with_columns(group=pl.lit(CAME))
     said = rows.with_columns(actual="predicted", ci_lower=none, ci_upper=none)
     both = pl.concat([came, said]).drop_nulls("actual").rename({"actual": "per_customer"})
-    return both.select(by, "model", "n", "per_customer", "ci_lower", "ci_upper")
+    return both.select("week", "group", "n", "per_customer", "ci_lower", "ci_upper")
 
 
 def _table(measure: str, rows: list[tuple]) -> pl.DataFrame:
@@ -210,14 +175,3 @@ def _row(came: np.ndarray, said: np.ndarray, confidence: float) -> tuple:
     limits = (max(mean - half, 0.0), mean + half) if np.isfinite(half) else (None, None)
     rmse = float(np.sqrt(((said - came) ** 2).mean()))
     return n, int((came > 0).sum()), float(mean), *limits, float(said.mean()), rmse
-
-
-def _groups(known: Known) -> tuple[str, np.ndarray, list[str]]:
-    """What customers are divided by, the place of each one's group, and the groups' names."""
-    if known.past.churn.kind == "contract":
-        names = [f"up to {edge} days" for edge in TENURES] + [f"over {TENURES[-1]} days"]
-        return "tenure", np.searchsorted(TENURES, known.customers["tenure_days"].to_numpy()), names
-    bought = known.customers["frequency"].to_numpy() + 1
-    names = ["1", *(f"{2**n} to {2 ** (n + 1) - 1}" for n in range(1, DOUBLED))]
-    place = np.minimum(np.log2(bought), DOUBLED).astype(int)
-    return "purchases so far", place, [*names, f"{2**DOUBLED} or more"]
