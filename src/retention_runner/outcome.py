@@ -9,7 +9,6 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 
 from retention_runner import clock, errors, notify, plan, publish, records, secrets
@@ -26,7 +25,6 @@ class Attempt:
     workbook: Workbook
     places: Places
     book: Book | None = None  # at its one day, as soon as that is known
-    asked: str = ""  # the day as it was asked for, such as yesterday
     began: datetime = field(default_factory=clock.now)
     runs: dict[str, Run] = field(default_factory=dict)
 
@@ -49,11 +47,7 @@ class Attempt:
 
 def unchanged(attempt: Attempt, job: plan.Job, say: Say) -> str:
     """The last refresh stands: nothing is done, and if the book was stale it no longer is."""
-    made = "it was made"
-    with suppress(*records.DAMAGED):
-        record = (job.places.work / job.last / "run.json").read_text(encoding="utf-8")
-        made = json.loads(record)["ended"]
-    say(f"{job.book.name} {job.last}: unchanged since {made}")
+    say(f"{job.book.name} {job.last}: unchanged")
     return _good(attempt, job.last, [], new=False)
 
 
@@ -68,7 +62,7 @@ def good(attempt: Attempt, job: plan.Job, changed: list[str], say: Say) -> str:
     _record(attempt, job.stage, "good")
     last, published, work = job.last, job.places.published, job.places.work
     if same := last and publish.same(job.pages, published / last):
-        publish.mend(job.pages, published / last)
+        publish.put_back(job.pages, published / last)
         publish.replace(job.stage, work / last)
     refresh = last if same else job.next
     if not same:
@@ -103,15 +97,21 @@ def failed(attempt: Attempt, error: BaseException) -> Exception:
     if at_once and not refreshes(places.published, holding=MANIFEST):
         clear(attempt)
     else:
-        for leave in (_leave_page, partial(_mark, why=why)):
-            try:
-                notes.append(leave(attempt, error))
-            except Exception as further:
-                notes.append(f"nor could that be noted: {errors.message(further)}")
-    since = records.stale_since(places.published)
-    left = str(page) if page.is_file() else None
-    event = {"refresh": None, "state": "failed", "why": why, "page": left}
-    notes.append(_tell(attempt, event | {"stale_since": since}))
+        try:
+            if records.mark_stale(places.published, attempt.day, clock.now(), why):
+                publish.write_index(attempt.workbook.root, places.reports)
+            notes.append(_leave_page(attempt, error))
+        except Exception as further:
+            notes.append(f"nor could that be noted: {errors.message(further)}")
+    stale = records.stale(places.published)
+    event = {
+        "refresh": None,
+        "state": "failed",
+        "why": why,
+        "page": str(page) if page.is_file() else None,
+        "stale_since": stale and stale.since.isoformat(),
+    }
+    notes.append(_tell(attempt, event))
     _remove_secrets([places.stages, places.pages], attempt)
     title = f"{places.name} {attempt.day}: " if attempt.day else ""
     return kind(title + "\n".join(filter(None, notes)))
@@ -125,16 +125,8 @@ def clear(attempt: Attempt, but: Collection[str] = ()) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
         with suppress(OSError):
             stages.rmdir()
-    if not but and not records.stale_since(attempt.places.published):
+    if not but and not records.stale(attempt.places.published):
         shutil.rmtree(attempt.places.failed, ignore_errors=True)
-
-
-def _mark(attempt: Attempt, error: BaseException, why: list[str]) -> str:
-    """Mark the book as stale, if anything good stands."""
-    published, moment = attempt.places.published, clock.now()
-    if records.mark_stale(published, snapshot_date=attempt.day, moment=moment, why=why):
-        publish.write_index(attempt.workbook.root, attempt.places.reports)
-    return ""
 
 
 def _leave_page(attempt: Attempt, error: BaseException) -> str:
@@ -147,16 +139,15 @@ def _leave_page(attempt: Attempt, error: BaseException) -> str:
     folder, places = attempt.places.failed, attempt.places
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "notebooks").mkdir(parents=True, mode=0o700)
-    if not errors.is_known(error):
-        trace = attempt.hide("".join(traceback.format_exception(error)))
-        (folder / "traceback.txt").write_text(trace, encoding="utf-8")
+    known = errors.is_known(error)
+    trace = errors.message(error) if known else "".join(traceback.format_exception(error))
     day = f" --snapshot-date {attempt.day}" if attempt.day else ""
     stopped = attempt.bad and all(run.state == "stopped" for run in attempt.bad)
     html = layout.page(
         title=attempt.book.title if attempt.book else places.name,
         body=layout.template("failure.html.j2").render(
             what="The refresh was stopped" if stopped else "The refresh failed",
-            why="" if attempt.bad else errors.message(error),
+            why="" if attempt.bad else trace,
             reproduce=f"retention refresh {places.name}{day}",
             bad=[(run, _leave_notebook(attempt, run.task)) for run in attempt.bad],
             runs=attempt.runs.values(),
@@ -164,26 +155,23 @@ def _leave_page(attempt: Attempt, error: BaseException) -> str:
     )
     (folder / "index.html").write_text(attempt.hide(html), encoding="utf-8")
     _record(attempt, folder, "failed")
-    says_more = attempt.bad or not errors.is_known(error)
+    says_more = attempt.bad or not known
     return f"see {(folder / 'index.html').relative_to(places.root)}" if says_more else ""
 
 
 def _leave_notebook(attempt: Attempt, task: str) -> str:
     """Keep the executed copy of a notebook as far as it came, and a page of it; gives the page's
-    name, "" where there is none. The copy may be missing or half written."""
-    folder, name = attempt.places.failed, f"{task}.ipynb"
-    executed = attempt.places.stages / attempt.day / "notebooks" / name
-    if not executed.is_file():
-        return ""
+    name, "" where the copy is missing or half written."""
     import nbformat
 
     from retention_runner import page
 
-    text = attempt.hide(executed.read_text(encoding="utf-8", errors="replace"))
-    (folder / "notebooks" / name).write_text(text, encoding="utf-8")
+    folder, name = attempt.places.failed, f"{task}.ipynb"
+    executed = attempt.places.stages / attempt.day / "notebooks" / name
     try:
-        notebook = page.up_to_error(nbformat.reads(text, as_version=4))
-        html = page.render(notebook, title=task)
+        text = attempt.hide(executed.read_text(encoding="utf-8", errors="replace"))
+        (folder / "notebooks" / name).write_text(text, encoding="utf-8")
+        html = page.render(nbformat.reads(text, as_version=4), title=task)
     except Exception:  # whatever a half written file makes of it
         return ""
     (folder / f"{task}.html").write_text(attempt.hide(html), encoding="utf-8")
@@ -195,7 +183,6 @@ def _record(attempt: Attempt, folder: Path, state: str) -> None:
     told = {
         "book": attempt.places.name,
         "snapshot_date": attempt.day,
-        "asked": attempt.asked,
         "state": state,
         "began": attempt.began.isoformat(),
         "ended": clock.now().isoformat(),
@@ -212,11 +199,7 @@ def _tell(attempt: Attempt, event: dict) -> str:
     if not (attempt.book and attempt.book.on_done):
         return ""
     whole = {"book": attempt.places.name, "snapshot_date": attempt.day, **event}
-    try:
-        wrong = notify.tell(attempt.book.on_done, whole, attempt.workbook.root)
-    except Exception as error:
-        wrong = f"on_done: {errors.message(error)}"
-    return attempt.hide(wrong)
+    return attempt.hide(notify.tell(attempt.book.on_done, whole, attempt.workbook.root))
 
 
 def _remove_secrets(folders: list[Path], attempt: Attempt) -> list[str]:
