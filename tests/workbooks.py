@@ -71,6 +71,11 @@ def retention(folder: Path, *words: str, **environment: str) -> subprocess.Compl
     )
 
 
+def lightly(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess:
+    """A refresh of light notebooks, for whose kernels no server need be warmed."""
+    return retention(folder, "refresh", *words, "--ordinary-kernels", **environment)
+
+
 def files(folder: Path) -> dict[str, bytes]:
     """Content of every file under ``folder``, by its path."""
     return {
