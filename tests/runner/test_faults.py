@@ -16,11 +16,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 
-import drawing
 import psutil
 import pytest
 from bs4 import BeautifulSoup
@@ -78,12 +77,10 @@ def plant(folder: Path, fault: str = "") -> None:
 
 
 @contextmanager
-def begin(
-    folder: Path, *words: str, before: tuple[str, ...] = (), **given
-) -> Iterator[subprocess.Popen]:
+def begin(folder: Path, *words: str, **given) -> Iterator[subprocess.Popen]:
     """The command as a scheduler starts it, in a process group of its own; gone with the block."""
     with subprocess.Popen(
-        [*before, sys.executable, "-m", "retention_app", "refresh", *(words or ("shop",))],
+        [sys.executable, "-m", "retention_app", "refresh", *(words or ("shop",))],
         cwd=folder,
         env=os.environ | {"TMPDIR": str(folder / TEMPORARY)} | given.pop("env", {}),
         stdout=subprocess.PIPE,
@@ -196,24 +193,11 @@ def reading(folder: Path) -> Iterator[None]:
     assert not found, found[0]
 
 
-def killed(folder: Path, moment: float) -> None:
-    """Kill a refresh that has something to do at ``moment``, in seconds."""
-    plant(folder)
-    with begin(folder) as process, reading(folder):
-        try:
-            process.wait(moment)
-        except subprocess.TimeoutExpired:
-            process.kill()
-    wait_for(lambda: not processes(folder), 5)
-    require_readable(folder)
-
-
 def test_a_refresh_that_is_killed_leaves_what_was_published(shop):
     plant(shop, SLEEP)
     with begin(shop) as process, reading(shop):
         sleeper(shop)
         process.kill()
-    wait_for(lambda: not processes(shop), 5)
     require_readable(shop)
     require_healed(shop)
 
@@ -226,7 +210,11 @@ def test_a_refresh_may_be_killed_at_any_moment(make_workbook):
     require_healed(folder)
     duration, draw = time.monotonic() - began, random.Random(20_250_630)
     for _ in range(20):
-        killed(folder, draw.uniform(0.05, 1) * duration)
+        plant(folder)
+        with begin(folder) as process, reading(folder), suppress(subprocess.TimeoutExpired):
+            process.wait(draw.uniform(0.05, 1) * duration)  # at the end of the block it is killed
+        wait_for(lambda: not processes(folder), 5)
+        require_readable(folder)
         require_healed(folder)
 
 
@@ -242,25 +230,12 @@ def test_a_kernel_that_is_killed_fails_its_refresh(shop):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("fault", "options", "words"),
-    [
-        ("import time; time.sleep(600)", ["--timeout", "3"], "a cell took longer than 3 s"),
-        (
-            "import resource\n"
-            "resource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32))\n"
-            "held = bytearray(2**33)",
-            [],
-            "MemoryError",
-        ),
-    ],
-)
-def test_a_cell_without_end_or_without_memory_fails_its_refresh(shop, fault, options, words):
-    plant(shop, fault)
+def test_a_cell_without_end_fails_its_refresh(shop):
+    plant(shop, "import time; time.sleep(600)")
 
-    done = refresh(shop, "shop", *options)
+    done = refresh(shop, "shop", "--timeout", "3")
 
-    require_failed(shop, done, words)
+    require_failed(shop, done, "a cell took longer than 3 s")
     require_named(shop)
     require_healed(shop)
 
@@ -320,37 +295,6 @@ def test_a_disk_that_takes_no_more_fails_the_refresh(shop):
     require_healed(shop)
 
 
-def powerless() -> tuple[str, ...]:
-    """What stands before a command so that even root keeps to the modes of folders."""
-    if os.getuid():
-        return ()
-    if not shutil.which("setpriv"):
-        pytest.skip("root may write everywhere")
-    lost = "-dac_override,-dac_read_search"
-    return ("setpriv", f"--bounding-set={lost}", f"--inh-caps={lost}")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("place", ["work", "reports"])
-def test_a_folder_that_may_not_be_written_fails_the_refresh(shop, place):
-    plant(shop)
-    folders = [shop / place, *(path for path in (shop / place).rglob("*") if path.is_dir())]
-    modes = {path: path.stat().st_mode for path in folders}
-    for path in folders:
-        path.chmod(0o555)
-
-    done = refresh(shop, before=powerless())
-    for path in folders:
-        path.chmod(modes[path])
-
-    assert done.returncode in (1, 2), done.stderr
-    assert "Permission denied" in done.stderr
-    assert str(shop / place) in done.stderr
-    assert "Traceback" not in done.stderr
-    require_readable(shop)
-    require_healed(shop)
-
-
 @pytest.mark.slow
 def test_one_book_fails_and_another_is_published(shop):
     text = (shop / "params" / "shop.yaml").read_text()
@@ -390,21 +334,14 @@ def test_a_secret_is_nowhere_even_if_a_notebook_shows_it(shop, fault):
     require_healed(shop)
 
 
-def spoil(file: Path) -> bytes:
-    """Cut a file in the middle; gives what it held."""
-    held = file.read_bytes()
-    file.unlink()  # it may be linked from another refresh
-    file.write_bytes(held[: len(held) // 2])
-    return held
-
-
 @pytest.mark.slow
 def test_a_spoilt_table_of_the_refresh_before_is_named_and_made_again(make_workbook):
     folder, before = workbook(make_workbook, ("00", "99")), "2025-03-31"
     both = ("shop", "--snapshot-date", before, "--snapshot-date", DAY)
     require_healed(folder, *both)
     for file in (folder / "work" / "shop" / before / "tables").glob("*.parquet"):
-        spoil(file)
+        file.unlink()  # it may be linked from another refresh
+        file.write_bytes(b"half")
 
     done = refresh(folder, "shop", "--again")
 
@@ -412,25 +349,3 @@ def test_a_spoilt_table_of_the_refresh_before_is_named_and_made_again(make_workb
     assert f"{before}/tables/" in done.stderr
 
     require_healed(folder, *both)
-
-
-@pytest.mark.slow
-def test_a_spoilt_source_is_named_and_harms_nothing(make_workbook):
-    folder, book = workbook(make_workbook), "title: Files\nsource: {kind: files}\n"
-    shutil.rmtree(folder / "reports" / "shop", ignore_errors=True)  # of a later day
-    shutil.rmtree(folder / "work" / "shop", ignore_errors=True)
-    book += "tables: {events: data/events.parquet, customers: data/customers.parquet}\n"
-    book += (
-        "snapshot_date: 2024-12-31\nchurn: {kind: activity, activity: [purchase], after_days: 60}\n"
-    )
-    (folder / "params" / "shop.yaml").write_text(book)
-    for table, frame in drawing.shop().items():
-        drawing.save(frame, folder / "data" / f"{table}.parquet")
-    require_healed(folder)
-    source = folder / "data" / "events.parquet"
-    held = spoil(source)
-
-    require_failed(folder, refresh(folder), "events.parquet", code=2)
-
-    source.write_bytes(held)
-    require_healed(folder)
