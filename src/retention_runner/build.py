@@ -78,7 +78,7 @@ def build(job: plan.Job, why: dict[str, list[str]], workers: Workers, runs: dict
             before = {name: made[name] for name in needed}
             made[task], state = _made(job, task, before, earlier, workers)
         except BaseException as error:  # what Polars calls a panic is no Exception
-            state = _record_failure(job, told, error, stopped=workers.stop.is_set())
+            state = _record_failure(told, error, stopped=workers.stop.is_set())
         told.seconds = round(time.perf_counter() - begun, 3)
         told.state = state
         watch.seen(job.title, runs, told)
@@ -133,7 +133,7 @@ def run_all(
 
 def _make_stage(job: plan.Job, again: bool) -> list[Path]:
     """Make a fresh stage; gives the folders from which tasks may be taken over."""
-    before = job.stage.with_name(f".{job.day}.before")
+    before = job.stage.with_name(f"{job.day}.before")
     if job.stage.exists():
         shutil.rmtree(before, ignore_errors=True)
         job.stage.rename(before)
@@ -182,11 +182,10 @@ def _made(
     return records.end(job.stage, task, key, job.writes(task)), "done"
 
 
-def _record_failure(job: plan.Job, told: Run, error: BaseException, stopped: bool) -> str:
+def _record_failure(told: Run, error: BaseException, stopped: bool) -> str:
     """Note why a task failed, for the analyst and as it may be published; gives its state."""
-    hidden = secrets.named(job.book)
-    said = "it was stopped" if stopped else errors.publishable(error)
-    told.why = secrets.redact(errors.message(error), hidden)
-    told.said = secrets.redact(said, hidden)
-    state = "refused" if errors.worst([error]) is Refused else "failed"
-    return "stopped" if stopped else state
+    told.why = errors.message(error)
+    told.said = "it was stopped" if stopped else errors.publishable(error)
+    if stopped:
+        return "stopped"
+    return "refused" if errors.worst([error]) is Refused else "failed"

@@ -1,9 +1,7 @@
 """What a refresh leaves behind: pages, a record, a mark on the index, somebody who is told."""
 
 import json
-import platform
 import shutil
-import socket
 import traceback
 from collections.abc import Collection
 from contextlib import suppress
@@ -57,7 +55,7 @@ def good(attempt: Attempt, job: plan.Job, changed: list[str], say: Say) -> str:
     Raises:
         Failed: a secret stands in what was built.
     """
-    if found := _remove_secrets([job.stage, job.pages], attempt):
+    if found := secrets.found([job.stage, job.pages], attempt.hidden):
         raise Failed(f"a secret would have been published: {'; '.join(found)}")
     _record(attempt, job.stage, "good")
     last, published, work = job.last, job.places.published, job.places.work
@@ -112,7 +110,9 @@ def failed(attempt: Attempt, error: BaseException) -> Exception:
         "stale_since": stale and stale.since.isoformat(),
     }
     notes.append(_tell(attempt, event))
-    _remove_secrets([places.stages, places.pages], attempt)
+    for folder in (places.stages, places.pages):
+        if secrets.found([folder], attempt.hidden):
+            shutil.rmtree(folder)
     title = f"{places.name} {attempt.day}: " if attempt.day else ""
     return kind(title + "\n".join(filter(None, notes)))
 
@@ -121,7 +121,7 @@ def clear(attempt: Attempt, but: Collection[str] = ()) -> None:
     """Remove what attempts at the book have left, ``but`` those at some days."""
     for stages in (attempt.places.stages, attempt.places.pages):
         for folder in stages.glob("*"):
-            if folder.name not in but and folder.name[1:11] not in but:
+            if folder.name[:10] not in but:
                 shutil.rmtree(folder, ignore_errors=True)
         with suppress(OSError):
             stages.rmdir()
@@ -131,23 +131,22 @@ def clear(attempt: Attempt, but: Collection[str] = ()) -> None:
 
 def _leave_page(attempt: Attempt, error: BaseException) -> str:
     """Page, executed notebooks of what failed, record; what an earlier failure left goes first.
-
-    Gives where to look, if that says more than the error.
-    """
+    Gives where to look."""
     from retention_runner import layout
 
     folder, places = attempt.places.failed, attempt.places
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "notebooks").mkdir(parents=True, mode=0o700)
-    known = errors.is_known(error)
-    trace = errors.message(error) if known else "".join(traceback.format_exception(error))
+    why = errors.message(error)
+    if not errors.is_known(error):
+        why = "".join(traceback.format_exception(error))
     day = f" --snapshot-date {attempt.day}" if attempt.day else ""
     stopped = attempt.bad and all(run.state == "stopped" for run in attempt.bad)
     html = layout.page(
         title=attempt.book.title if attempt.book else places.name,
         body=layout.template("failure.html.j2").render(
             what="The refresh was stopped" if stopped else "The refresh failed",
-            why="" if attempt.bad else trace,
+            why="" if attempt.bad else why,
             reproduce=f"retention refresh {places.name}{day}",
             bad=[(run, _leave_notebook(attempt, run.task)) for run in attempt.bad],
             runs=attempt.runs.values(),
@@ -155,8 +154,7 @@ def _leave_page(attempt: Attempt, error: BaseException) -> str:
     )
     (folder / "index.html").write_text(attempt.hide(html), encoding="utf-8")
     _record(attempt, folder, "failed")
-    says_more = attempt.bad or not known
-    return f"see {(folder / 'index.html').relative_to(places.root)}" if says_more else ""
+    return f"see {(folder / 'index.html').relative_to(places.root)}"
 
 
 def _leave_notebook(attempt: Attempt, task: str) -> str:
@@ -166,11 +164,11 @@ def _leave_notebook(attempt: Attempt, task: str) -> str:
 
     from retention_runner import page
 
-    folder, name = attempt.places.failed, f"{task}.ipynb"
-    executed = attempt.places.stages / attempt.day / "notebooks" / name
+    folder = attempt.places.failed
+    executed = attempt.places.stages / attempt.day / "notebooks" / f"{task}.ipynb"
     try:
         text = attempt.hide(executed.read_text(encoding="utf-8", errors="replace"))
-        (folder / "notebooks" / name).write_text(text, encoding="utf-8")
+        (folder / "notebooks" / executed.name).write_text(text, encoding="utf-8")
         html = page.render(nbformat.reads(text, as_version=4), title=task)
     except Exception:  # whatever a half written file makes of it
         return ""
@@ -186,8 +184,6 @@ def _record(attempt: Attempt, folder: Path, state: str) -> None:
         "state": state,
         "began": attempt.began.isoformat(),
         "ended": clock.now().isoformat(),
-        "host": socket.gethostname(),
-        "python": platform.python_version(),
         "tasks": [asdict(run) for run in attempt.runs.values()],
     }
     text = attempt.hide(json.dumps(told, indent=1))
@@ -200,13 +196,3 @@ def _tell(attempt: Attempt, event: dict) -> str:
         return ""
     whole = {"book": attempt.places.name, "snapshot_date": attempt.day, **event}
     return attempt.hide(notify.tell(attempt.book.on_done, whole, attempt.workbook.root))
-
-
-def _remove_secrets(folders: list[Path], attempt: Attempt) -> list[str]:
-    """Where a secret of the book stands; folders that held one are gone."""
-    said = []
-    for folder in folders:
-        if found := secrets.found([folder], attempt.hidden):
-            shutil.rmtree(folder)
-            said += found
-    return said

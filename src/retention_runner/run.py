@@ -32,6 +32,7 @@ def run_notebook(
     import nbformat
     import papermill
     from jupyter_client.provisioning import KernelProvisionerFactory
+    from jupyter_core.utils import ensure_event_loop
 
     KernelProvisionerFactory.instance().default_provisioner_name = PROVISIONER
     logging.getLogger("papermill").setLevel(logging.CRITICAL)
@@ -39,7 +40,8 @@ def run_notebook(
     asked = server.wanted.set(env)
     seen = []
     try:
-        with warnings.catch_warnings():
+        # the runner ends this thread's event loop, and what waits in it for a dead kernel
+        with asyncio.Runner(loop_factory=ensure_event_loop), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             papermill.execute_notebook(
                 str(notebook),
@@ -62,7 +64,6 @@ def run_notebook(
         raise _in_words(error, notebook.name, timeout) from error
     finally:
         server.wanted.reset(asked)
-        _let_go()
     unexecuted = [
         cell
         for cell in nbformat.read(executed, as_version=4).cells
@@ -70,18 +71,6 @@ def run_notebook(
     ]
     if unexecuted:
         raise Failed(f"{notebook.name}: {len(unexecuted)} cells were not executed")
-
-
-def _let_go() -> None:
-    """End this thread's event loop, and what nbclient leaves waiting in it for a dead kernel."""
-    from jupyter_core.utils import ensure_event_loop
-
-    loop = ensure_event_loop()
-    left = asyncio.all_tasks(loop)
-    for task in left:
-        task.cancel()
-    loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-    loop.close()
 
 
 def _in_words(error: Exception, name: str, timeout: int) -> Refused | Failed:
