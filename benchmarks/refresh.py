@@ -90,6 +90,15 @@ def runs(root: Path, refresh: str = REFRESH) -> list[dict]:
     return json.loads(record.read_text(encoding="utf-8"))["tasks"]
 
 
+def cell_seconds(root: Path, task: str) -> float:
+    """Seconds that papermill has noted for the cells of a notebook."""
+    file = root / "work" / "simulated" / REFRESH / "notebooks" / f"{task}.ipynb"
+    cells = nbformat.read(file, as_version=4).cells
+    return sum(
+        cell.metadata.papermill.duration or 0 for cell in cells if "papermill" in cell.metadata
+    )
+
+
 def loop(root: Path) -> float:
     """Seconds of the shell loop, over the tables of the refresh that is there."""
     manifest = root / "reports" / "simulated" / REFRESH / "manifest.json"
@@ -123,12 +132,13 @@ def changed(root: Path) -> tuple[float, list[str]]:
     return seconds, [run["task"] for run in runs(root, f"{REFRESH}-r2") if run["state"] == "done"]
 
 
-def spent(seconds: float, tasks: list[dict]) -> dict[str, float]:
-    """Where the time of a refresh with one job went, and the memory (GiB) it took."""
-    notebooks = [run for run in tasks if run["cell_seconds"] is not None]
-    tables = sum(run["seconds"] for run in tasks if run["task"] == "tables")
-    cells = sum(run["cell_seconds"] for run in notebooks)
-    waits = [run["seconds"] - run["cell_seconds"] for run in notebooks]
+def spent(root: Path, seconds: float, tasks: list[dict]) -> dict[str, float]:
+    """Where the time of a refresh with one job went."""
+    notebooks = {run["task"]: run["seconds"] for run in tasks}
+    tables = notebooks.pop("tables")
+    in_cells = {task: cell_seconds(root, task) for task in notebooks}
+    cells = sum(in_cells.values())
+    waits = [notebooks[task] - in_cells[task] for task in notebooks]
     return {
         "the tables": tables,
         "cells of all notebooks": cells,
@@ -136,7 +146,6 @@ def spent(seconds: float, tasks: list[dict]) -> dict[str, float]:
         "of these the first, which waits for the server": max(waits),
         "all else: plan, pages, publish": seconds - tables - cells - sum(waits),
         "overhead per notebook": (seconds - tables - cells) / len(notebooks),
-        "largest kernel, GiB": max(run["peak_kib"] for run in notebooks) / 2**20,
     }
 
 
@@ -150,7 +159,7 @@ def measure(root: Path) -> Iterator[tuple[str, float]]:
     yield "speed-up", slower / seconds
     seconds, tasks = cold(root, jobs=1)
     yield "refresh, 1 job", seconds
-    yield from spent(seconds, tasks).items()
+    yield from spent(root, seconds, tasks).items()
     seconds, done = changed(root)
     yield f"one parameter changed ({', '.join(done)})", seconds
 

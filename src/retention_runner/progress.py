@@ -1,6 +1,5 @@
 """A refresh as it runs: a line when a task ends and, on a terminal, a bar for every refresh."""
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -26,15 +25,13 @@ class Watch:
 def watching(stream: TextIO | None = None) -> Iterator[Watch]:
     """Show on ``stream``, by default standard output, how refreshes stand while the block runs.
 
-    Runs may be added at any time. A stream that breaks is silent from then on: whoever stops
-    looking does not stop a refresh. Checked in tests/runner/test_progress.py.
+    Runs may be added at any time. A pipe that breaks is silent from then on (rich sees to that and
+    asks for the end, which is not heard): whoever stops looking does not stop a refresh.
     """
     stream = stream or sys.stdout
     with suppress(AttributeError, ValueError):  # there is none, or it is closed
         stream.reconfigure(errors="replace")
-    console = Console(
-        file=_Unbreakable(stream), force_terminal=_is_terminal(stream), color_system=None
-    )
+    console = Console(file=stream, force_terminal=_is_terminal(stream), color_system=None)
     columns = ("{task.description}", BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn())
     bars, lock = {}, RLock()
     with Progress(
@@ -47,7 +44,7 @@ def watching(stream: TextIO | None = None) -> Iterator[Watch]:
     ) as progress:
 
         def say(text: str) -> None:
-            with lock:
+            with lock, suppress(OSError, ValueError, SystemExit):
                 console.print(text, markup=False, highlight=False, soft_wrap=True)
 
         def seen(title: str, runs: dict[str, Run], ended: Run | None = None) -> None:
@@ -82,22 +79,3 @@ def _is_terminal(stream: TextIO | None) -> bool:
     with suppress(AttributeError, ValueError):  # there is none, or it is closed
         return stream.isatty()
     return False
-
-
-@dataclass(frozen=True)
-class _Unbreakable:
-    """A stream to write to that may be closed or gone at any time."""
-
-    stream: TextIO
-
-    def write(self, text: str) -> None:
-        with suppress(AttributeError, ValueError):
-            try:
-                self.stream.write(text)
-                self.stream.flush()
-            except OSError:  # what its buffer still holds must not fail again when Python ends
-                with open(os.devnull, "w") as nowhere:
-                    os.dup2(nowhere.fileno(), self.stream.fileno())
-
-    def flush(self) -> None:
-        """Nothing is left to flush."""
