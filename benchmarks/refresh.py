@@ -25,13 +25,15 @@ PROGRAMS = Path(sys.executable).parent
 REFRESH = "2025-06-30"
 TEN = """\
 import polars as pl
-ten = customers.filter("in_risk_set").sort("customer_id").select("customer_id")
+ten = r.tables.customers_at.filter("in_risk_set").sort("customer_id").select("customer_id")
 ten = ten.with_columns(segment=pl.concat_str(pl.lit("s"), 1 + pl.int_range(pl.len()) % 10))
-named = {f"s{n}": f"Segment {n}" for n in range(1, 11)}
-workspace.write_table(space, "members", ten)
-workspace.write_table(
-    space, "segments", personas.segments(ten, customers, features, named, [])
-)"""
+share = pl.lit(0.1)
+segments = ten.group_by("segment").agg(
+    name="Segment " + pl.first("segment"), kind=pl.lit("cluster"), n=pl.len().cast(pl.Int64),
+    share_of_customers=share, share_of_amount=share,
+)
+r.keep("members", ten)
+r.keep("segments", segments.sort("segment"))"""
 LOOP = """\
 set -e
 for given in loop/*.yaml; do

@@ -119,12 +119,3 @@ def test_the_command_refuses_a_range_before_it_builds_anything(workbook):
     assert (done.returncode, done.stdout) == (2, "")
     assert "add --every" in done.stderr
     assert not (workbook / "work").exists()
-
-
-def test_a_date_that_is_refused_is_named(workbook):
-    dated = ("--snapshot-date", "2023-10-31..2024-12-31", "--every", "month")
-    done = retention(workbook, "refresh", "shop", *dated)
-
-    assert done.returncode == 2
-    assert done.stderr.startswith("shop 2023-10-31: ")
-    assert "Traceback" not in done.stderr
