@@ -304,7 +304,7 @@ def test_one_book_fails_and_another_is_published(shop):
     done = refresh(shop, "shop", "other")
 
     require_failed(shop, done, "ZeroDivisionError")
-    assert (shop / "reports" / "other" / DAY / "index.html").is_file()
+    assert (shop / "reports" / "other" / DAY / "50_fault.html").is_file()
     assert not (shop / "reports" / "other" / "stale.json").exists()
     require_healed(shop, "shop", "other")
 
