@@ -1,4 +1,4 @@
-"""The commands. Exit codes: 0 done, 1 a task failed, 2 what the user can mend, 130 stopped."""
+"""The commands. Exit codes: 0 done, 1 a task failed, 2 what the user can fix, 130 stopped."""
 
 import os
 import signal

@@ -28,7 +28,7 @@ class Run:
     """One task of one refresh, from waiting to its end.
 
     ``state`` is one of waiting, running, done, unchanged (made before, from the same), failed,
-    refused (what the user can mend), skipped (something it needs was not done), stopped (by a
+    refused (what the user can fix), skipped (something it needs was not done), stopped (by a
     signal). ``why`` is for the terminal and the analyst; ``said`` holds no value of the data and
     may be published.
     """

@@ -26,7 +26,7 @@ def run_notebook(
     status is not consulted: it calls a killed kernel "completed".
 
     Raises:
-        Refused: a cell refused its data or parameters, which the user can mend.
+        Refused: a cell refused its data or parameters, which the user can fix.
         Failed: a cell raised, the kernel died or timed out, or a code cell was not executed.
     """
     import nbformat
