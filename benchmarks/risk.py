@@ -31,7 +31,7 @@ from retention.risk import backtest, landmarks, risk
 from retention.stats import cox, scores
 from retention.tables import calendar, spells, task, workspace
 from retention_demo import behaviours, simulate
-from retention_runner import build, places, records, run
+from retention_runner import build, places, run
 from retention_runner.notebooks import resolved
 
 PROJECT = Path(__file__).parent.parent
@@ -215,14 +215,13 @@ def notebook(folder: Path) -> Figure:
     running = {places.STAGE: str(folder), places.TASK: NOTEBOOK.stem}
     environment = build.environment(folder) | running
     given = {"refresh": f"simulated/{behaviours.LAST_DAY}"}
-    told = records.Run(NOTEBOOK.stem)
-    named = {"env": environment, "timeout": 3600, "told": told}
+    named = {"env": environment, "timeout": 3600}
     executed = folder / "notebooks" / NOTEBOOK.name
     given = resolved(NOTEBOOK, given)
     _, took = timed(run.run_notebook, NOTEBOOK, executed, given, **named)
     kernel = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = took.cpu + kernel.ru_utime + kernel.ru_stime
-    return Figure(took.seconds, cpu, took.gb + told.peak_kib * 1024 / 1e9)
+    return Figure(took.seconds, cpu, took.gb + kernel.ru_maxrss * 1024 / 1e9)
 
 
 def alone(work: Callable, *args):

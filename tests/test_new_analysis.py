@@ -6,9 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nbformat
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from workbooks import retention, with_only
+from workbooks import notebook, retention, with_only
 
 PROJECT = Path(__file__).parents[1]
 MODULE = '''"""On which days of the week do customers come?"""
@@ -48,15 +46,12 @@ def busiest(r: Refresh) -> Exhibit:
 def _first(table: pl.DataFrame) -> str:
     return table.sort("n", "weekday", descending=[True, False])["weekday"][0]
 '''
-CELLS = [
-    new_markdown_cell("# On which days do customers come?"),
-    new_code_cell('refresh = "cdnow"  # a book or a refresh', metadata={"tags": ["parameters"]}),
-    new_code_cell(
-        "import retention\nfrom retention import weekdays\n\nr = retention.open(refresh)\n"
-        "r.show(weekdays.busiest(r))"
-    ),
-    new_markdown_cell("## Limits\n\nA day of the week is that of the book's time zone."),
-]
+CELL = """\
+import retention
+from retention import weekdays
+
+r = retention.open(refresh)
+r.show(weekdays.busiest(r))"""
 TEST = """import polars as pl
 
 from retention import weekdays
@@ -69,12 +64,10 @@ def test_customers_are_counted_once_a_day():
 
 
 def test_three_files_make_a_new_page(workbook):
-    with_only(workbook, "99")
+    with_only(workbook, "none")
     shutil.copytree(PROJECT / "src", workbook / "src", ignore=shutil.ignore_patterns("__pycache__"))
     (workbook / "src" / "retention" / "weekdays.py").write_text(MODULE)
-    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    notebook = new_notebook(cells=CELLS, metadata=metadata)
-    nbformat.write(notebook, workbook / "notebooks" / "45_weekdays.ipynb")
+    notebook(workbook / "notebooks" / "45_weekdays.ipynb", CELL)
     (workbook / "test_weekdays.py").write_text(TEST)
     path = {"PYTHONPATH": str(workbook / "src")}
 
@@ -82,7 +75,8 @@ def test_three_files_make_a_new_page(workbook):
     assert done.returncode == 0, done.stdout + done.stderr
     page = (workbook / "reports" / "shop" / "2024-12-31" / "45_weekdays.html").read_text()
     assert "Most customers come on a " in page
-    assert "busiest_day" in (workbook / "reports/shop/2024-12-31/tables/findings.csv").read_text()
+    findings = workbook / "work" / "shop" / "2024-12-31" / "findings" / "45_weekdays.json"
+    assert "busiest_day" in findings.read_text()
     tested = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_weekdays.py"],
         cwd=workbook,

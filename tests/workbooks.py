@@ -6,8 +6,7 @@ import sys
 from pathlib import Path
 
 import nbformat
-
-from retention_runner import page
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 SHOP = """\
 title: Corner shop
@@ -24,6 +23,32 @@ parameters:
     min_cluster_size: 40
     min_samples: 10
 """
+
+
+# A front page that takes no time: the table that it promises, and a sentence.
+FRONT = """\
+import os, polars
+findings = polars.DataFrame({"finding": ["none"]})
+findings.write_parquet(os.environ["RETENTION_STAGE"] + "/tables/findings.parquet")"""
+REFRESH = 'refresh = "cdnow"  # a book'
+
+
+def notebook(file: Path, *cells: str, parameters: tuple[str, ...] = (REFRESH,)) -> Path:
+    """Write a notebook of these code cells after its parameters cells."""
+    tagged = [new_code_cell(text, metadata={"tags": ["parameters"]}) for text in parameters]
+    own = [new_markdown_cell("# Does it run?"), *tagged, *map(new_code_cell, cells)]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(new_notebook(cells=own, metadata={"kernelspec": kernel}), file)
+    return file
+
+
+def light(root: Path, *cells: str) -> Path:
+    """The workbook with two notebooks that take no time instead of its own: 50_light has these
+    cells, and the front page needs it."""
+    with_only(root, "none")
+    notebook(root / "notebooks" / "50_light.ipynb", *(cells or ["print('so far')"]))
+    notebook(root / "notebooks" / "99_summary.ipynb", FRONT)
+    return root
 
 
 def with_only(root: Path, *stems: str) -> Path:
@@ -46,6 +71,11 @@ def retention(folder: Path, *words: str, **environment: str) -> subprocess.Compl
     )
 
 
+def lightly(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess:
+    """A refresh of light notebooks, for whose kernels no server need be warmed."""
+    return retention(folder, "refresh", *words, "--ordinary-kernels", **environment)
+
+
 def files(folder: Path) -> dict[str, bytes]:
     """Content of every file under ``folder``, by its path."""
     return {
@@ -57,11 +87,9 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def outputs(notebook: Path) -> list[str]:
     """What the cells of an executed notebook show."""
-    cells = page.canonical(nbformat.read(notebook, as_version=4)).cells
     return [
         output["data"].get("text/html", output["data"].get("text/plain"))
-        for cell in cells
-        if cell.cell_type == "code"
-        for output in cell.outputs
+        for cell in nbformat.read(notebook, as_version=4).cells
+        for output in cell.get("outputs", ())
         if "data" in output
     ]

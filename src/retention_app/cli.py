@@ -1,4 +1,4 @@
-"""The commands. Exit codes: 0 done, 1 a task failed, 2 what the user can mend, 130 stopped."""
+"""The commands. Exit codes: 0 done, 1 a task failed, 2 what the user can fix, 130 stopped."""
 
 import os
 import signal
@@ -14,27 +14,15 @@ from retention_runner import errors
 from retention_runner.errors import Stopped
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-Dates = Annotated[
-    list[str] | None, typer.Option(help="last day whose data counts, or A..B; may be repeated")
-]
-Every = Annotated[
-    str | None, typer.Option(help="day, week, month, quarter or year: a range's step")
-]
+Dates = Annotated[list[str] | None, typer.Option(help="last day whose data counts, or A..B")]
+Every = Annotated[str | None, typer.Option(help="a range's step: day, week, month, quarter, year")]
 Again = Annotated[bool, typer.Option("--again", help="build the unchanged too, and prune nothing")]
 Reports = Annotated[Path, typer.Option(help="folder to publish to")]
 Jobs = Annotated[int, typer.Option(min=1, help="notebooks at a time")]
 Timeout = Annotated[int, typer.Option(min=1, help="seconds that one cell may take")]
-Ordinary = Annotated[
-    bool, typer.Option("--ordinary-kernels", help="start every kernel afresh instead of forking it")
-]
+Ordinary = Annotated[bool, typer.Option("--ordinary-kernels", help="start every kernel afresh")]
 Why = Annotated[bool, typer.Option("--why", help="name what changed, task by task")]
-At = Annotated[str, typer.Option(help="'06:00', 'Mon 06:00', 'Mon..Fri 06:00' or '1 06:00'")]
-Word = Annotated[
-    str | None, typer.Option(help="yesterday, last_month_end, ...; default: as the book says")
-]
-Keep = Annotated[
-    int | None, typer.Option(min=1, help="newest refreshes; default: as the book says")
-]
+Keep = Annotated[int | None, typer.Option(min=1, help="newest refreshes; default: the book's")]
 SOURCES = "duckdb:FILE, env:NAME of a variable with an address, sc://host:port; default: files"
 TABLES = ("events", "customers", "contracts", "surveys")
 COLUMN = "a column of ours and theirs; amount=quantity*price multiplies; may be repeated"
@@ -97,15 +85,8 @@ def refresh(
     from retention_runner import progress
     from retention_runner import refresh as refreshes
 
-    order = refreshes.Order(
-        tuple(snapshot_date or ()),
-        every,
-        reports.resolve(),
-        jobs,
-        timeout,
-        again=again,
-        forks=not ordinary_kernels,
-    )
+    given = (tuple(snapshot_date or ()), every, reports.resolve(), jobs, timeout, again)
+    order = refreshes.Order(*given, forks=not ordinary_kernels)
     with progress.watching() as watch:
         refreshes.refresh(_workbook(), list(dict.fromkeys(books)), order, watch)
 
@@ -124,15 +105,6 @@ def status(books: Whose = None, *, why: Why = False, reports: Reports = Path("re
 
 @app.command()
 @honest
-def schedule(book: str, *, at: At, snapshot_date: Word = None) -> None:
-    """Print a systemd timer and a crontab line that refresh a book, ready to install."""
-    from retention_runner import schedule as schedules
-
-    schedules.schedule(_workbook(), book, at, snapshot_date, print)
-
-
-@app.command()
-@honest
 def prune(books: list[str], keep: Keep = None) -> None:
     """Remove customer tables and executed notebooks of all but the newest refreshes of books.
 
@@ -147,14 +119,14 @@ def prune(books: list[str], keep: Keep = None) -> None:
 
 @app.command()
 @honest
-def forget(customer_id: str, books: Whose = None) -> None:
-    """Erase a customer from all tables in work/ and lists in outreach/.
+def forget(customer_id: str, books: list[str]) -> None:
+    """Erase a customer of books from all tables in work/ and lists in outreach/.
 
     Published pages name nobody and stay. The source is not touched.
     """
     from retention_runner import forget as erase
 
-    erase.forget(_workbook(), customer_id, books or [], print)
+    erase.forget(_workbook(), customer_id, books, print)
 
 
 @app.command("new-book")
@@ -196,4 +168,5 @@ def new_book(
         derive=task.tables,
         **said,
     )
+    _workbook().load(name)  # refused where a parameter is not as a notebook declares it
     print(words)

@@ -1,7 +1,6 @@
 """Making the tasks of a refresh: taken over where nothing changed, else made, each to its end."""
 
 import os
-import resource
 import shutil
 import threading
 import time
@@ -10,9 +9,9 @@ from concurrent.futures import FIRST_COMPLETED, Executor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from retention_runner import errors, plan, records, run, secrets, server
+from retention_runner import errors, plan, progress, records, run, secrets, server
 from retention_runner.errors import Failed, Refused, Stopped
-from retention_runner.places import STAGE, TASK, refreshes, save_text
+from retention_runner.places import STAGE, TASK, save_text
 from retention_runner.records import Record, Run
 
 # Kernels inherit these: hash order, threads and a user's own settings must not show in any page.
@@ -46,7 +45,7 @@ class Workers:
     pool: Executor
     warm: server.Server
     private: Path  # a folder for what kernels leave beside them
-    seen: Callable[[str, dict[str, Run]], None]
+    watch: progress.Watch
     stop: threading.Event
     order: Order
 
@@ -65,7 +64,7 @@ def build(job: plan.Job, why: dict[str, list[str]], workers: Workers, runs: dict
     Raises:
         Stopped, Failed, Refused: what kept tasks from being done, all in one message.
     """
-    order = workers.order
+    order, watch = workers.order, workers.watch
     earlier = _make_stage(job, order.again)
     if order.forks and (order.again or len(why.keys() - {plan.TABLES, plan.PAGES}) > 1):
         workers.warm.start()
@@ -74,17 +73,15 @@ def build(job: plan.Job, why: dict[str, list[str]], workers: Workers, runs: dict
     def work(task: str, needed: set[str]) -> bool:
         told, begun = runs[task], time.perf_counter()
         told.state = "running"
-        workers.seen(job.title, runs)
+        watch.seen(job.title, runs)
         try:
             before = {name: made[name] for name in needed}
-            made[task], state = _made(
-                job, task, before, earlier=earlier, workers=workers, told=told
-            )
+            made[task], state = _made(job, task, before, earlier, workers)
         except BaseException as error:  # what Polars calls a panic is no Exception
-            state = _record_failure(job, told, error, stopped=workers.stop.is_set())
+            state = _record_failure(told, error, stopped=workers.stop.is_set())
         told.seconds = round(time.perf_counter() - begun, 3)
         told.state = state
-        workers.seen(job.title, runs)
+        watch.seen(job.title, runs, told)
         return task in made
 
     def needs() -> plan.Needs:
@@ -93,15 +90,16 @@ def build(job: plan.Job, why: dict[str, list[str]], workers: Workers, runs: dict
         for task in runs.keys() - found.keys():
             del runs[task]
         runs.update({task: Run(task) for task in found if task not in runs})
-        workers.seen(job.title, runs)
         return found
 
-    known = refreshes(job.places.work)
-    past = records.seconds(job.places.work / known[-1]) if known else {}
-    for task in run_all(needs, work, workers.pool, past):
-        runs[task].said = "it was stopped" if workers.stop.is_set() else ""
-        runs[task].state = "stopped" if workers.stop.is_set() else "skipped"
-    workers.seen(job.title, runs)
+    skipped = run_all(needs, work, workers.pool)
+    stopped = workers.stop.is_set()
+    state, said = ("stopped", "it was stopped") if stopped else ("skipped", "")
+    for task in skipped:
+        runs[task].state, runs[task].said = state, said
+    watch.seen(job.title, runs)
+    if skipped:
+        watch.say(f"{job.title}: {len(skipped)} {state}")
     bad = [run for run in runs.values() if run.bad]
     for state, kind in (("stopped", Stopped), ("failed", Failed), ("refused", Refused)):
         if any(run.state == state for run in bad):
@@ -109,24 +107,20 @@ def build(job: plan.Job, why: dict[str, list[str]], workers: Workers, runs: dict
 
 
 def run_all(
-    current: Callable[[], plan.Needs],
-    work: Callable[[str, set[str]], bool],
-    pool: Executor,
-    seconds: dict[str, float],
+    current: Callable[[], plan.Needs], work: Callable[[str, set[str]], bool], pool: Executor
 ) -> set[str]:
     """Call ``work(task, needed)`` in ``pool`` for every task once all it needs are done; gives the
     skipped.
 
     ``work`` tells whether the task was done; what needs one that was not is skipped, all else goes
     on. ``current`` gives every task with what it needs, as is known so far: once all that a
-    notebook needs are done, the runs that it is are known. ``seconds`` are what tasks took before:
-    the longest, and the unknown, come first.
+    notebook needs are done, the runs that it is are known.
     """
     ended, good, running = set(), set(), {}
     while True:
         needs = current()
         ready = {name for name in needs if needs[name] <= good} - ended - set(running.values())
-        for name in sorted(ready, key=lambda name: (-seconds.get(name, float("inf")), name)):
+        for name in sorted(ready):
             running[pool.submit(work, name, needs[name])] = name
         if not running:
             return needs.keys() - ended
@@ -139,7 +133,7 @@ def run_all(
 
 def _make_stage(job: plan.Job, again: bool) -> list[Path]:
     """Make a fresh stage; gives the folders from which tasks may be taken over."""
-    before = job.stage.with_name(f".{job.day}.before")
+    before = job.stage.with_name(f"{job.day}.before")
     if job.stage.exists():
         shutil.rmtree(before, ignore_errors=True)
         job.stage.rename(before)
@@ -151,13 +145,7 @@ def _make_stage(job: plan.Job, again: bool) -> list[Path]:
 
 
 def _made(
-    job: plan.Job,
-    task: str,
-    before: dict[str, Record],
-    *,
-    earlier: list[Path],
-    workers: Workers,
-    told: Run,
+    job: plan.Job, task: str, before: dict[str, Record], earlier: list[Path], workers: Workers
 ) -> tuple[Record, str]:
     """Take ``task`` over or make it; its record, and which of the two was done.
 
@@ -178,7 +166,6 @@ def _made(
         job.workbook.build(job.book, job.stage, job.taken)
         if job.taken is None and job.workbook.fingerprint(job.book) != job.data:
             raise Failed("the source changed while it was read; refresh again")
-        told.peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     else:
         hidden = secrets.variables(job.book.definition)  # those of the source are not a kernel's
         env = environment(workers.private) | {STAGE: str(job.stage), TASK: task.partition("-")[0]}
@@ -188,7 +175,6 @@ def _made(
             job.given(task),
             env={name: value for name, value in env.items() if name not in hidden},
             timeout=workers.order.timeout,
-            told=told,
         )
     for table in job.writes(task):
         if not (job.stage / "tables" / f"{table}.parquet").is_file():
@@ -196,11 +182,10 @@ def _made(
     return records.end(job.stage, task, key, job.writes(task)), "done"
 
 
-def _record_failure(job: plan.Job, told: Run, error: BaseException, stopped: bool) -> str:
+def _record_failure(told: Run, error: BaseException, stopped: bool) -> str:
     """Note why a task failed, for the analyst and as it may be published; gives its state."""
-    hidden = secrets.named(job.book)
-    said = "it was stopped" if stopped else errors.publishable(error)
-    told.why = secrets.redact(errors.message(error), hidden)
-    told.said = secrets.redact(said, hidden)
-    state = "refused" if errors.worst([error]) is Refused else "failed"
-    return "stopped" if stopped else state
+    told.why = errors.message(error)
+    told.said = "it was stopped" if stopped else errors.publishable(error)
+    if stopped:
+        return "stopped"
+    return "refused" if errors.worst([error]) is Refused else "failed"

@@ -1,15 +1,22 @@
 """Snapshot dates as books and commands give them: days, words for days, ranges taken in steps."""
 
-from calendar import monthrange
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+
+import polars as pl
 
 from retention_runner.errors import Refused, nearest
 from retention_runner.workbook import Book
 
+STEPS = {"day": "1d", "week": "1w", "month": "1mo", "quarter": "1q", "year": "1y"}
 # Days that move with the calendar: the last whole one of its kind before the day of the refresh.
-WORDS = ("yesterday", "last_week_end", "last_month_end", "last_quarter_end", "last_year_end")
-DAYS = {"day": 1, "week": 7}
-MONTHS = {"month": 1, "quarter": 3, "year": 12}
+WORDS = {
+    "yesterday": "1d",
+    "last_week_end": "1w",
+    "last_month_end": "1mo",
+    "last_quarter_end": "1q",
+    "last_year_end": "1y",
+}
 MOST = 500  # dates of one range: more are a slip of the finger
 
 
@@ -18,7 +25,7 @@ def of_book(book: Book, today: date) -> list[date]:
     return sorted({day if isinstance(day, date) else before(day, today) for day in book.dates})
 
 
-def chosen(texts: list[str], every: str | None, today: date) -> list[date]:
+def chosen(texts: Sequence[str], every: str | None, today: date) -> list[date]:
     """The days that ``texts`` name, earliest first; ``every`` is the step of those with a range.
 
     Each text is a day, "2025-06-30", a word for one (see `before`), or a range from one to
@@ -29,7 +36,7 @@ def chosen(texts: list[str], every: str | None, today: date) -> list[date]:
             500 dates; a step without a range.
     """
     ranges = [text for text in texts if ".." in text]
-    if ranges and every not in (*DAYS, *MONTHS):
+    if ranges and every not in STEPS:
         raise Refused(f"{ranges[0]} is a range: add --every day, week, month, quarter or year")
     if every and not ranges:
         raise Refused(f"--every {every} needs a range: --snapshot-date 2024-01-31..2025-06-30")
@@ -49,22 +56,10 @@ def steps(first: date, last: date, every: str) -> list[date]:
     Months are counted from ``first`` and keep its day of the month, cut to the month's last day.
     Where ``first`` is the last day of its month, all are: 2024-02-29, 2024-03-31, 2024-04-30.
     """
-    if every in DAYS:
-        numbers = range(0, (last - first).days + 1, DAYS[every])
-        return [first + timedelta(days=number) for number in numbers]
-    numbers = range(0, _month_of(last) - _month_of(first) + 1, MONTHS[every])
-    return [day for number in numbers if (day := _months_later(first, number)) <= last]
-
-
-def _months_later(day: date, months: int) -> date:
-    year, month = divmod(_month_of(day) + months, 12)
-    length = monthrange(year, month + 1)[1]
-    ends = day.day == monthrange(day.year, day.month)[1]
-    return date(year, month + 1, length if ends else min(day.day, length))
-
-
-def _month_of(day: date) -> int:
-    return day.year * 12 + day.month - 1
+    days = pl.date_range(first, last, STEPS[every], eager=True)
+    if every not in ("day", "week") and first in (ends := days.dt.month_end()):
+        days = ends
+    return days.filter(days <= last).to_list()
 
 
 def before(word: str, today: date) -> date:
@@ -72,15 +67,8 @@ def before(word: str, today: date) -> date:
 
     A week ends on Sunday. On a Sunday, last_week_end is a week ago: this week is not over.
     """
-    month = today.replace(day=1)
-    begun = {  # first day of the day, week, month, quarter or year that is not over
-        "yesterday": today,
-        "last_week_end": today - timedelta(days=today.weekday()),
-        "last_month_end": month,
-        "last_quarter_end": month.replace(month=today.month - (today.month - 1) % 3),
-        "last_year_end": month.replace(month=1),
-    }
-    return begun[word] - timedelta(days=1)
+    not_over_since = pl.Series([today]).dt.truncate(WORDS[word]).item()
+    return not_over_since - timedelta(days=1)
 
 
 def _day(text: str, today: date) -> date:

@@ -7,7 +7,7 @@ EXAMPLES = " (such as "  # what follows in a message are examples of the data
 
 
 class Refused(ValueError):
-    """What the user can mend: a book, a table, a command."""
+    """What the user can fix: a book, a table, a command."""
 
     exit_code = 2
 

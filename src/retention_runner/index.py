@@ -1,12 +1,13 @@
 """The index of everything that has been published."""
 
+from contextlib import suppress
 from datetime import UTC
 from pathlib import Path
 from urllib.parse import quote
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
-from retention_runner import layout, places
+from retention_runner import layout, places, records
 
 SHOWN = 3  # reasons why a book is stale
 
@@ -31,47 +32,31 @@ class Manifest(BaseModel):
     changed: list[str] = []
     address: str = ""
 
-    @property
-    def before(self) -> str:
-        """The revision before this one, or nothing if it is the first."""
-        day, number = places.order(self.refresh)
-        return {1: "", 2: day}.get(number, f"{day}-r{number - 1}")
-
-
-class Stale(BaseModel):
-    """What the index shows of a book's stale.json."""
-
-    snapshot_date: str
-    since: AwareDatetime
-    why: list[str]
-
 
 def index(reports: Path) -> str:
     """Give ``reports/index.html``: every book, its newest refresh first, then the earlier ones.
 
     Reads ``reports/<book>/<refresh>/manifest.json`` (`Manifest`; any other file of that name is
-    passed over) and ``reports/<book>/stale.json``, by which a book is marked as stale, also where
-    nobody can read it. Without any refresh the page says how to make one.
+    passed over) and ``reports/<book>/stale.json``, by which a book is marked as stale. Without any
+    refresh the page says how to make one.
     """
     books = {}
     for path in sorted(reports.glob("[!.]*/*/manifest.json")):
-        if manifest := _read(Manifest, path):
-            address = quote(path.parent.relative_to(reports).as_posix())
-            one = manifest.model_copy(update={"address": address})
-            books.setdefault(path.parent.parent, []).append(one)
+        with suppress(OSError, ValueError):  # damaged, or somebody else's
+            manifest = Manifest.model_validate_json(path.read_bytes())
+            manifest.address = quote(path.parent.relative_to(reports).as_posix())
+            books.setdefault(path.parent.parent, []).append(manifest)
     for refreshes in books.values():
         refreshes.sort(key=lambda manifest: places.order(manifest.refresh), reverse=True)
-    shown = [(refreshes, _stale(folder / "stale.json")) for folder, refreshes in books.items()]
+    shown = [(refreshes, _stale(folder)) for folder, refreshes in books.items()]
     body = layout.template("books.html.j2").render(books=shown)
     return layout.page(title="Retention Workbook", body=body)
 
 
-def _stale(path: Path) -> list[str]:
+def _stale(published: Path) -> list[str]:
     """Since when a book is stale, and why; nothing where it is not."""
-    if not path.exists():
+    if not (stale := records.stale(published)):
         return []
-    if (stale := _read(Stale, path)) is None:
-        return ["Stale.", "The last refresh failed; why is not known, as stale.json is damaged."]
     since, rest = stale.since.astimezone(UTC), len(stale.why) - SHOWN
     reasons = [*(why.rstrip(".") for why in stale.why[:SHOWN]), *([f"{rest} more"] * (rest > 0))]
     why = f": {'; '.join(reasons)}" if reasons else ""
@@ -79,11 +64,3 @@ def _stale(path: Path) -> list[str]:
         f"Stale since {since.day} {since:%B %Y, %H:%M} UTC.",
         f"The refresh for {stale.snapshot_date} failed{why}.",
     ]
-
-
-def _read(model: type[BaseModel], path: Path) -> BaseModel | None:
-    """What a file holds; None where it is damaged or somebody else's."""
-    try:
-        return model.model_validate_json(path.read_bytes())
-    except (OSError, ValueError):
-        return None

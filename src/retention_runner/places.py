@@ -9,6 +9,7 @@ from retention_runner.errors import Refused
 NAME = re.compile(r"(?!(lab|failed)$)[a-z0-9][a-z0-9_-]*")  # work/ has folders of these names
 REFRESH = re.compile(r"\d{4}-\d\d-\d\d(-r\d+)?")
 PRUNED = "pruned"  # an empty file beside the tables of a refresh that lost its customer tables
+ERASED = "erased"  # likewise, where a customer was erased from some
 STAGE = "RETENTION_STAGE"  # tells a kernel in which folder its refresh is being built
 TASK = "RETENTION_TASK"  # and which notebook it runs
 MANIFEST = "manifest.json"  # a folder of pages that holds it was published
@@ -75,11 +76,9 @@ def newest(published: Path, day: str) -> str | None:
 
 def next_name(published: Path, day: str) -> str:
     """The folder of a further refresh of the day: a published refresh is never rewritten."""
-    last = newest(published, day)
-    number = order(last)[1] + 1 if last else 1
-    while (published / (name := f"{day}-r{number}" if number > 1 else day)).exists():
-        number += 1
-    return name
+    names = refreshes(published, day)
+    number = order(names[-1])[1] + 1 if names else 1
+    return f"{day}-r{number}" if number > 1 else day
 
 
 def save_text(text: str, file: Path) -> None:

@@ -6,33 +6,31 @@ import shutil
 from pathlib import Path
 
 from retention_runner import lock
-from retention_runner.errors import Failed
-from retention_runner.places import MANIFEST, Places, newest, save_text
+from retention_runner.places import MANIFEST, Places, save_text
 from retention_runner.records import sha256
 from retention_runner.workbook import Workbook
 
 
 def unharmed(published: Path) -> bool:
     """Whether every published file is there as it was published."""
-    manifest = _manifest(published)
-    return "pages" in manifest and all(
-        _is_whole(published, record) for record in manifest["pages"] + manifest["tables"]
+    files = _files(published)
+    return files is not None and all(
+        (published / record["file"]).is_file()
+        and sha256(published / record["file"]) == record["sha256"]
+        for record in files
     )
 
 
 def same(pages: Path, published: Path) -> bool:
     """Whether all pages and tables equal the published ones, byte for byte."""
-    one, other = (_manifest(folder) for folder in (pages, published))
-    return all(one.get(kind) == other.get(kind) for kind in ("pages", "tables"))
+    return _files(pages) == _files(published)
 
 
-def mend(pages: Path, published: Path) -> None:
-    """Put back published files that were lost or harmed since, from ``pages``, built the same."""
-    for record in _manifest(pages)["pages"] + _manifest(pages)["tables"]:
-        if not _is_whole(published, record):
-            there = published / record["file"]
-            there.parent.mkdir(exist_ok=True)
-            (pages / record["file"]).replace(there)
+def put_back(pages: Path, published: Path) -> None:
+    """Put every file of ``pages`` in the place of the published one, which it is equal to."""
+    (published / "tables").mkdir(exist_ok=True)
+    for record in _files(pages):
+        (pages / record["file"]).replace(published / record["file"])
 
 
 def aggregates(workbook: Workbook, stage: Path, pages: Path) -> list[dict]:
@@ -64,35 +62,20 @@ def write_manifest(pages: Path, about: dict, records: list[dict]) -> None:
 def publish(stage: Path, pages: Path, work: Path, target: Path) -> None:
     """Move a finished refresh to its places, each by one rename: pages first, then its tables.
 
-    Who dies between the two leaves pages that are whole; the next refresh puts the tables there.
-
-    Raises:
-        Failed: the pages are there already.
+    Who dies between the two leaves pages that are whole; the next refresh of the day makes the
+    tables again.
     """
-    if target.exists():
-        raise Failed(f"{target.name} is published already")
     target.parent.mkdir(parents=True, exist_ok=True)
-    for folder in (pages, stage):
-        for path in [*folder.rglob("*"), folder]:
-            _sync(path)
+    os.sync()  # what is renamed is on the disk
     pages.rename(target)
-    _sync(target.parent)
     replace(stage, work)
 
 
-def heal(places: Places, done: str) -> None:
-    """Put in its place what a command that was killed while it published had left half way.
-
-    A stage that holds the file ``done`` is complete: if its day's pages are published without
-    tables in work/, the tables are these.
-    """
+def heal(places: Places) -> None:
+    """Put tables back that a command which was killed had just moved aside; see `replace`."""
     for old in places.work.glob(".*.old"):
         there = places.work / old.name[1 : -len(".old")]
         shutil.rmtree(old) if there.exists() else old.rename(there)
-    for stage in places.stages.glob("[0-9]*"):
-        last = newest(places.published, stage.name)
-        if last and not (places.work / last).exists() and (stage / done).is_file():
-            replace(stage, places.work / last)
 
 
 def replace(stage: Path, work: Path) -> None:
@@ -107,30 +90,18 @@ def replace(stage: Path, work: Path) -> None:
 
 
 def write_index(root: Path, reports: Path) -> None:
-    """Write reports/index.html anew, aside and then renamed, if it is not as it should be."""
+    """Write reports/index.html anew, aside and then renamed."""
     from retention_runner import index
 
     reports.mkdir(parents=True, exist_ok=True)
-    with lock.waiting(root, ".index"):
-        file, text = reports / "index.html", index.index(reports)
-        if not (file.is_file() and file.read_text(encoding="utf-8") == text):
-            save_text(text, file)
+    with lock.alone(root, ".index", wait=True):
+        save_text(index.index(reports), reports / "index.html")
 
 
-def _manifest(folder: Path) -> dict:
+def _files(folder: Path) -> list[dict] | None:
+    """Published files with their hashes, by a folder's manifest; None where it is harmed."""
     try:
-        return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # harmed: the next revision is whole
-        return {}
-
-
-def _is_whole(folder: Path, record: dict) -> bool:
-    file = folder / record["file"]
-    return file.is_file() and sha256(file) == record["sha256"]
-
-
-def _sync(path: Path) -> None:
-    """Make sure that a file or folder is on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    os.fsync(handle)
-    os.close(handle)
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return manifest["pages"] + manifest["tables"]
+    except (OSError, ValueError, KeyError):
+        return None

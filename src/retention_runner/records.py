@@ -11,10 +11,12 @@ import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
-from retention_runner.places import MANIFEST, PRUNED, refreshes, save_text
+from pydantic import AwareDatetime, BaseModel
+
+from retention_runner.places import ERASED, MANIFEST, PRUNED, refreshes, save_text
 
 Record = dict[str, dict]
 DAMAGED = (OSError, ValueError, KeyError, TypeError)  # a file that cannot be read as promised
@@ -26,7 +28,7 @@ class Run:
     """One task of one refresh, from waiting to its end.
 
     ``state`` is one of waiting, running, done, unchanged (made before, from the same), failed,
-    refused (what the user can mend), skipped (something it needs was not done), stopped (by a
+    refused (what the user can fix), skipped (something it needs was not done), stopped (by a
     signal). ``why`` is for the terminal and the analyst; ``said`` holds no value of the data and
     may be published.
     """
@@ -34,9 +36,6 @@ class Run:
     task: str  # tables, 20_survival, 95_segment-s1
     state: str = "waiting"
     seconds: float | None = None  # from its start to its end
-    cell_seconds: float | None = None  # of these, in the notebook's cells
-    peak_kib: int | None = None  # the largest memory that its kernel held
-    kernel: str = ""  # forked or ordinary
     why: str = ""
     said: str = ""
 
@@ -45,13 +44,15 @@ class Run:
         return self.state in ("failed", "refused", "stopped")
 
 
-def seconds(folder: Path) -> dict[str, float]:
-    """What each task took that was run, by a refresh's run.json; none where it cannot be read."""
-    try:
-        runs = json.loads((folder / "run.json").read_text(encoding="utf-8"))["tasks"]
-        return {run["task"]: run["seconds"] for run in runs if run["state"] == "done"}
-    except DAMAGED:
-        return {}
+class Stale(BaseModel):
+    """What `stale.json` of a published book says: a refresh failed, and what stands is older.
+
+    ``why`` are sentences without any value of the data, as they are published.
+    """
+
+    snapshot_date: str  # of the refresh that failed last
+    since: AwareDatetime  # the first failure since the last good refresh
+    why: list[str]
 
 
 def read(folder: Path, task: str) -> Record | None:
@@ -94,22 +95,8 @@ def intact(folder: Path, record: Record) -> bool:
 
 
 def stands(folder: Path, record: Record) -> bool:
-    """Whether every file is as it was written, or as pruning or forgetting has left it."""
-    pruned, erased = (folder / PRUNED).is_file(), record.get("erased", {})
-    return all(
-        sha256(folder / file) in (sha, erased.get(file)) if (folder / file).is_file() else pruned
-        for file, sha in record["outputs"].items()
-    )
-
-
-def note_erased(folder: Path, file: Path) -> None:
-    """Note that customers were erased from a table of a refresh, which stands as it is now."""
-    inside = file.relative_to(folder).as_posix()
-    for task in sorted(path.stem for path in (folder / "tasks").glob("*.json")):
-        record = read(folder, task)
-        if record and inside in record["outputs"]:
-            since = record.get("erased", {}) | {inside: sha256(file)}
-            _write(folder, task, record | {"erased": since})
+    """Whether every file is as it was written, or pruning or forgetting has changed some."""
+    return any((folder / mark).is_file() for mark in (PRUNED, ERASED)) or intact(folder, record)
 
 
 def take_over(before: Path, folder: Path, task: str, record: Record) -> None:
@@ -135,41 +122,34 @@ def _write(folder: Path, task: str, record: Record) -> None:
     save_text(json.dumps(record, indent=1, sort_keys=True), file)
 
 
-def mark_stale(published: Path, *, snapshot_date: str, moment: datetime, why: list[str]) -> bool:
-    """Write ``published``/stale.json, if what stands there should have been made newer.
+def stale(published: Path) -> Stale | None:
+    """Why a book is stale; None where it is not, or where its mark cannot be read."""
+    with suppress(OSError, ValueError):
+        return Stale.model_validate_json((published / "stale.json").read_bytes())
+    return None
+
+
+def mark_stale(published: Path, snapshot_date: str, moment: datetime, why: list[str]) -> bool:
+    """Note that the refresh at ``snapshot_date`` failed, if what stands should have been newer.
 
     Says whether it is so. A refresh of an earlier day may fail: what stands is not older for that.
-
-    ``snapshot_date`` is that of the refresh that failed at ``moment`` (with its zone); ``why`` are
-    sentences without any value of the data, as they will be published. Since when the book is
-    stale stays, however often it fails again.
+    Since when the book is stale stays, however often it fails again.
     """
     days = [name[:10] for name in refreshes(published, holding=MANIFEST)]
     if not days or "" < snapshot_date < max(days):
         return False
-    attempted = moment.astimezone(UTC).isoformat(timespec="seconds")
-    since = stale_since(published) or attempted
-    mark = {"snapshot_date": snapshot_date, "since": since, "attempted": attempted, "why": why}
-    text = json.dumps(mark, indent=1, ensure_ascii=False)
-    save_text(f"{text}\n", published / "stale.json")
+    before = stale(published)
+    since = before.since if before else moment
+    mark = Stale(snapshot_date=snapshot_date, since=since, why=why)
+    save_text(mark.model_dump_json(indent=1) + "\n", published / "stale.json")
     return True
-
-
-def stale_since(published: Path) -> str | None:
-    """The moment of the first failure since the last good refresh; None where nobody knows any."""
-    try:
-        moment = json.loads((published / "stale.json").read_text(encoding="utf-8"))["since"]
-        return datetime.fromisoformat(moment).astimezone(UTC).isoformat(timespec="seconds")
-    except DAMAGED:
-        return None
 
 
 def clear_stale(published: Path, snapshot_date: str) -> str | None:
     """A refresh was good, and the book is no longer stale if that was of the day that had failed
     or a later one; gives since when it was."""
-    since, file = stale_since(published), published / "stale.json"
-    with suppress(*DAMAGED):
-        if snapshot_date < json.loads(file.read_text(encoding="utf-8"))["snapshot_date"]:
-            return None
-    file.unlink(missing_ok=True)
-    return since
+    before = stale(published)
+    if before and snapshot_date < before.snapshot_date:
+        return None
+    (published / "stale.json").unlink(missing_ok=True)
+    return before and before.since.isoformat()

@@ -28,7 +28,6 @@ from retention_runner.workbook import Say, Workbook
 
 # jsonschema, where it finds this, compiles a grammar of addresses: seconds that no notebook needs.
 sys.modules.setdefault("rfc3987_syntax", None)
-DONE = f"tasks/{plan.PAGES}.json"  # in a stage of which everything was made
 ENOUGH = 10  # seconds that tasks have to end once they were stopped
 
 
@@ -41,7 +40,7 @@ def refresh(workbook: Workbook, names: list[str], order: Order, watch: progress.
         Stopped: by a signal; every kernel has ended.
     The message names book and date of all that was not published; what else could be, was.
     """
-    dates.chosen(list(order.dates), order.every, clock.today(""))  # a slip: before any book
+    dates.chosen(order.dates, order.every, clock.today(""))  # a slip: before any book
     attempts = [
         outcome.Attempt(workbook, Places(workbook.root, order.reports, name)) for name in names
     ]
@@ -50,10 +49,10 @@ def refresh(workbook: Workbook, names: list[str], order: Order, watch: progress.
     work.chmod(0o700)
     stop, pools = threading.Event(), [ThreadPoolExecutor(n) for n in (order.jobs, len(names))]
     with (
-        lock.private(workbook.root) as private,
+        lock.private() as private,
         server.serving(build.environment(private), workbook.warm, watch.say) as warm,
     ):
-        workers = build.Workers(pools[0], warm, private, watch.seen, stop, order)
+        workers = build.Workers(pools[0], warm, private, watch, stop, order)
         running = [pools[1].submit(_book, attempt, workers, watch.say) for attempt in attempts]
         try:
             while wait(running, timeout=0.2).not_done:
@@ -83,13 +82,12 @@ def _book(attempt: outcome.Attempt, workers: build.Workers, say: Say) -> list[Ex
         try:
             book = attempt.book = workbook.load(places.name)
             today = clock.today(book.timezone)
-            days = dates.chosen(list(order.dates), order.every, today)
+            days = dates.chosen(order.dates, order.every, today)
             days = days or dates.of_book(book, today)
-            asked = ", ".join(order.dates or map(str, book.dates))
-            publish.heal(places, DONE)
+            publish.heal(places)
             outcome.clear(attempt, but=[day.isoformat() for day in days])
             for day in days:
-                attempt = outcome.Attempt(workbook, places, replace(book, day=day), asked)
+                attempt = outcome.Attempt(workbook, places, replace(book, day=day))
                 if untold := _refresh(attempt, workers, say):
                     found.append(Failed(f"{places.name} {day}: {untold}"))
             outcome.clear(attempt)
@@ -124,10 +122,9 @@ def status(workbook: Workbook, names: list[str], reports: Path, why: bool, say: 
     for name in names or known:
         try:
             places = Places(workbook.root, reports, name)
-            if since := records.stale_since(places.published):
-                say(
-                    f"{name}: stale since {since}: the last attempt failed; see work/failed/{name}/"
-                )
+            if stale := records.stale(places.published):
+                since = f"{name}: stale since {stale.since.isoformat()}"
+                say(f"{since}: the last attempt failed; see work/failed/{name}/")
             book = workbook.load(name)
             for day in dates.of_book(book, clock.today(book.timezone)):
                 _say(plan.prepare(workbook, replace(book, day=day), reports, ask=False), why, say)

@@ -2,13 +2,11 @@
 
 import asyncio
 import logging
-import time
 import warnings
 from pathlib import Path
 
 from retention_runner import server
 from retention_runner.errors import Failed, Refused
-from retention_runner.records import Run
 
 KERNEL, PROVISIONER = "python3", "retention-fork"  # the latter: pyproject.toml
 QUIET = ["--log-level=ERROR", "--HistoryManager.enabled=False"]
@@ -21,30 +19,29 @@ def run_notebook(
     *,
     env: dict[str, str],
     timeout: int,
-    told: Run,
 ) -> None:
     """Execute ``notebook`` with ``parameters`` and save the executed copy, as far as it came.
 
-    Its kernel gets the environment ``env``, and each cell ``timeout`` seconds. ``told`` learns of
-    kernel, memory and time. Papermill's own status is not consulted: it calls a killed kernel
-    "completed".
+    Its kernel gets the environment ``env``, and each cell ``timeout`` seconds. Papermill's own
+    status is not consulted: it calls a killed kernel "completed".
 
     Raises:
-        Refused: a cell refused its data or parameters, which the user can mend.
+        Refused: a cell refused its data or parameters, which the user can fix.
         Failed: a cell raised, the kernel died or timed out, or a code cell was not executed.
     """
     import nbformat
     import papermill
     from jupyter_client.provisioning import KernelProvisionerFactory
+    from jupyter_core.utils import ensure_event_loop
 
     KernelProvisionerFactory.instance().default_provisioner_name = PROVISIONER
     logging.getLogger("papermill").setLevel(logging.CRITICAL)
     executed.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    kernel = server.Wanted(env)
-    asked = server.wanted.set(kernel)
-    seen, clock = [], Clock()
+    asked = server.wanted.set(env)
+    seen = []
     try:
-        with warnings.catch_warnings():
+        # the runner ends this thread's event loop, and what waits in it for a dead kernel
+        with asyncio.Runner(loop_factory=ensure_event_loop), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             papermill.execute_notebook(
                 str(notebook),
@@ -60,18 +57,13 @@ def run_notebook(
                 execution_timeout=timeout,
                 extra_arguments=QUIET,
                 on_cell_start=lambda cell, cell_index: seen.append(cell),
-                on_cell_execute=clock.begin,
-                on_cell_executed=clock.end,
             )
     except Exception as error:
         if not hasattr(error, "ename"):  # papermill saves failed cells, and nothing of dead kernels
             nbformat.write(nbformat.v4.new_notebook(cells=seen), executed)
-        raise _in_words(error, notebook.name, kernel, timeout) from error
+        raise _in_words(error, notebook.name, timeout) from error
     finally:
         server.wanted.reset(asked)
-        _let_go()
-        told.kernel, told.peak_kib = kernel.kind, kernel.peak_kib
-        told.cell_seconds = round(clock.seconds, 3)
     unexecuted = [
         cell
         for cell in nbformat.read(executed, as_version=4).cells
@@ -81,32 +73,7 @@ def run_notebook(
         raise Failed(f"{notebook.name}: {len(unexecuted)} cells were not executed")
 
 
-def _let_go() -> None:
-    """End this thread's event loop, and what nbclient leaves waiting in it for a dead kernel."""
-    from jupyter_core.utils import ensure_event_loop
-
-    loop = ensure_event_loop()
-    left = asyncio.all_tasks(loop)
-    for task in left:
-        task.cancel()
-    loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-    loop.close()
-
-
-class Clock:
-    """Seconds spent in cells."""
-
-    def __init__(self):
-        self.seconds, self.begun = 0.0, 0.0
-
-    def begin(self, **_) -> None:
-        self.begun = time.perf_counter()
-
-    def end(self, **_) -> None:
-        self.seconds += time.perf_counter() - self.begun
-
-
-def _in_words(error: Exception, name: str, kernel: server.Wanted, timeout: int) -> Refused | Failed:
+def _in_words(error: Exception, name: str, timeout: int) -> Refused | Failed:
     """Why a notebook failed: a message for the analyst, and what may be published of it."""
     kind = getattr(error, "ename", type(error).__name__)
     if kind == Refused.__name__:
@@ -115,11 +82,10 @@ def _in_words(error: Exception, name: str, kernel: server.Wanted, timeout: int) 
         return Failed(f"{name}: {error.evalue}")  # one of ours, whose words are known
     if hasattr(error, "ename"):
         return Failed(f"{name}: {kind}: {error.evalue}", f"a cell failed ({kind})")
-    if kind == "DeadKernelError":
-        held = f"{(kernel.peak_kib or 0) / 2**20:.1f} GiB"
-        said = f"its kernel died: killed, or out of memory (it was seen to hold {held})"
-        return Failed(f"{name}: {said}", said)
-    if kind == "CellTimeoutError":
-        said = f"a cell took longer than {timeout} s"
-        return Failed(f"{name}: {said}", said)
+    said = {
+        "DeadKernelError": "its kernel died: killed, or out of memory",
+        "CellTimeoutError": f"a cell took longer than {timeout} s",
+    }
+    if kind in said:
+        return Failed(f"{name}: {said[kind]}", said[kind])
     return Failed(f"{name}: {kind}: {error}".strip(), f"it could not be run ({kind})")

@@ -4,7 +4,7 @@ import html
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote, quote_plus, unquote, urlsplit
@@ -34,20 +34,17 @@ def named(book: Book) -> dict[str, list[str]]:
     percent-decoded. Variables that are not set are left out, and so is what has fewer than 6
     letters or stands in ``env:NAME`` itself: it would be found by chance.
     """
-    found = {
-        name: sorted(
-            part
-            for part in _parts(os.environ[name].strip())
-            if len(part) >= SHORTEST and part not in f"env:{name}"
-        )
-        for name in sorted(variables(vars(book)) & set(os.environ))
-    }
-    return {name: parts for name, parts in found.items() if parts}
+    found = {}
+    for name in sorted(variables(vars(book)) & os.environ.keys()):
+        parts = {part for part in _parts(os.environ[name].strip()) if len(part) >= SHORTEST}
+        if told := sorted(part for part in parts if part not in f"env:{name}"):
+            found[name] = told
+    return found
 
 
 def variables(part: Mapping) -> set[str]:
     """The variables that a part of a book names as ``env:NAME``."""
-    return {text[4:] for text in _texts(part) if text.startswith("env:")}
+    return set(re.findall(r'"env:([^"]+)"', json.dumps(part, default=str)))
 
 
 def redact(text: str, hidden: dict[str, list[str]]) -> str:
@@ -81,15 +78,6 @@ def found(folders: Iterable[Path], hidden: dict[str, list[str]]) -> list[str]:
                     if any(form in held for form in escaped)
                 }
     return sorted(said)
-
-
-def _texts(node: object) -> Iterator[str]:
-    """Every text anywhere in a book."""
-    if isinstance(node, str):
-        yield node
-    elif isinstance(node, Mapping | list | tuple):
-        for part in node.values() if isinstance(node, Mapping) else node:
-            yield from _texts(part)
 
 
 def _parts(value: str) -> set[str]:

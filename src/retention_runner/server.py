@@ -11,22 +11,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
 from weakref import WeakSet
 
 PATIENCE = 60  # seconds in which a server that is still importing must answer
 
 
-@dataclass
-class Wanted:
-    """What a run asks of its kernel, and what it learns of it."""
-
-    env: dict[str, str]
-    kind: str = ""
-    peak_kib: int | None = None
-
-
-wanted: ContextVar[Wanted | None] = ContextVar("wanted", default=None)
+# The environment that a run of a refresh wants for its kernel.
+wanted: ContextVar[dict[str, str] | None] = ContextVar("wanted", default=None)
 
 
 class Server:

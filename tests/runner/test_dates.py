@@ -33,14 +33,14 @@ ENDS = {  # whether a day ends one of its kind
 
 def due(day: date, first: date, every: str) -> bool:
     """Whether a step ends on ``day``, said of this day alone."""
-    if every in dates.DAYS:
-        return (day - first).days % dates.DAYS[every] == 0
+    if every in ("day", "week"):
+        return (day - first).days % {"day": 1, "week": 7}[every] == 0
     months = (day.year - first.year) * 12 + day.month - first.month
     if ends_its_month(first):
         fits = ends_its_month(day)
     else:
         fits = day.day == first.day or (ends_its_month(day) and day.day < first.day)
-    return fits and months % dates.MONTHS[every] == 0
+    return fits and months % {"month": 1, "quarter": 3, "year": 12}[every] == 0
 
 
 def texts(days: list[date]) -> str:
@@ -56,33 +56,9 @@ def test_a_word_names_the_last_of_its_days_before_today(word, today):
     assert dates.chosen([word], None, today) == [expected]
 
 
-@pytest.mark.parametrize(
-    ("today", "expected"),
-    [
-        ("2025-03-05", "2025-03-04 2025-03-02 2025-02-28 2024-12-31 2024-12-31"),
-        ("2025-03-31", "2025-03-30 2025-03-30 2025-02-28 2024-12-31 2024-12-31"),
-        ("2025-04-01", "2025-03-31 2025-03-30 2025-03-31 2025-03-31 2024-12-31"),
-        ("2025-03-09", "2025-03-08 2025-03-02 2025-02-28 2024-12-31 2024-12-31"),
-        ("2024-12-31", "2024-12-30 2024-12-29 2024-11-30 2024-09-30 2023-12-31"),
-        ("2025-01-01", "2024-12-31 2024-12-29 2024-12-31 2024-12-31 2024-12-31"),
-        ("2024-03-01", "2024-02-29 2024-02-25 2024-02-29 2023-12-31 2023-12-31"),
-    ],
-)
-def test_words_name_the_days_of_a_calendar(today, expected):
-    today = date.fromisoformat(today)
-    assert texts([dates.before(word, today) for word in dates.WORDS]) == expected
-
-
-@pytest.mark.parametrize(
-    ("own", "expected"),
-    [
-        ([date(2025, 6, 30)], "2025-06-30"),
-        (["last_month_end"], "2025-02-28"),
-        (["yesterday", date(2024, 12, 31), "last_year_end"], "2024-12-31 2025-03-04"),
-        ([date(2025, 6, 30), date(2024, 12, 31), date(2025, 6, 30)], "2024-12-31 2025-06-30"),
-    ],
-)
-def test_the_dates_of_a_book_come_in_order_each_day_once(own, expected):
+def test_the_dates_of_a_book_come_in_order_each_day_once():
+    own = ["yesterday", date(2024, 12, 31), "last_year_end", date(2024, 6, 30)]
+    expected = "2024-06-30 2024-12-31 2025-03-04"
     assert texts(dates.of_book(SimpleNamespace(dates=own), TODAY)) == expected
 
 
@@ -90,16 +66,9 @@ def test_the_dates_of_a_book_come_in_order_each_day_once(own, expected):
     ("text", "every", "expected"),
     [
         ("2024-01-31..2024-04-30", "month", "2024-01-31 2024-02-29 2024-03-31 2024-04-30"),
-        ("2024-02-29..2024-04-29", "month", "2024-02-29 2024-03-31"),
         ("2025-01-30..2025-04-30", "month", "2025-01-30 2025-02-28 2025-03-30 2025-04-30"),
-        ("2024-11-15..2025-01-14", "month", "2024-11-15 2024-12-15"),
         ("2024-11-30..2025-05-31", "quarter", "2024-11-30 2025-02-28 2025-05-31"),
-        ("2023-02-28..2025-02-28", "year", "2023-02-28 2024-02-29 2025-02-28"),
-        ("2024-12-28..2025-01-11", "week", "2024-12-28 2025-01-04 2025-01-11"),
-        ("2024-02-28..2024-03-01", "day", "2024-02-28 2024-02-29 2024-03-01"),
-        ("2024-02-29..2024-02-29", "year", "2024-02-29"),
         ("9999-11-30..9999-12-31", "month", "9999-11-30 9999-12-31"),
-        ("2024-12-31..last_month_end", "month", "2024-12-31 2025-01-31 2025-02-28"),
         ("last_week_end..yesterday", "day", "2025-03-02 2025-03-03 2025-03-04"),
     ],
 )
@@ -128,23 +97,14 @@ def test_days_and_ranges_are_put_in_order_each_day_once():
     ("given_texts", "every", "words"),
     [
         (["2024-01-31..2025-06-30"], None, "is a range: add --every day, week, month, quarter"),
+        (["2024-01-31..2025-06-30"], "monthly", "is a range: add --every day"),
         (["2025-06-30"], "month", "--every month needs a range: --snapshot-date 2024-01-31.."),
-        ([], "month", "--every month needs a range"),
-        (
-            ["2025-01-01..2025-06-30"],
-            "monthly",
-            "2025-01-01..2025-06-30 is a range: add --every day",
-        ),
-        (["2025-06-30..2025-06-29"], "month", "0 dates; expected 1 to 500"),
+        (["2025-06-30..2025-06-29"], "month", "0 dates; expected 1 to 500, forwards in time"),
+        (["2024-01-01..2025-05-15"], "day", "501 dates; expected 1 to 500"),
         (["2025-02-30"], None, "'2025-02-30' is not a date; expected one such as 2025-06-30"),
         (["last_mont_end"], None, "or a word for one; did you mean 'last_month_end'?"),
         (["soon"], None, "2025-06-30, or a word for one; known: " + ", ".join(sorted(dates.WORDS))),
-        (["2025-03-05..yesterday"], "day", "0 dates; expected 1 to 500, forwards in time"),
         (["2025-01-31.."], "month", "'' is not a date"),
-        (["2025-01-31...2025-06-30"], "month", "'.2025-06-30' is not a date"),
-        (["20250630"], None, "'20250630' is not a date"),
-        (["2024-01-01..2025-05-15"], "day", "501 dates; expected 1 to 500"),
-        (["0001-01-01..9999-12-31"], "month", "119,988 dates; expected 1 to 500"),
     ],
 )
 def test_what_is_no_date_and_no_range_is_refused(given_texts, every, words):
@@ -153,22 +113,9 @@ def test_what_is_no_date_and_no_range_is_refused(given_texts, every, words):
     assert words in str(refusal.value)
 
 
-def test_500_dates_are_not_too_many():
-    assert len(dates.chosen(["2024-01-01..2025-05-14"], "day", TODAY)) == 500
-
-
 def test_the_command_refuses_a_range_before_it_builds_anything(workbook):
     done = retention(workbook, "refresh", "shop", "--snapshot-date", "2024-01-31..2024-12-31")
 
     assert (done.returncode, done.stdout) == (2, "")
     assert "add --every" in done.stderr
     assert not (workbook / "work").exists()
-
-
-def test_a_date_that_is_refused_is_named(workbook):
-    dated = ("--snapshot-date", "2023-10-31..2024-12-31", "--every", "month")
-    done = retention(workbook, "refresh", "shop", *dated)
-
-    assert done.returncode == 2
-    assert done.stderr.startswith("shop 2023-10-31: ")
-    assert "Traceback" not in done.stderr

@@ -5,14 +5,13 @@ import json
 import browser
 import pytest
 from bs4 import BeautifulSoup
-from runner.test_page import EVIL, opened
+from runner.test_page import EVIL
 
 from retention_runner import index, page
 
 STALE = {
     "snapshot_date": "2026-11-21",
     "since": "2026-11-22T04:10:00+01:00",
-    "attempted": "2026-11-23T03:10:00+00:00",
     "why": ["20_survival: a cell failed (KeyError)."],
 }
 BANNER = (
@@ -67,8 +66,7 @@ def main(reports):
 
 
 def mark(reports, book, stale):
-    text = stale if isinstance(stale, str) else json.dumps(stale)
-    (reports / book / "stale.json").write_text(text, encoding="utf-8")
+    (reports / book / "stale.json").write_text(json.dumps(stale), encoding="utf-8")
 
 
 def test_a_stale_book_says_since_when_and_why(tmp_path):
@@ -84,7 +82,6 @@ def test_a_stale_book_says_since_when_and_why(tmp_path):
     ("why", "said"),
     [
         ([], "failed. Shown"),
-        (["a", "b"], "failed: a; b. Shown"),
         (["a", "b", "c", "d", "e"], "failed: a; b; c; 2 more. Shown"),
         ([EVIL], f"failed: {EVIL}. Shown"),
     ],
@@ -96,28 +93,7 @@ def test_several_reasons_are_one_sentence(tmp_path, why, said):
 
 
 @pytest.mark.parametrize(
-    "stale", ["", "{", "[]", {}, STALE | {"since": "2026-11-22T04:10"}, STALE | {"why": "x"}]
-)
-def test_a_damaged_mark_is_a_mark(tmp_path, stale):
-    publish(tmp_path, "shop", "2026-11-20")
-    mark(tmp_path, "shop", stale)
-    assert main(tmp_path).find(role="status").text == (
-        "Stale. The last refresh failed; why is not known, as stale.json is damaged. "
-        "Shown is the last good one, with data up to 2026-11-20."
-    )
-
-
-@pytest.mark.parametrize(
-    "more",
-    [
-        {"title": None},
-        {"refresh": "newest"},
-        {"refresh": "2025-06-30-r"},
-        {"pages": None},
-        {"pages": [{"file": "x.html"}]},
-        {"pages": [1]},
-        {"changed": "data"},
-    ],
+    "more", [{"title": None}, {"refresh": "newest"}, {"pages": [1]}, {"changed": "data"}]
 )
 def test_what_is_no_manifest_is_passed_over(tmp_path, more):
     publish(tmp_path, "shop", "2025-06-30")
@@ -127,7 +103,7 @@ def test_what_is_no_manifest_is_passed_over(tmp_path, more):
     ]
 
 
-@pytest.mark.parametrize("held", [b"", b"{", b"[]", b"null", b"\xff", b'{"name": "an app"}', None])
+@pytest.mark.parametrize("held", [b"{", b"[]", b"\xff", None])
 def test_what_cannot_be_read_is_passed_over(tmp_path, held):
     folder = tmp_path / "shop" / "2025-06-30"
     folder.mkdir(parents=True)
@@ -140,15 +116,14 @@ def test_what_cannot_be_read_is_passed_over(tmp_path, held):
 
 
 def test_a_revision_says_what_changed_since_the_one_before(tmp_path):
-    changed = ["parameters of 20_survival", "data"]
-    for refresh in ("2025-06-30", "2025-06-30-r2", "2025-06-30-r11"):
-        publish(tmp_path, "shop", refresh, changed=changed)
+    publish(tmp_path, "shop", "2025-06-30")
+    for refresh in ("2025-06-30-r2", "2025-06-30-r11"):
+        publish(tmp_path, "shop", refresh, changed=["parameters of 20_survival", "data"])
     shown = main(tmp_path)
-    said = "parameters of 20_survival, data."
-    note = shown.find(class_="note").text
-    assert note == f"Data up to 2025-06-30. Changed since 2025-06-30-r10: {said}"
+    said = "hanged since the revision before: parameters of 20_survival, data"
+    assert shown.find(class_="note").text == f"Data up to 2025-06-30. C{said}."
     assert [" ".join(item.text.split()) for item in shown.details.find_all("li")] == [
-        f"2025-06-30-r2 (changed since 2025-06-30: {said[:-1]}): How long do customers stay?",
+        f"2025-06-30-r2 (c{said}): How long do customers stay?",
         "2025-06-30: How long do customers stay?",
     ]
 
@@ -185,17 +160,10 @@ def test_segments_are_folded_and_only_those_of_the_newest_are_listed(tmp_path):
 @pytest.mark.chromium
 @pytest.mark.parametrize(("width", "scheme"), browser.SETTINGS)
 def test_a_browser_finds_nothing_wrong(tmp_path, width, scheme):
-    from axe_playwright_python.sync_playwright import Axe
-
     for refresh in ("2026-11-19", "2026-11-20", "2026-11-20-r2"):
         publish(tmp_path, "shop", refresh, pages=with_segments(12), changed=["data"])
     mark(tmp_path, "shop", STALE)
     file = tmp_path / "index.html"
     file.write_text(index.index(tmp_path), encoding="utf-8")
     with browser.chromium() as chromium:
-        tab, asked, complaints = opened(chromium, file, width, scheme)
-        assert asked == [file.as_uri()]
-        assert complaints == []
-        assert tab.evaluate("document.documentElement.scrollWidth") == width
-        tab, *_ = opened(chromium, file, width, scheme, bypass_csp=True)
-        assert Axe().run(tab).response["violations"] == []
+        browser.require_sound(chromium, file, width, scheme)

@@ -87,17 +87,6 @@ def test_a_summary_names_each_thing_once():
     ]
 
 
-def test_hashes_of_files_are_of_names_and_bytes(tmp_path):
-    one, two = tmp_path / "one", tmp_path / "two"
-    one.write_text("1")
-    two.write_text("2")
-    whole = keys.file_hash([two, one])
-
-    assert whole == keys.file_hash([one, two])
-    one.rename(tmp_path / "three")
-    assert whole != keys.file_hash([tmp_path / "three", two])
-
-
 class Litter:
     """Cleaned up by Python at any time, when other threads get their turn."""
 

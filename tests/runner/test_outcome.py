@@ -2,63 +2,50 @@
 
 import json
 
-import pytest
-from workbooks import SHOP, files, retention, with_only
+from workbooks import files, light, lightly, notebook, retention
 
 
-@pytest.fixture
-def folder(make_workbook):
-    """A workbook of two notebooks, whose book `shop` has two dates."""
-    root = with_only(make_workbook(), "00_data", "99_summary")
-    text = SHOP[: SHOP.index("parameters:")].replace(
-        "snapshot_date: 2025-06-30", "snapshot_date: [2025-03-31, 2025-06-30]"
-    )
-    (root / "params" / "shop.yaml").write_text(text)
-    return root
-
-
-def test_a_book_that_nobody_knows_leaves_the_others_alone(folder):
-    kept = folder / "work" / ".building" / "shop" / "2025-06-30" / "book.json"
+def test_a_book_that_nobody_knows_leaves_the_others_alone(workbook):
+    kept = workbook / "work" / ".building" / "shop" / "2024-12-31" / "book.json"
     kept.parent.mkdir(parents=True)
     kept.write_text("{}")
 
-    for words in (["shpo"], ["shop", "--snapshot-date", "2025-13-01"], ["--nonsense"]):
-        assert retention(folder, "refresh", *words).returncode == 2
+    assert retention(workbook, "refresh", "shpo").returncode == 2
 
     assert kept.is_file()
-    assert files(folder / "reports") == {}
-    assert not (folder / "work" / "failed").exists()
+    assert files(workbook / "reports") == {}
+    assert not (workbook / "work" / "failed").exists()
 
 
-def test_a_date_that_failed_is_taken_up_where_it_stopped_and_stays_stale_until_it_is_good(folder):
+def test_a_date_that_failed_is_taken_up_where_it_stopped_and_stays_stale_until_it_is_good(workbook):
     """The first date stands; the second fails in its last notebook, twice, and is then good."""
+    folder, first, last = light(workbook), "2024-11-30", "2024-12-31"
     summary = folder / "notebooks" / "99_summary.ipynb"
     good = summary.read_text()
-    first = retention(folder, "refresh", "shop", "--snapshot-date", "2025-03-31")
-    assert first.returncode == 0, first.stderr
+    assert lightly(folder, "shop", "--snapshot-date", first).returncode == 0
     told = folder / "told"
     (folder / "tell.sh").write_text(f"#!/bin/sh\ncat >> '{told}'; echo >> '{told}'\n")
     (folder / "tell.sh").chmod(0o755)
     with (folder / "params" / "shop.yaml").open("a") as book:
         book.write("on_done: ./tell.sh\n")
-    summary.write_text(good.replace("r.findings()", "1 / 0"))
-    assert summary.read_text() != good
+    notebook(summary, "1 / 0")
 
     for attempt in (1, 2):
-        failed = retention(folder, "refresh", "shop", "--snapshot-date", "2025-06-30")
+        failed = lightly(folder, "shop")
         assert failed.returncode == 1
         assert ("tables done" in failed.stdout) == (attempt == 1)
-        assert "00_data done" in failed.stdout or attempt == 2
+        assert ("50_light done" in failed.stdout) == (attempt == 1)
         index = (folder / "reports" / "index.html").read_text()
         assert "99_summary: a cell failed (ZeroDivisionError)" in index
         page = (folder / "work" / "failed" / "shop" / "index.html").read_text()
         assert "division by zero" in page
     summary.write_text(good)
-    earlier = retention(folder, "refresh", "shop", "--snapshot-date", "2025-03-31")
-    assert "unchanged since" in earlier.stdout
+    earlier = lightly(folder, "shop", "--snapshot-date", first)
+    assert f"shop {first}: unchanged" in earlier.stdout
     assert (folder / "reports" / "shop" / "stale.json").is_file()
+    assert "stale since" in retention(folder, "status").stdout
 
-    healed = retention(folder, "refresh", "shop")
+    healed = lightly(folder, "shop")
 
     assert healed.returncode == 0, healed.stderr
     assert not (folder / "reports" / "shop" / "stale.json").exists()
@@ -67,26 +54,18 @@ def test_a_date_that_failed_is_taken_up_where_it_stopped_and_stays_stale_until_i
     assert [event["state"] for event in events] == ["failed", "failed", "good"]
     assert {event["stale_since"] for event in events} == {events[0]["stale_since"]} != {None}
     assert events[0]["why"] == ["99_summary: a cell failed (ZeroDivisionError)"]
-    assert events[-1]["changed"][0] == "data up to 2025-06-30, before up to 2025-03-31"
+    assert events[-1]["changed"][0] == f"data up to {last}, before up to {first}"
 
 
-def test_no_example_of_the_data_is_published_with_a_failure(folder):
+def test_no_example_of_the_data_is_published_with_a_failure(workbook):
     """A source that was good and is spoilt: the terminal shows hashed examples, the index none."""
-    (folder / "events.csv").write_text(
-        "customer_id,at,kind\n"
-        + "".join(f"c{n % 40},2024-{1 + n % 12:02}-{1 + n % 28:02},purchase\n" for n in range(480))
-    )
-    (folder / "params" / "shop.yaml").write_text(
-        "title: Shop\nsource: {kind: files}\ntables: {events: events.csv}\n"
-        "snapshot_date: 2024-12-31\n"
-        "churn: {kind: activity, activity: [purchase], after_days: 40}\n"
-    )
-    first = retention(folder, "refresh", "shop")
+    folder = light(workbook)
+    first = lightly(folder, "shop")
     assert first.returncode == 0, first.stderr
-    with (folder / "events.csv").open("a") as events:
-        events.write("secret-person,1969-05-01,purchase\n")
+    events = folder / "data" / "events.csv"
+    events.write_text(events.read_text().replace(",2024-01-0", ",1969-01-0"))
 
-    failed = retention(folder, "refresh", "shop")
+    failed = lightly(folder, "shop")
 
     assert failed.returncode == 2
     assert "(such as " in failed.stderr

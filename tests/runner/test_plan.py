@@ -12,10 +12,10 @@ from retention_runner import build, plan
 from retention_runner.errors import Refused
 
 
-def run(needs, work=lambda name, needed: True, jobs=2, seconds=None):
+def run(needs, work, jobs=2):
     with ThreadPoolExecutor(jobs) as pool:
         current = needs if callable(needs) else lambda: needs
-        return build.run_all(current, work, pool, seconds or {})
+        return build.run_all(current, work, pool)
 
 
 def needs_of(tmp_path, *stems, segments=None):
@@ -95,18 +95,6 @@ def test_two_jobs_run_side_by_side():
     together = threading.Barrier(2, timeout=10)
 
     run({"a": set(), "b": set()}, lambda name, needed: together.wait() >= 0)
-
-
-def test_what_took_longest_comes_first_and_the_unknown_before_it():
-    order = []
-
-    def work(name, needed):
-        order.append(name)
-        return True
-
-    run({name: set() for name in "abcd"}, work, 1, seconds={"a": 1, "b": 3, "c": 2})
-
-    assert order == ["d", "b", "c", "a"]
 
 
 def test_runs_are_begun_once_they_are_known():
