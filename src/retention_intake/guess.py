@@ -176,13 +176,14 @@ def _written(frame: pl.LazyFrame, name: str, book: Book) -> Column:
     known = pl.col(name).str.strip_chars().drop_nulls()
     number = known.cast(pl.Float64, strict=False).is_finite().fill_null(False).all()
     comma, whole = (known.str.contains(p).all() for p in (files.COMMA, r"^[-+]?\d+$"))
-    some, point, comma, whole = (
-        frame.select(n=known.len() > 0, p=number, c=comma, w=whole).collect().row(0)
+    digits = known.str.contains(r"\d").all()
+    some, point, comma, whole, digits = (
+        frame.select(n=known.len() > 0, p=number, c=comma, w=whole, d=digits).collect().row(0)
     )
     if not some:
         return Column(frozenset({"text"}))
     decimals = [mark for mark, fits in ((".", point), (",", comma)) if fits and not whole]
-    forms = _forms(frame.drop_nulls(name), name, book)
+    forms = _forms(frame.drop_nulls(name), name, book) if digits else ()
     sorts = {"text": True, "number": whole or decimals, "day": forms}
     return Column(frozenset(s for s, fits in sorts.items() if fits), forms, tuple(decimals))
 
@@ -190,7 +191,7 @@ def _written(frame: pl.LazyFrame, name: str, book: Book) -> Column:
 def _forms(frame: pl.LazyFrame, name: str, book: Book) -> tuple[str, ...]:
     """The date formats in which every value is a day of 1900 or later; ISO alone where it fits."""
     tried = [book.source.date_format] if book.source.date_format else ["", *FORMS]
-    for rows in (frame.head(1_000), frame):
+    for rows in (frame.head(20), frame.head(1_000), frame):  # most are ruled out by few rows
         fits = {}
         for form in tried:
             source = book.source.model_copy(update={"date_format": form})

@@ -85,11 +85,8 @@ def test_numbers_are_known_by_their_values(values, decimals, number):
     [
         (b"a,b\n1,2\n", {}),
         ("\ufeffa,b\n\u00e9,2\n".encode(), {}),
-        (
-            "a;b\nM\u00fcller;2\n".encode("windows-1252"),
-            {"encoding": "windows-1252", "delimiter": ";"},
-        ),
-        ("a\tb\n\u00e9\t2\n".encode("utf-16"), {"encoding": "utf-16", "delimiter": "\t"}),
+        ("a;b\nä;2\n".encode("cp1252"), {"encoding": "windows-1252", "delimiter": ";"}),
+        ("a\tb\né\t2\n".encode("utf-16"), {"encoding": "utf-16", "delimiter": "\t"}),
         (b'"a, or more"|b|c\n', {"delimiter": "|"}),
         (b"", {}),
     ],
@@ -108,7 +105,7 @@ def test_what_is_said_of_the_dialect_is_not_guessed(tmp_path):
 def test_files_that_are_divided_in_two_ways_are_refused(tmp_path):
     for name, words in (("a", "x,y\n"), ("b", "x;y\n")):
         (tmp_path / f"{name}.csv").write_text(words)
-    with pytest.raises(Refused, match=r"different ways \(a.csv by ',', b.csv by ';'\)"):
+    with pytest.raises(Refused, match=r"different delimiters \(a.csv by ',', b.csv by ';'\)"):
         guess.dialect(sorted(tmp_path.glob("*.csv")), {})
 
 
@@ -156,20 +153,16 @@ def test_a_column_whose_values_do_not_fit_is_passed_over():
         "events", user=["a"], customer=[0.5], order_date=["soon"], date=["2024-01-01"]
     )
     assert found == {"customer_id": "user", "at": "date"}
-    words = "'at'; 'at' is empty, or not all its values are dates, written in one way [(]found: us"
-    with pytest.raises(
-        Refused, match=f"^place: no column is found for {words}er, at[)]; say which"
-    ):
+    hint = "'at' is empty, or some of its values are not dates"
+    with pytest.raises(Refused, match=f"^place: no column found for 'at'; {hint}.*found: user, at"):
         mapped("events", user=["a"], at=["soon"])
 
 
 def test_an_optional_column_that_is_passed_over_is_named():
     found, notes = mapped("events", user=["a"], date=["2024-01-01"], total=["free"])
     assert "amount" not in found
-    assert notes == {
-        "amount": "no amount: 'total' is empty, or not all its values are numbers, "
-        "written in one way"
-    }
+    words = "no amount: 'total' is empty, or some of its values are not numbers, all written the"
+    assert notes == {"amount": f"{words} same way"}
     said = {"order_id": "total"}
     assert mapped("events", said, user=["a"], date=["2024-01-01"], total=["free"])[1] == {}
 
@@ -191,12 +184,10 @@ def test_columns_of_surveys_are_found_by_name_and_value():
 
 
 def test_a_kind_of_survey_that_is_not_said_is_asked_for():
-    with pytest.raises(Refused, match=r"^place: no column is found for 'kind' \(found: .* "):
-        mapped("surveys", **SURVEY)
-    words = "'survey' is empty, or not all its values are nps or csat"
-    add = r"say which it is: --column kind=\.\.\., or add one that says nps or csat in every row$"
-    with pytest.raises(Refused, match=f"for 'kind'; {words} .*; {add}"):
-        mapped("surveys", **SURVEY, survey=["spring", None])
+    hint = "; 'survey' is empty, or some of its values are not nps or csat"
+    for given, words in (({}, ""), ({"survey": ["spring", None]}, hint)):
+        with pytest.raises(Refused, match=f"for 'kind'{words} .* --column kind=.*, or add one"):
+            mapped("surveys", **SURVEY, **given)
     assert mapped("surveys", {"kind": "wave"}, **SURVEY, wave=["spring"] * 2)[0]["kind"] == "wave"
 
 
@@ -217,22 +208,20 @@ def test_no_column_is_two_of_ours():
 
 def test_an_id_is_the_customers_in_the_customers_table_alone():
     assert mapped("customers", id=[1])[0] == {"customer_id": "id"}
-    with pytest.raises(Refused, match="no column is found for 'customer_id'"):
+    with pytest.raises(Refused, match="no column found for 'customer_id'"):
         mapped("events", id=[1], date=[date(2024, 1, 1)])
 
 
 def test_what_is_said_of_columns_holds():
     tables = {"events": ["who", "when", "q", "p"], "customers": ["who", "since"]}
     said = ["customer_id=who", "events.at=when", "amount=q*p", "started=since", "channel="]
-    assert guess.told(said, tables) == {
+    assert guess.stated(said, tables) == {
         "events": {"customer_id": "who", "at": "when", "amount": ["q", "p"], "channel": ""},
         "customers": {"customer_id": "who", "started": "since"},
     }
     for wrong in ("at=then", "att=when", "customers.at=when", "amount=q*r", "nonsense"):
-        with pytest.raises(
-            Refused, match=r"no table has such columns \(found: events: who, when, q"
-        ):
-            guess.told([wrong], tables)
+        with pytest.raises(Refused, match=r"no table has such columns \(found: events: who, w"):
+            guess.stated([wrong], tables)
     assert (
         "amount" not in mapped("events", {"amount": ""}, user=[1], at=["2024-01-01"], price=[1])[0]
     )
@@ -271,29 +260,24 @@ def test_silence_is_the_ninetieth_percentile_of_each_customers_median_gap():
     days = {f"{n}": [0, 10, 20, 120] for n in range(9)} | {"once": [3]}  # medians of 10 days
     assert guess.silence(acts(days | {"long": [0, 12]}), ["buy"])[0] == 14
     after_days, words = guess.silence(acts(days | {"slow": [0, 40], "slower": [0, 50]}), ["buy"])
-    assert (after_days, words.partition(";")[0]) == (
-        30,
-        "nine in ten of the 11 customers seen on two days or more have a median gap of at most 40 "
-        "days, rounded up to 60",
+    assert after_days == 30
+    assert words.startswith(
+        "90 % of the 11 customers active on two days or more have a median gap "
     )
+    assert "of at most 40 days, rounded up to 60; " in words
     assert words.endswith(
-        "cut to 30, at most a quarter of the 121 days of data, or too few can be judged"
+        "; cut to 30, a quarter of the 121 days of data, so that enough can be judged"
     )
 
 
 def test_silence_without_a_second_visit_is_a_convention():
     after_days, words = guess.silence(acts({"a": [0], "b": [700]}), ["buy"])
-    assert (after_days, words) == (90, "a convention: no customer was seen on two days")
+    assert (after_days, words) == (90, "a default: no customer was active on two days")
 
 
 def test_only_kinds_that_are_bought_count_as_purchases():
-    activity = pl.DataFrame(
-        {
-            "kind": ["visit", "order", "rent", "visit"],
-            "events": [9, 1, 1, 9],
-            "amount_cents": [0, 5, 7, 0],
-        }
-    )
+    kinds, amounts = ["visit", "order", "rent", "visit"], [0, 5, 7, 0]
+    activity = pl.DataFrame({"kind": kinds, "events": [9, 1, 1, 9], "amount_cents": amounts})
     assert guess.bought(activity) == ["order", "rent"]
     assert guess.bought(activity.with_columns(amount_cents=0)) == ["visit"]
 
