@@ -14,27 +14,19 @@ TEXTS = pytest.mark.parametrize("form", ["csv", "parquet"])
 HEAD = "customer_id,at,amount\n"
 
 
-def written(tmp_path, content: str | bytes, *, customers: str = "", **settings):
-    """The tables of a book whose CSV files have this content."""
-    given = write(tmp_path, content, customers=customers, **settings)
-    return read(tmp_path, given)
+def write(root, content: str | bytes, *, customers: str = "", **source):
+    """A book whose CSV files have this content."""
+    tables = {"events": content, "customers": customers}
+    places = {table: f"{table}.csv" for table in tables if tables[table]}
+    for table, place in places.items():
+        held = tables[table]
+        (root / place).write_bytes(held if isinstance(held, bytes) else held.encode())
+    return book(places, source={"kind": "files"} | source)
 
 
-def write(tmp_path, content: str | bytes, *, customers: str = "", **settings):
-    raw = content if isinstance(content, bytes) else content.encode()
-    (tmp_path / "events.csv").write_bytes(raw)
-    tables = {"events": "events.csv"}
-    if customers:
-        (tmp_path / "customers.csv").write_text(customers, encoding="utf-8")
-        tables["customers"] = "customers.csv"
-    source = {"kind": "files"} | settings.pop("source", {})
-    return book(tables, source=source, **settings)
-
-
-def refusal(tmp_path, content: str | bytes, **settings) -> str:
-    given = write(tmp_path, content, **settings)
+def refusal(root, *content, **settings) -> str:
     with pytest.raises(Refused) as refused:
-        take(tmp_path, given)
+        take(root, write(root, *content, **settings))
     assert SECRET_ID not in str(refused.value)
     return str(refused.value)
 
@@ -126,14 +118,14 @@ def test_dates_and_times_may_stand_in_one_column_of_text_in_parquet_too(tmp_path
 def test_decimal_commas_that_are_stated_are_read(tmp_path):
     rows = "ann;2025-06-01;1.234,50\nbob;2025-06-02;0,1\ncarl;2025-06-03;12\n"
     source = {"delimiter": ";", "decimal": ","}
-    found = written(tmp_path, HEAD.replace(",", ";") + rows, source=source)["events"]
+    found = read(tmp_path, write(tmp_path, HEAD.replace(",", ";") + rows, **source))["events"]
     assert found["amount_cents"].to_list() == [123_450, 10, 1200]
 
 
 def test_a_decimal_point_where_commas_were_stated_is_refused(tmp_path):
     rows = "ann;2025-06-01;12.50\nbob;2025-06-02;1.2345,5\n"
     source = {"delimiter": ";", "decimal": ","}
-    said = refusal(tmp_path, HEAD.replace(",", ";") + rows, source=source)
+    said = refusal(tmp_path, HEAD.replace(",", ";") + rows, **source)
     assert "'amount can be read as a number such as 12.50', 2 rows break it" in said
 
 
@@ -155,7 +147,7 @@ def test_attributes_of_csv_that_are_all_written_as_numbers_are_numbers(tmp_path)
         "carl,2025-06-01,,456,,1,,a\n"
     )
     log = HEAD + "ann,2025-06-01,1\n"
-    found = written(tmp_path, log, customers=people)["customers"]
+    found = read(tmp_path, write(tmp_path, log, customers=people))["customers"]
     kinds = [pl.Int64, pl.String, pl.Float64, pl.String, pl.String, pl.String]
     columns = found.select("age", "zip", "score", "note", "empty", "mixed")
     assert list(columns.dtypes) == kinds
@@ -169,7 +161,7 @@ def test_attributes_of_csv_that_are_all_written_as_numbers_are_numbers(tmp_path)
 
 def test_empty_fields_are_unknown(tmp_path):
     log = 'customer_id,at,kind,amount,category\nann,2025-06-01,purchase,,""\n'
-    row = written(tmp_path, log)["events"].row(0, named=True)
+    row = read(tmp_path, write(tmp_path, log))["events"].row(0, named=True)
     assert (row["amount_cents"], row["category"]) == (None, None)
 
 
@@ -184,28 +176,31 @@ def test_empty_fields_are_unknown(tmp_path):
     ids=["bom", "crlf", "blank lines and quotes", "spaces"],
 )
 def test_the_same_table_may_be_written_in_many_ways(tmp_path, content):
-    found = written(tmp_path, content)["events"]
+    found = read(tmp_path, write(tmp_path, content))["events"]
     rows = [("ann", day("2025-06-01"), 500), ("bob", day("2025-06-02"), 750)]
     assert found.select("customer_id", "day", "amount_cents").rows() == rows
 
 
 def test_quoted_lines_quotes_and_delimiters_belong_to_the_value(tmp_path):
     log = 'customer_id,at,category\nann,2025-06-01,"tea, ""green""\nor black"\n'
-    assert written(tmp_path, log)["events"]["category"].item() == 'tea, "green"\nor black'
+    assert (
+        read(tmp_path, write(tmp_path, log))["events"]["category"].item()
+        == 'tea, "green"\nor black'
+    )
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t", "|"])
 def test_another_delimiter_is_read_once_it_is_stated_and_named_before(tmp_path, delimiter):
     log = (HEAD + "ann,2025-06-01,5\n").replace(",", delimiter)
     assert "set `delimiter:` under source" in refusal(tmp_path, log)
-    found = written(tmp_path, log, source={"delimiter": delimiter})["events"]
+    found = read(tmp_path, write(tmp_path, log, delimiter=delimiter))["events"]
     assert found["amount_cents"].item() == 500
 
 
 @pytest.mark.parametrize("encoding", ["windows-1252", "utf-16", "mac-roman"])
 def test_another_encoding_is_read_once_it_is_stated_and_leaves_no_copy(tmp_path, encoding):
     log = "customer_id,at,amount,category\nann,2025-06-01,1,Käse für größere\n"
-    given = write(tmp_path, log.encode(encoding), source={"encoding": encoding})
+    given = write(tmp_path, log.encode(encoding), encoding=encoding)
     assert take(tmp_path, given)["baskets"]["category"].item() == "Käse für größere"
     assert list((tmp_path / "work").iterdir()) == []
 

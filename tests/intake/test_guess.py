@@ -4,19 +4,12 @@ from datetime import date
 
 import polars as pl
 import pytest
+from inputs import book
 
-from retention.book import Book
 from retention.errors import Refused
 from retention_intake import guess
 
-DRAFT = Book.model_validate(
-    {
-        "title": "Draft",
-        "source": {"kind": "files"},
-        "snapshot_date": date.max,
-        "churn": {"kind": "activity", "activity": ["purchase"], "after_days": 30},
-    }
-)
+DRAFT = book({})
 
 
 def text(*values: str | None, name: str = "at") -> pl.LazyFrame:
@@ -91,14 +84,10 @@ def test_numbers_are_known_by_their_values(values, decimals, number):
         (b"", {}),
     ],
 )
-def test_the_dialect_is_read_from_bytes_and_header(tmp_path, content, found):
+def test_the_dialect_is_read_from_bytes_and_header_unless_it_is_said(tmp_path, content, found):
     (tmp_path / "a.csv").write_bytes(content)
     assert guess.dialect([tmp_path / "a.csv"], {}) == found
-
-
-def test_what_is_said_of_the_dialect_is_not_guessed(tmp_path):
-    (tmp_path / "a.csv").write_bytes("a;b\n\u0142;2\n".encode("cp1250"))
-    said = {"encoding": "cp1250", "delimiter": ";"}
+    said = {"encoding": "cp1250", "delimiter": "#"}
     assert guess.dialect([tmp_path / "a.csv"], said) == said
 
 
@@ -158,15 +147,6 @@ def test_a_column_whose_values_do_not_fit_is_passed_over():
         mapped("events", user=["a"], at=["soon"])
 
 
-def test_an_optional_column_that_is_passed_over_is_named():
-    found, notes = mapped("events", user=["a"], date=["2024-01-01"], total=["free"])
-    assert "amount" not in found
-    words = "no amount: 'total' is empty, or some of its values are not numbers, all written the"
-    assert notes == {"amount": f"{words} same way"}
-    said = {"order_id": "total"}
-    assert mapped("events", said, user=["a"], date=["2024-01-01"], total=["free"])[1] == {}
-
-
 SURVEY = {"client": ["a", "b"], "sent_at": ["2024-01-01"] * 2, "answered": ["2024-01-02", None]}
 
 
@@ -222,30 +202,26 @@ def test_what_is_said_of_columns_holds():
     for wrong in ("at=then", "att=when", "customers.at=when", "amount=q*r", "nonsense"):
         with pytest.raises(Refused, match=r"no table has such columns \(found: events: who, w"):
             guess.stated([wrong], tables)
-    assert (
-        "amount" not in mapped("events", {"amount": ""}, user=[1], at=["2024-01-01"], price=[1])[0]
-    )
+    found, _ = mapped("events", {"amount": ""}, user=[1], at=["2024-01-01"], price=[1])
+    assert "amount" not in found
 
 
 def test_attributes_are_what_says_of_which_sort_a_customer_is():
-    frame = pl.LazyFrame(
-        {
-            "E-Mail": ["a@b"] * 50 + ["c@d"] * 50,
-            "region": ["north", "south"] * 50,
-            "age": list(range(20, 70)) * 2,
-            "score": [number / 7 for number in range(100)],
-            "ref": list(range(100)),
-            "remark": [f"said {number}" for number in range(100)],
-            "country": ["DE"] * 100,
-            "since": [date(2024, 1, 1), date(2024, 2, 1)] * 50,
-            "tenure_days": [1, 2] * 50,
-            "vip": [True, None] * 50,
-        }
-    )
-    assert guess.attributes(frame, guess.names(frame)) == (
-        ["region", "age", "score"],
-        "left out: E-Mail, ref, remark, country, since, tenure_days, vip",
-    )
+    columns = {
+        "E-Mail": ["a@b"] * 50 + ["c@d"] * 50,
+        "region": ["north", "south"] * 50,
+        "age": list(range(20, 70)) * 2,
+        "score": [number / 7 for number in range(100)],
+        "ref": list(range(100)),
+        "remark": [f"said {number}" for number in range(100)],
+        "country": ["DE"] * 100,
+        "since": [date(2024, 1, 1), date(2024, 2, 1)] * 50,
+        "tenure_days": [1, 2] * 50,
+        "vip": [True, None] * 50,
+    }
+    kept, out = guess.attributes(pl.LazyFrame(columns), [*columns])
+    assert kept == ["region", "age", "score"]
+    assert out == "left out: E-Mail, ref, remark, country, since, tenure_days, vip"
 
 
 # Silence
@@ -261,13 +237,12 @@ def test_silence_is_the_ninetieth_percentile_of_each_customers_median_gap():
     assert guess.silence(acts(days | {"long": [0, 12]}), ["buy"])[0] == 14
     after_days, words = guess.silence(acts(days | {"slow": [0, 40], "slower": [0, 50]}), ["buy"])
     assert after_days == 30
-    assert words.startswith(
-        "90 % of the 11 customers active on two days or more have a median gap "
-    )
-    assert "of at most 40 days, rounded up to 60; " in words
-    assert words.endswith(
-        "; cut to 30, a quarter of the 121 days of data, so that enough can be judged"
-    )
+    for part in (
+        "of the 11 customers",
+        "at most 40 days, rounded up to 60",
+        "cut to 30, a quarter of",
+    ):
+        assert part in words
 
 
 def test_silence_without_a_second_visit_is_a_convention():
@@ -280,14 +255,6 @@ def test_only_kinds_that_are_bought_count_as_purchases():
     activity = pl.DataFrame({"kind": kinds, "events": [9, 1, 1, 9], "amount_cents": amounts})
     assert guess.bought(activity) == ["order", "rent"]
     assert guess.bought(activity.with_columns(amount_cents=0)) == ["visit"]
-
-
-def test_refunds_are_kinds_of_which_every_amount_is_negative():
-    frame = pl.LazyFrame(
-        {"kind": ["buy", "buy", "refund", "visit"], "amount": [1.0, -1.0, -2.0, None]}
-    )
-    assert guess.refunds(frame, "kind", ["amount"]) == (["refund"], False)
-    assert guess.refunds(frame.filter(pl.col("kind") == "buy"), "kind", ["amount"]) == ([], True)
 
 
 @pytest.mark.parametrize(

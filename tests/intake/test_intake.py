@@ -103,34 +103,18 @@ def test_a_far_end_of_a_contract_stays_as_it_is(tmp_path, form):
 # Nothing later
 
 
+MAY, SECOND = date(2025, 5, 30), date(2025, 6, 2)
 JULY, AUGUST = date(2025, 7, 1), date(2025, 8, 1)
+NAN = float("nan")
 LATER = {
-    "events": pl.DataFrame(
-        {
-            "customer_id": ["bob", "dora", "", "<script>"],
-            "at": [JULY, date(2030, 1, 1), JULY, AUGUST],
-            "kind": ["PURCHASE", "later", "purchase", "purchase"],
-            "amount": [-1.0, 1e15, None, float("nan")],
-        }
-    ),
-    "contracts": pl.DataFrame(
-        {
-            "customer_id": ["bob", "nobody"],
-            "started": [JULY, AUGUST],
-            "ended": [None, JULY],
-            "cause": [None, "VOLUNTARY"],
-            "amount": [-39.0, 1.0],
-        }
-    ),
-    "surveys": pl.DataFrame(
-        {
-            "customer_id": ["bob", "nobody"],
-            "sent": [JULY, AUGUST],
-            "answered": [date(2025, 6, 1), None],
-            "kind": ["mood", "nps"],
-            "score": [99, -1],
-        }
-    ),
+    "events": [
+        ("bob", JULY, "PURCHASE", -1.0),
+        ("dora", date(2030, 1, 1), "later", 1e15),
+        ("", JULY, "purchase", None),
+        ("<script>", AUGUST, "purchase", NAN),
+    ],
+    "contracts": [("bob", JULY, None, None, -39.0), ("nobody", AUGUST, JULY, "VOLUNTARY", 1.0)],
+    "surveys": [("bob", JULY, date(2025, 6, 1), "mood", 99), ("nobody", AUGUST, None, "nps", -1)],
 }
 
 
@@ -138,31 +122,29 @@ LATER = {
 def test_what_is_later_than_the_snapshot_changes_nothing_whatever_it_holds(tmp_path, form):
     """Not even a fault in it is looked at, nor is it counted; nor are answers that came later."""
     known, root = take(tmp_path, put(tmp_path, form, ALL)), tmp_path / "later"
-    answered = change(SURVEYS, answered=[date(2025, 6, 5), JULY, date(2025, 6, 2)])
-    early = ALL | {"surveys": change(answered, score=[9, 77, 1])}
-    later = {table: pl.concat([early[table], rows]) for table, rows in LATER.items()}
+    early = ALL | {
+        "surveys": change(SURVEYS, answered=[date(2025, 6, 5), JULY, SECOND], score=[9, 77, 1])
+    }
+    later = {
+        name: pl.concat([early[name], pl.DataFrame(rows, early[name].schema, orient="row")])
+        for name, rows in LATER.items()
+    }
     got = take(root, put(root, form, ALL | later))
     assert got.fingerprint() == known.fingerprint()
     assert_frame_equal(got["intake"], known["intake"])
 
 
+IDS, KINDS = st.sampled_from(["ann", "bob", "carl"]), st.sampled_from(["purchase", "visit"])
 ROWS = st.lists(
-    st.tuples(
-        st.sampled_from(["ann", "bob", "carl"]),
-        st.integers(0, 5),
-        st.sampled_from(["purchase", "visit"]),
-        st.integers(0, 500),
-    ),
-    min_size=1,
-    max_size=15,
+    st.tuples(IDS, st.integers(0, 5), KINDS, st.integers(0, 500)), min_size=1, max_size=15
 )
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15)
 @given(ROWS, st.integers(0, 5))
 def test_a_snapshot_sees_what_a_source_without_the_rest_holds(tmp_path, rows, cut):
-    schema = {"customer_id": pl.String, "at": pl.Int32, "kind": pl.String, "amount": pl.Int64}
-    log = pl.DataFrame(rows, schema=schema, orient="row").with_columns(pl.col("at").cast(pl.Date))
+    log = pl.DataFrame(rows, ["customer_id", "at", "kind", "amount"], orient="row")
+    log = log.with_columns(pl.col("at").cast(pl.Int32).cast(pl.Date))
     known = log.filter(pl.col("at").cast(pl.Int32) <= cut)
     if known.is_empty():
         return
@@ -281,9 +263,6 @@ def test_without_a_customers_table_a_missing_id_is_the_fault_of_its_table_alone(
         tmp_path, "csv", events=change(EVENTS, customer_id=[None, "bob", SECRET_ID])
     )
     assert said.count("promise broken") == 1
-
-
-MAY, FIRST, SECOND = date(2025, 5, 30), date(2025, 6, 1), date(2025, 6, 2)
 
 
 @FORMS

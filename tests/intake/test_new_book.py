@@ -179,14 +179,6 @@ def test_subscriptions_become_a_contract_book(workbook):
     assert taken["contracts"].height == 60
 
 
-def test_parquet_in_a_folder_needs_no_dialect(workbook):
-    for part, frame in enumerate(shop()["events"].iter_slices(300)):
-        Path("data/orders").mkdir(exist_ok=True)
-        frame.write_parquet(f"data/orders/{part}.parquet")
-    new("mine", events="data/orders")
-    assert books.load("mine", workbook).source == books.Files(kind="files")
-
-
 def test_places_are_written_as_the_workbook_sees_them(workbook, monkeypatch):
     monkeypatch.chdir(workbook / "data")
     new("inside", events="events.csv")
@@ -195,6 +187,10 @@ def test_places_are_written_as_the_workbook_sees_them(workbook, monkeypatch):
     elsewhere.write_bytes(Path("events.csv").read_bytes())
     new("outside", events=str(elsewhere))
     assert books.load("outside", workbook).tables == {"events": str(elsewhere)}
+    Path("orders").mkdir()
+    shop()["events"].write_parquet("orders/1.parquet")
+    new("folder", events="orders")
+    assert books.load("folder", workbook).tables == {"events": "data/orders"}
 
 
 def test_odd_names_are_quoted(workbook):
@@ -231,23 +227,17 @@ def promised() -> pl.DataFrame:
 
 
 SEVENTH = pl.col("client").str.ends_with("7")  # of six customers in sixty, half of whom answered
-SLOW = pytest.param("duckdb", marks=pytest.mark.slow)
 
 
-@pytest.mark.parametrize("form", ["csv", SLOW])
-def test_surveys_become_part_of_a_book_that_reads_them(workbook, form):
-    """Of CSV, with days and numbers as written in Germany."""
-    events, asked = shop()["events"].drop("amount"), surveys()
-    if form == "duckdb":
-        servers.load(workbook / "data" / "shop.duckdb", {"lines": events, "asked": asked})
-        said = new("mine", "duckdb:data/shop.duckdb", events="lines", surveys="asked")
-    else:
-        asked = surveys(rating=pl.format("{},0", "rating"), sent_at=pl.lit("1.8.2024"))
-        said = new("mine", events=save(events, "lines"), surveys=save(asked, "asked"))
+def test_surveys_become_part_of_a_book_that_reads_them(workbook):
+    """With days and numbers as written in Germany."""
+    asked = surveys(rating=pl.format("{},0", "rating"), sent_at=pl.lit("1.8.2024"))
+    events = save(shop()["events"].drop("amount"), "lines")
+    said = new("mine", events=events, surveys=save(asked, "asked"))
     assert " Surveys: 60, answered: 30.\n" in said
 
     book, taken = read(workbook)
-    assert book.tables["surveys"] == ("asked" if form == "duckdb" else "data/asked.csv")
+    assert book.tables["surveys"] == "data/asked.csv"
     assert book.columns["surveys"] == {
         "customer_id": "client",
         "sent": "sent_at",
@@ -257,12 +247,6 @@ def test_surveys_become_part_of_a_book_that_reads_them(workbook, form):
     }
     assert book.only == {}
     assert taken["surveys"].sort("customer_id").equals(promised())
-
-
-def test_surveys_that_cannot_be_read_are_refused_with_what_to_do(workbook):
-    asked = surveys(survey=pl.lit("How likely are you to recommend us?"))
-    message = refused(workbook, events="data/events.csv", surveys=save(asked, "surveys"))
-    assert "write these two so" in message
 
 
 def test_surveys_of_other_kinds_or_of_nobody_are_left_out_and_counted(workbook):
