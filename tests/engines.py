@@ -1,7 +1,7 @@
 """The same business on every engine, and every table of a refresh made where its data lie."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import date, datetime
 from importlib import import_module
@@ -192,15 +192,10 @@ def in_order(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.sort(frame.columns, nulls_last=True)
 
 
-def timed(
-    source: sources.Source,
-    say: Callable[[str, float, pl.DataFrame], None],
-    only: Iterable[str] = (),
-) -> None:
-    """Make every table (or ``only`` some) where ``source`` lies, and say how long each took."""
+def timed(source: sources.Source, only: Iterable[str] = ()):
+    """Every table (or ``only`` some), made where ``source`` lies: name, seconds and rows."""
     for name, frame in made(source.tables).items():
-        if only and name not in only:
-            continue
-        begun = time.perf_counter()
-        found = sources.collected(source, {name: frame})[name]
-        say(name, time.perf_counter() - begun, in_order(found))
+        if not only or name in only:
+            begun = time.perf_counter()
+            found = sources.collected(source, {name: frame})[name]
+            yield name, time.perf_counter() - begun, in_order(found)
