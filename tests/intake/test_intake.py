@@ -86,14 +86,6 @@ def test_the_order_of_rows_never_matters_and_every_value_does(tmp_path, form):
 
 
 @FORMS
-def test_events_that_are_alike_are_all_counted_and_reported(tmp_path, form):
-    twice = pl.concat([EVENTS, EVENTS.head(1), EVENTS.head(2)])
-    got = take(tmp_path, put(tmp_path, form, {"events": twice}))
-    assert got["intake"].filter(measure="duplicates")["n"].item() == 3
-    assert got["activity"]["events"].sum() == 6
-
-
-@FORMS
 def test_a_far_end_of_a_contract_stays_as_it_is(tmp_path, form):
     far = change(CONTRACTS, ended=[date(9999, 12, 31), date(2025, 6, 10)])
     got = take(tmp_path, put(tmp_path, form, ALL | {"contracts": far}))
