@@ -151,7 +151,6 @@ def made(tables: dict[str, object]) -> dict[str, nw.LazyFrame]:
             "returns": spells.returns(
                 derived["spells"], snapshot_day=DAY, after_days=churn.after_days
             ),
-            "broken spells": _broken_spells(lazy(derived["spells"])),
             "starts": starts,
             "counts": retention.counted(present, unit="month", definition="bounded"),
             "furthest": retention.furthest(seen, unit="month", most=24),
@@ -160,13 +159,6 @@ def made(tables: dict[str, object]) -> dict[str, nw.LazyFrame]:
         }
         found |= {f"{name} ({kind})": frame for name, frame in (derived | further).items()}
     return {name: lazy(frame) for name, frame in found.items()}
-
-
-def _broken_spells(stretches: nw.LazyFrame) -> nw.LazyFrame:
-    """How many spells break each rule of their promise once every end is before its start."""
-    spoilt = stretches.with_columns(end_day=-nw.col("end_day"))
-    promise = schema.TABLES["spells"]
-    return rules.breaks(spoilt, rules.row_rules(spoilt.collect_schema(), promise))
 
 
 def lazy(frame) -> nw.LazyFrame:

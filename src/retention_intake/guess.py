@@ -106,12 +106,10 @@ def values(frame, name: str) -> list:
 
 def dialect(paths: list[Path], said: dict[str, str]) -> dict[str, str]:
     """How CSV files are written, where it is not usual: encoding and delimiter."""
-    encoding, marks = said.get("encoding"), {}
-    if not encoding and any(map(files.is_utf16, paths)):
-        encoding = "utf-16"
-    elif not encoding:
-        plain = not any(files.undecodable(path, "utf-8") for path in paths)
-        encoding = "utf-8" if plain else "windows-1252"
+    wide = any(map(files.is_utf16, paths))
+    odd = any(files.undecodable(path, "utf-8") for path in paths)
+    guessed = "utf-16" if wide else "windows-1252" if odd else "utf-8"
+    encoding, marks = said.get("encoding", guessed), {}
     for path in paths:
         with path.open(encoding=encoding, errors="replace", newline="") as text:
             header = text.readline()
@@ -174,16 +172,13 @@ def _sorts(dtype) -> frozenset[str]:
 
 def _written(frame: pl.LazyFrame, name: str, book: Book) -> Column:
     known = pl.col(name).str.strip_chars().drop_nulls()
-    number = known.cast(pl.Float64, strict=False).is_finite().fill_null(False).all()
-    comma, whole = (known.str.contains(p).all() for p in (files.COMMA, r"^[-+]?\d+$"))
-    digits = known.str.contains(r"\d").all()
-    some, point, comma, whole, digits = (
-        frame.select(n=known.len() > 0, p=number, c=comma, w=whole, d=digits).collect().row(0)
-    )
-    if not some:
-        return Column(frozenset({"text"}))
+    number = known.cast(pl.Float64, strict=False).is_finite().fill_null(False)
+    comma, whole, digit = (known.str.contains(p) for p in (files.COMMA, r"^[-+]?\d+$", r"\d"))
+    asked = {"point": number, "comma": comma, "whole": whole, "digit": digit}
+    all_of_some = {key: one.all() & (known.len() > 0) for key, one in asked.items()}
+    point, comma, whole, digit = frame.select(**all_of_some).collect().row(0)
     decimals = [mark for mark, fits in ((".", point), (",", comma)) if fits and not whole]
-    forms = _forms(frame.drop_nulls(name), name, book) if digits else ()
+    forms = _forms(frame.drop_nulls(name), name, book) if digit else ()
     sorts = {"text": True, "number": whole or decimals, "day": forms}
     return Column(frozenset(s for s, fits in sorts.items() if fits), forms, tuple(decimals))
 

@@ -103,6 +103,7 @@ def test_answers_come_after_their_question_and_by_the_last_day():
         assert (found.min(), found.max()) == (low[0], high[1])
 
 
+@pytest.mark.slow
 def test_whose_use_is_seen_to_fall_answers_less():
     """By what the pages can see: the trend of usage, not the planted truth."""
     world = simulate.world(9_000, seed=7)

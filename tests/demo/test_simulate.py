@@ -202,6 +202,7 @@ def test_groups_can_be_told_apart_by_who_knows_them_and_by_density_but_not_by_km
     assert np.mean(density[~grouped] == -1) >= 0.80
 
 
+@pytest.mark.slow
 def test_overlapping_groups_are_hard_even_for_who_knows_them():
     seen = features(simulate.world(9_000, seed=7, setting="overlap"), behaviours.LAST_DAY)
     best = planted.log_densities(seen, "overlap").argmax(axis=1)

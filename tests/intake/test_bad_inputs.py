@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
+from itertools import product
 from pathlib import Path
 from unittest import mock
 from urllib.parse import urlsplit
@@ -300,20 +301,15 @@ FAULTS: dict[tuple[str, ...], list[Bad]] = {
 # What is said of them, and what is left
 
 
-def of(*forms: str) -> pytest.MarkDecorator:
-    """Every fault in each of ``forms`` that can have it; in further ones it is a slow proof."""
-    pairs = [
-        pytest.param(
-            bad,
-            form,
-            id=f"{bad.says[:60]} ({form})",
-            marks=pytest.mark.slow if form in able and number else (),
-        )
-        for able, faults in FAULTS.items()
-        for bad in faults
-        for number, form in enumerate(form for form in forms if form in able)
-    ]
-    return pytest.mark.parametrize(("bad", "form"), pairs)
+MARKS = {"postgres": pytest.mark.postgres, "spark": pytest.mark.spark}
+
+
+def everywhere() -> Iterator[pytest.param]:
+    """Every fault once, and in further sources as a slow proof; but in PostgreSQL and Spark."""
+    for able, faults in FAULTS.items():
+        for bad, form in product(faults, able):
+            marks = [MARKS[form]] if form in MARKS else [pytest.mark.slow] * (form != able[0])
+            yield pytest.param(bad, form, id=f"{bad.says[:60]} ({form})", marks=marks)
 
 
 @pytest.fixture
@@ -391,19 +387,6 @@ def says(line: str, words: str, form: str = "csv") -> None:
         assert part.lower() in line.lower(), line
 
 
-@of("csv", "parquet", "duckdb")
-def test_a_bad_input_is_refused_with_one_message_and_nothing_is_left(shelf, bad, form):
-    spoil(shelf, bad, form)
-    says(message(shelf), bad.says, form)
-
-
-@pytest.mark.postgres
-@of("postgres")
-def test_a_bad_table_of_postgresql_is_refused_likewise(shelf, bad, form, postgres):
-    spoil(shelf, bad, form, postgres)
-    says(message(shelf), bad.says, form)
-
-
 @pytest.fixture(scope="module")
 def master(spark_local) -> Iterator[str]:
     """The address of a Spark whose one session all tests share."""
@@ -411,10 +394,16 @@ def master(spark_local) -> Iterator[str]:
         yield spark_local
 
 
-@pytest.mark.spark
-@of("spark")
-def test_a_bad_table_of_spark_is_refused_likewise(shelf, bad, form, master):
-    spoil(shelf, bad, form, master)
+@pytest.fixture
+def url(request, form: str) -> str:
+    """Where a server is asked."""
+    served = {"postgres": "postgres", "spark": "master"}
+    return request.getfixturevalue(served[form]) if form in served else ""
+
+
+@pytest.mark.parametrize(("bad", "form"), [*everywhere()])
+def test_a_bad_input_is_refused_with_one_message_and_nothing_is_left(shelf, bad, form, url):
+    spoil(shelf, bad, form, url)
     says(message(shelf), bad.says, form)
 
 
@@ -456,12 +445,7 @@ SERVERS = [
     (HOST, "", "", "source: no answer from 127.0.0.1:{port}"),
     ("postgresql://ann@no-such-host.invalid/x", "", "", "no answer from no-such-host.invalid:5432"),
     ("env:NO_SUCH", "", "", f"source: url: {ABSENT}"),
-    (
-        HOST.replace("ann", f"ann:{PASSWORD}"),
-        "",
-        "",
-        "source.url: holds a password; write password",
-    ),
+    (HOST.replace("ann", f"ann:{PASSWORD}"), "", "", "source.url: holds a password; write"),
     (HOST, PASSWORD, "", "source.password: expected env:NAME, the environment variable"),
     ("env:ADDRESS", "", f"postgresql://ann@h:{PASSWORD}/x", "source: ... address is not valid"),
 ]
@@ -474,48 +458,32 @@ LOCKED = [
     (HERE, "env:ADDRESS", PASSWORD, REJECTED),
     ("env:ADDRESS", "", HERE.replace("@", f":{PASSWORD}@"), REJECTED),
     (HERE.replace("}/postgres", "}/nowhere"), "env:SHOP", "", 'database "nowhere" does not exist'),
-    (
-        HERE.replace("postgres@", "guest@"),
-        "env:SHOP",
-        "",
-        "events: ... permission denied for table",
-    ),
+    (HERE.replace("postgres@", "guest@"), "env:SHOP", "", "events: ... permission denied"),
 ]
 
 
-def ask(root: Path, case: tuple[str, str, str, str], monkeypatch, **known: object) -> None:
-    """A refresh says at once what is wrong with a server that should have its tables."""
+@pytest.mark.parametrize(
+    "case",
+    [
+        *SERVERS,
+        *(pytest.param(case, marks=pytest.mark.spark) for case in CONNECT),
+        *(pytest.param(case, marks=pytest.mark.postgres) for case in LOCKED),
+    ],
+)
+def test_a_server_that_cannot_be_asked_is_named_soon(shelf, case, monkeypatch, request):
+    known = {"port": servers.free_port(), "server": ""}
+    if case in LOCKED:
+        postgres = request.getfixturevalue("postgres")
+        known["server"] = urlsplit(postgres).netloc.partition("@")[2]
+        servers.load(postgres, tables())
+        with psycopg.connect(postgres) as database:
+            database.execute("drop role if exists guest")
+            database.execute("create role guest login password 'loopback'")
     url, password, address, words = (part.format(**known) for part in case)
     monkeypatch.setenv("ADDRESS", address)
-    source = (
-        {"kind": "spark", "url": url} if url.startswith("sc:") else {"kind": "postgres", "url": url}
-    )
+    source = {"kind": "spark" if case in CONNECT else "postgres", "url": url}
     source |= {"password": password} if password else {}
-    write(root, {"title": "Shop", "source": source, "tables": {"events": "events"}} | COMMON)
+    write(shelf, {"title": "Shop", "source": source, "tables": {"events": "events"}} | COMMON)
     begun = time.monotonic()
-    says(message(root), words)
+    says(message(shelf), words)
     assert time.monotonic() - begun < 12
-
-
-@pytest.mark.parametrize("case", SERVERS)
-def test_a_server_that_cannot_be_asked_is_named_soon(shelf, case, monkeypatch):
-    ask(shelf, case, monkeypatch, port=servers.free_port())
-
-
-@pytest.mark.spark
-@pytest.mark.usefixtures("spark_environment")
-@pytest.mark.parametrize("case", CONNECT)
-def test_a_spark_that_cannot_be_asked_is_named_soon(shelf, case, monkeypatch):
-    ask(shelf, case, monkeypatch, port=servers.free_port())
-
-
-@pytest.mark.postgres
-@pytest.mark.parametrize("case", LOCKED)
-def test_postgresql_that_lets_nobody_in_is_named_without_a_password(
-    shelf, case, postgres, monkeypatch
-):
-    servers.load(postgres, tables())
-    with psycopg.connect(postgres) as database:
-        database.execute("drop role if exists guest")
-        database.execute("create role guest login password 'loopback'")
-    ask(shelf, case, monkeypatch, server=urlsplit(postgres).netloc.partition("@")[2])

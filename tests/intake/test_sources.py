@@ -15,23 +15,6 @@ from retention_intake import sources
 
 
 @FORMS
-def test_tables_arrive_with_days_and_cents_as_whole_numbers(tmp_path, form):
-    found = arrived(tmp_path, form, **ALL)
-
-    events, contracts = found["events"], found["contracts"]
-    assert events["day"].to_list() == [day("2025-06-01"), day("2025-06-02"), day("2025-06-30")]
-    assert events["amount_cents"].to_list() == [1250, 10, None]
-    assert events["second"].null_count() == events["fault amount_cents"].null_count() == 3
-    assert contracts["ended_day"].to_list() == [None, day("2025-06-10")]
-    assert contracts["booked_day"].null_count() == 2
-    people = found["customers"].drop(sources.KEPT, "^fault .*$")
-    assert people.columns == ["customer_id", "started_day", "region"]
-    for frame in found.values():
-        assert set(frame.select("^([a-z]+_)?(day|cents|second)$").dtypes) == {pl.Int64}
-        assert frame[sources.KEPT].all()
-
-
-@FORMS
 def test_nothing_is_read_before_it_is_asked_for(tmp_path, form):
     with sources.read(put(tmp_path, form, ALL), tmp_path, tmp_path / "spool") as source:
         for frame in source.tables.values():
@@ -45,6 +28,7 @@ def test_columns_that_are_not_there_are_unknown_and_every_event_is_a_purchase(tm
     absent = ["order_id", "amount_cents", "product", "category", "channel", "second"]
     assert plain.select(absent).null_count().row(0) == (3,) * 6
     assert plain["kind"].to_list() == ["purchase"] * 3
+    assert plain[sources.KEPT].all()
 
 
 @FORMS
@@ -95,7 +79,6 @@ def test_attributes_keep_what_they_are_worth(tmp_path, form):
         ("parquet", ["1", "2", "2"], pl.Categorical),
         ("parquet", ["1", "2", "2"], pl.Enum(["1", "2"])),
         ("duckdb", ["9007199254740993", "9223372036854775807", "-1"], pl.Int64),
-        ("duckdb", ["007", "0", "1e3"], pl.String),
     ],
 )
 def test_ids_are_text_whole_numbers_or_categories_and_stay_exact(tmp_path, form, ids, dtype):
