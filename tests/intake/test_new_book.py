@@ -10,7 +10,6 @@ import pytest
 import servers
 from drawing import shop
 from inputs import take
-from servers import postgres  # noqa: F401
 from workbooks import files, retention, with_only
 
 from retention import book as books
@@ -374,7 +373,7 @@ def test_a_table_in_duckdb_becomes_a_book(workbook):
     assert taken.fingerprint() == same.fingerprint()
 
 
-def test_postgresql_is_named_by_its_variable(workbook, postgres, monkeypatch):  # noqa: F811
+def test_postgresql_is_named_by_its_variable(workbook, postgres, monkeypatch):
     bought = {"orders": shop()["events"], "people": shop()["customers"]}
     servers.load(postgres, bought | {"asked": surveys()})
     monkeypatch.setenv("SHOP_DB", postgres)
