@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
-from datetime import date, datetime
+from datetime import date
 from importlib import import_module
 from pathlib import Path
 
@@ -66,27 +66,6 @@ def world(customers: int, seed: int = 1) -> dict[str, pl.DataFrame]:
     }
 
 
-def broken(events: pl.DataFrame) -> pl.DataFrame:
-    """Events of which some break a rule each; which, goes by their place alone."""
-    place, night = pl.int_range(pl.len()), pl.lit(datetime(2024, 3, 31, 2, 30))
-    faults = {
-        97: ("customer_id", None),
-        101: ("amount", -pl.col("amount") - 1),
-        89: ("kind", None),
-        103: ("channel", pl.lit("x<SCRIPT>")),
-        107: ("at", None),
-        109: ("customer_id", pl.concat_str(pl.lit(" "), "customer_id")),
-        113: ("amount", None),
-        127: ("amount", pl.lit(1e14)),
-        131: ("at", pl.lit(datetime(1969, 7, 20, 20, 17))),
-        137: ("at", night),
-    }
-    for number, (name, value) in faults.items():
-        changed = pl.when(place % number == 0).then(value).otherwise(name).alias(name)
-        events = events.with_columns(changed)
-    return events
-
-
 @contextmanager
 def opened(engine: str, root: Path, place: str, tables: dict[str, pl.DataFrame]) -> Iterator:
     """A `Source` of ``tables``, which are put into the engine at ``place`` (an address or "")."""
@@ -111,7 +90,8 @@ def opened(engine: str, root: Path, place: str, tables: dict[str, pl.DataFrame])
 
 def made(tables: dict[str, object]) -> dict[str, nw.LazyFrame]:
     """Every table of a refresh, and the counts of its cohorts and promises, lazy where they lie."""
-    events, kept = known(tables["events"])
+    events = intake.known({"events": tables["events"]}, DAY)["events"].drop(sources.KEPT)
+    kept = rules.row_rules(events.collect_schema(), schema.TABLES["events"])
     plain = events.select(*schema.TABLES["events"].columns)
     people = lazy(tables["customers"])
     people = people.drop(n for n in people.collect_schema() if n.startswith(("fault", "kept")))
@@ -124,7 +104,7 @@ def made(tables: dict[str, object]) -> dict[str, nw.LazyFrame]:
         "activity": acts,
         "habits": activity.habits(plain),
         "baskets": activity.baskets(plain),
-        "breaks": rules.breaks(events, kept),
+        "breaks": rules.breaks(events, [*kept, *checks.on_the_clocks(ZONE)]),
         "surveys": tables["surveys"].select(*schema.TABLES["surveys"].columns),
     }
     for kind, churn in CHURNS.items():
@@ -163,13 +143,6 @@ def made(tables: dict[str, object]) -> dict[str, nw.LazyFrame]:
 
 def lazy(frame) -> nw.LazyFrame:
     return nw.from_native(frame, pass_through=False).lazy()
-
-
-def known(events) -> tuple[nw.LazyFrame, list[rules.Rule]]:
-    """Events up to the snapshot, and the rules that each of them keeps."""
-    frame = intake.known({"events": events}, DAY)["events"].drop(sources.KEPT)
-    kept = rules.row_rules(frame.collect_schema(), schema.TABLES["events"])
-    return frame, [*kept, *checks.on_the_clocks(ZONE)]
 
 
 def reference(tables: dict[str, pl.DataFrame], root: Path) -> dict[str, pl.DataFrame]:

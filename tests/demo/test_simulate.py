@@ -1,7 +1,6 @@
 """The planted truth is there to be found: in the tables, in the hazards, in the behaviour."""
 
 from datetime import timedelta
-from pathlib import Path
 
 import hdbscan
 import lifelines
@@ -11,6 +10,7 @@ import polars as pl
 import pytest
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
+from workbooks import files
 
 from retention_demo import behaviours, simulate
 
@@ -70,10 +70,6 @@ def observed(customers: int, seed: int) -> pl.DataFrame:
     )
 
 
-def bytes_of(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-
-
 def test_the_same_seed_writes_the_same_bytes_and_whole_blocks_are_those_of_a_larger_world(
     tmp_path, monkeypatch
 ):
@@ -81,7 +77,7 @@ def test_the_same_seed_writes_the_same_bytes_and_whole_blocks_are_those_of_a_lar
     worlds = {"one": (1_000, 1), "again": (1_000, 1), "other": (1_000, 2), "small": (800, 1)}
     for name, (customers, seed) in worlds.items():
         simulate.write(tmp_path / name, customers, seed)
-    one, again, other, small = (bytes_of(tmp_path / name) for name in worlds)
+    one, again, other, small = (files(tmp_path / name) for name in worlds)
 
     tables = ("contracts", "customers", "events", "surveys", "truth")
     assert sorted(one) == [f"{name}/part-0000{n}.parquet" for name in tables for n in range(3)]

@@ -7,10 +7,6 @@ import engines
 import polars as pl
 import pytest
 
-from retention import schema
-from retention.tables import rules
-from retention_intake import sources
-
 FEW, MANY = 2_000, 50_000
 # What is hard for engines; the slow proof asks them for all.
 HARD = {"habits", "breaks", "surveys", "customers_at (activity)", "spells (contract)"}
@@ -86,30 +82,6 @@ def test_hard_tables_are_the_same_on_every_engine(tmp_path, made, engine, place)
     found, _ = of(engine, tmp_path, place, tables, HARD)
     assert set(found) == HARD
     assert differences(found, expected) == set()
-
-
-@pytest.mark.parametrize("engine", EVERY)
-def test_broken_promises_are_counted_alike_on_every_engine(tmp_path, made, engine, place):
-    tables, _ = made(FEW)
-    tables = tables | {"events": engines.broken(tables["events"])}
-    counts, said = told(engine, tmp_path / "1", place, tables)
-    expected, words = told("files", tmp_path / "2", "", tables)
-    assert counts == expected
-    assert sorted(counts)[:3] == [0, 0, 0]  # scripts in three columns
-    assert len([n for n in counts if n > 30]) == 10
-    assert said in (words, "")
-
-
-def told(engine: str, root: Path, place: str, tables: dict) -> tuple[tuple[int, ...], str]:
-    """How many events break each rule, and what is said of them, with examples (on Spark, where
-    each takes a second, nothing)."""
-    with engines.opened(engine, root, place, tables) as source:
-        events, kept = engines.known(source.tables["events"])
-        counts = sources.collected(source, {"breaks": rules.breaks(events, kept)})["breaks"].row(0)
-        if engine.startswith("spark"):
-            return counts, ""
-        found = rules.named(events, schema.TABLES["events"], kept, counts)
-    return counts, rules.report("events", found)
 
 
 @pytest.mark.slow
