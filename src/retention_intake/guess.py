@@ -185,7 +185,12 @@ def _written(frame: pl.LazyFrame, name: str, book: Book) -> Column:
 
 def _forms(frame: pl.LazyFrame, name: str, book: Book) -> tuple[str, ...]:
     """The date formats in which every value is a day of 1900 or later; ISO alone where it fits."""
-    tried = [book.source.date_format] if book.source.date_format else ["", *FORMS]
+    given = book.source.date_format  # "" is ISO
+    found = _fitting(frame, name, book, [given])
+    return found if found or given else _fitting(frame, name, book, FORMS)
+
+
+def _fitting(frame: pl.LazyFrame, name: str, book: Book, tried: list[str]) -> tuple[str, ...]:
     for rows in (frame.head(20), frame.head(1_000), frame):  # most are ruled out by few rows
         fits = {}
         for form in tried:
@@ -196,7 +201,6 @@ def _forms(frame: pl.LazyFrame, name: str, book: Book) -> tuple[str, ...]:
             fits[form or "ISO"] = found["fault"].is_null().all() & real
         fit = rows.select(**fits).collect().row(0) if fits else ()
         tried = [form for form, fits in zip(tried, fit, strict=True) if fits]
-        tried = [""] if "" in tried else tried
     return tuple(tried)
 
 
