@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-TESTS = Path(__file__).parent.parent / "tests" / "test_engines.py"
+TESTS = Path(__file__).parent.parent / "tests" / "intake" / "test_engines.py"
 EQUAL = []  # engines whose tables were all equal
 
 

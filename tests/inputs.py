@@ -1,6 +1,5 @@
 """Small tables as users have them, in every kind of source, and what is given or said of them."""
 
-import re
 from datetime import date
 from pathlib import Path
 
@@ -45,7 +44,16 @@ CONTRACTS = pl.DataFrame(
         "amount": [19.0, 39.0],
     }
 )
-ALL = {"events": EVENTS, "customers": CUSTOMERS, "contracts": CONTRACTS}
+SURVEYS = pl.DataFrame(
+    {
+        "customer_id": [SECRET_ID, "bob", "bob"],
+        "sent": [date(2025, 6, 1), date(2025, 6, 2), date(2025, 6, 2)],
+        "answered": [date(2025, 6, 5), None, date(2025, 6, 2)],
+        "kind": ["nps", "nps", "csat"],
+        "score": [9, None, 1],
+    }
+)
+ALL = {"events": EVENTS, "customers": CUSTOMERS, "contracts": CONTRACTS, "surveys": SURVEYS}
 DUCKDB = pytest.param("duckdb", marks=pytest.mark.slow)  # test_engines and test_bad_inputs ask it
 FORMS = pytest.mark.parametrize("form", ["csv", "parquet", DUCKDB])
 TYPED = pytest.mark.parametrize("form", ["parquet", "duckdb"])
@@ -115,10 +123,6 @@ def message(root: Path, form: str, settings: dict | None = None, **tables) -> st
     assert SECRET_ID not in str(refusal.value)
     assert list((root / "work").iterdir()) == []
     return str(refusal.value)
-
-
-def without_examples(said: str) -> str:
-    return re.sub(r" \(such as [^)]*\)", "", said)
 
 
 def change(frame: pl.DataFrame, **columns) -> pl.DataFrame:

@@ -63,7 +63,7 @@ def postgres() -> Iterator[str]:
         here = f"-h 127.0.0.1 -p {port} -c unix_socket_directories= -c timezone={ZONE} -c fsync=off"
         asked = [programs / "bin/pg_isready", "--quiet", "--host=127.0.0.1", f"--port={port}"]
         server = [programs / "bin/postgres", "-D", data, *here.split()]
-        fast = signal.SIGINT  # does not wait until the last client has gone
+        fast = signal.SIGINT  # waits for no client and keeps nothing
         with _serving(server, lambda: subprocess.call(asked) == 0, stop=fast, **options):
             yield f"postgresql://postgres:loopback@127.0.0.1:{port}/postgres"
 

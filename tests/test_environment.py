@@ -1,13 +1,10 @@
 """One lock for every way of installing: exact versions, with hashes, from no particular place."""
 
-import json
 import os
 import re
 import shutil
 import subprocess
-import sys
 import tomllib
-from collections import Counter
 from importlib import metadata
 from pathlib import Path
 
@@ -22,6 +19,7 @@ LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 SETUP = (ROOT / ".ci" / "setup").read_text(encoding="utf-8")
 CONDA = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+TALK = {"capture_output": True, "text": True}
 OURS = {"pip", "retention-workbook"}  # installed, but not from the lock
 
 
@@ -92,14 +90,10 @@ def closure(wanted: list[Requirement]) -> set[str]:
     return {name for name, _ in seen}
 
 
-def test_every_package_is_pinned_with_hashes_and_the_lock_names_no_registry():
+def test_every_package_is_pinned_once_with_hashes_and_the_lock_names_no_registry():
     assert unpinned(LOCK) == []
-
-
-def test_every_package_is_pinned_once():
-    names = Counter(canonicalize_name(entry.name) for entry in pinned(LOCK))
-    assert names
-    assert [name for name, n in names.items() if n > 1] == []
+    names = [canonicalize_name(entry.name) for entry in pinned(LOCK)]
+    assert len(names) == len(set(names)) > 0
 
 
 def test_the_lock_holds_everything_that_the_project_asks_for():
@@ -134,32 +128,8 @@ def test_conda_gets_the_same_lock_and_the_same_pythons():
     assert pythons == SpecifierSet(PROJECT["project"]["requires-python"])
 
 
-@pytest.mark.slow
-def test_what_conda_asks_pip_for_is_what_the_lock_says(tmp_path):
-    """Conda writes the pip part into a file beside environment.yml and hands it to pip; set-up
-    installs the same files without asking what they need."""
-    asked = tmp_path / "asked.txt"
-    asked.write_text("\n".join(CONDA["dependencies"][-1]["pip"]), encoding="utf-8")
-    (tmp_path / "requirements.lock").write_text(LOCK, encoding="utf-8")
-    venv, report = tmp_path / "venv", tmp_path / "report.json"
-    subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-    pip = [venv / "bin" / "python", "-m", "pip", "--no-input", "--disable-pip-version-check"]
-    options = ["--quiet", "--dry-run", "--report", report, "--require-hashes"]
-    done = subprocess.run(
-        [*pip, "install", *options, "-r", asked], check=False, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    found = [one["metadata"] for one in json.loads(report.read_text(encoding="utf-8"))["install"]]
-    assert {canonicalize_name(one["name"]): one["version"] for one in found} == versions(LOCK)
-
-
 HASH = "--hash=sha256:" + 64 * "0"
 GOOD = f"# made by a tool\nnumpy==2.0 ; python_version > '3' \\\n    {HASH} \\\n    {HASH}\n"
-
-
-def test_a_good_entry_is_left_alone():
-    assert unpinned(GOOD) == []
-    assert unpinned(f"a-b==1.0.post1 {HASH}\n") == []
 
 
 @pytest.mark.parametrize(
@@ -171,27 +141,23 @@ def test_a_good_entry_is_left_alone():
         "numpy==2.0 --hash=md5:0123",
         f"numpy @ https://example.org/numpy.whl {HASH}",
         f"--{'index'}-url https://example.org/simple",
-        "--find-links wheels",
-        "-r other.lock",
     ],
 )
 def test_a_planted_entry_without_hash_or_with_a_place_is_found(line):
-    assert unpinned(GOOD + line + "\n") == [line]
+    good = f"{GOOD}a-b==1.0.post1 {HASH}\n"
+    assert unpinned(good) == []
+    assert unpinned(good + line + "\n") == [line]
 
 
-@pytest.mark.parametrize("wanted", ["numpy>=3", "numpy<2", "scipy>=1"])
-@pytest.mark.parametrize("group", ["dependencies", "extra", "test", "build"])
-def test_a_planted_requirement_that_the_lock_does_not_meet_is_found(group, wanted):
-    found = {name: [wanted] if name == group else [] for name in ("extra", "test", "build")}
+def test_a_planted_requirement_that_the_lock_does_not_meet_is_found():
+    extras = {"more": ["numpy<2"]}
     project = {
-        "project": {
-            "dependencies": [wanted] if group == "dependencies" else ["numpy>=1"],
-            "optional-dependencies": {"more": found["extra"]},
-        },
-        "dependency-groups": {"test": found["test"]},
-        "build-system": {"requires": found["build"]},
+        "project": {"dependencies": ["numpy>=3", "numpy>=1"], "optional-dependencies": extras},
+        "dependency-groups": {"test": ["scipy>=1"]},
+        "build-system": {"requires": []},
     }
-    assert unmet(project, GOOD) == [f"{wanted}, locked: {'2.0' if 'numpy' in wanted else None}"]
+    wanted = ["numpy>=3, locked: 2.0", "numpy<2, locked: 2.0", "scipy>=1, locked: None"]
+    assert unmet(project, GOOD) == wanted
 
 
 @pytest.mark.slow
@@ -202,7 +168,7 @@ def test_set_up_fails_loudly_where_a_file_is_not_the_locked_one(tmp_path):
     lock = tmp_path / "requirements.lock"
     lock.write_text(re.sub("sha256:[0-9a-f]{4}", "sha256:dead", lock.read_text()))
 
-    done = subprocess.run([".ci/setup"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run([".ci/setup"], cwd=tmp_path, check=False, **TALK)
 
     assert done.returncode != 0
     assert "Ready" not in done.stdout
@@ -234,14 +200,8 @@ def test_another_python_is_refused_with_a_clear_word(tmp_path):
     other.chmod(0o755)
     shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
 
-    done = subprocess.run(
-        [".ci/setup"],
-        cwd=tmp_path,
-        env={"PYTHON": str(other), "PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    env = {"PYTHON": str(other), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run([".ci/setup"], cwd=tmp_path, env=env, check=False, **TALK)
 
     assert done.returncode == 2
     assert "Python 3.11, 3.12 or 3.13 is needed; found: Python 2.7.18." in done.stderr

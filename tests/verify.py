@@ -56,12 +56,7 @@ def _run(name: str, folder: Path, seed: int) -> subprocess.CompletedProcess:
 
 def _copy(root: Path, folder: Path, places: Iterable[str]) -> None:
     """Copy what a refresh needs: the workbook, and the book's own tables."""
-    folder.mkdir(parents=True)
-    for part in NEEDED:
-        source = root / part
-        copy = shutil.copytree if source.is_dir() else shutil.copy2
-        copy(source, folder / part)
-    for place in places:
+    for place in (*NEEDED, *places):
         for source in root.glob(place):
             target = folder / source.relative_to(root)
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -63,7 +63,7 @@ def surveys(
             null where no answer came up to LAST_DAY
 
     Given usage, answering does not depend on how content a customer is.
-    Checked in tests/test_satisfaction.py.
+    Checked in tests/demo/test_satisfaction.py.
     """
     rng = np.random.default_rng((seed, block, 5))
     rows = asked(people, terms)

@@ -1,5 +1,4 @@
-"""What shows only when tables are held against each other, texts against texts, times against a
-zone."""
+"""Faults that show only when tables or texts are compared, or times with a time zone."""
 
 from collections.abc import Iterable, Mapping
 
@@ -8,26 +7,26 @@ import polars as pl
 
 from retention import schema
 from retention.tables import calendar
-from retention.tables.rules import Broken, Rule, examples
+from retention.tables.rules import Broken, Rule, named
 
 ADD = "add them to the customers table, or leave that table out"
-ALIKE = "write them alike in the source"
+ALIKE = "spell them the same way in the source"
 LEAVE_OUT = f"{ALIKE}, or list only the columns you need as `attributes:`"
 
 
 def on_the_clocks(timezone: str) -> list[Rule]:
-    """Events happen at times that the clocks of ``timezone`` show: none in an hour they skip."""
+    """Events happen at times that exist in ``timezone``: none in an hour that its clocks skip."""
     hour = nw.col("day") * 24 + nw.col("second") // 3600
     skipped = calendar.skipped_hours(timezone) if timezone else []
-    mend = "the times are of another zone: state it as `timezone:`"
-    words = f"is a time that the clocks of {timezone} show"
+    words = f"is a time that exists in {timezone}"
+    mend = "the times may be in another time zone: set it as `timezone:`"
     return [Rule("day", words, ~hour.is_in(skipped).fill_null(False), mend)] if skipped else []
 
 
 def across(
     taken: Mapping[str, pl.DataFrame], customers: pl.DataFrame, owner: str
 ) -> dict[str, list[Broken]]:
-    """Rows that do not fit their customer and texts written in two ways, by the table to mend.
+    """Rows that do not fit their customer and texts spelled in two ways, by the table to fix.
 
     Takes   taken: activity, habits, baskets, perhaps contracts and surveys; customers, and the
             ``owner`` of their ids: "customers", or "events" where the source has no such table
@@ -62,7 +61,7 @@ def against_customers(rows: pl.DataFrame, customers: pl.DataFrame, day: str) -> 
     """
     known = customers.select("customer_id", since=pl.col("started_day"), known=True)
     joined = rows.join(known, on="customer_id", how="left")
-    rules = (
+    kept = (
         Rule("customer_id", "is in the customers table", nw.col("known").fill_null(False), ADD),
         Rule(
             day,
@@ -71,22 +70,14 @@ def against_customers(rows: pl.DataFrame, customers: pl.DataFrame, day: str) -> 
             "correct `started`, or map another column to it",
         ),
     )
-    return [
-        Broken(
-            rule.column,
-            rule.words,
-            off["n"].sum(),
-            rule.mend,
-            examples(joined, schema.TABLES["customers"], rule),
-        )
-        for rule in rules
-        if (off := nw.from_native(joined).filter(~rule.holds).to_native()).height
-    ]
+    table = nw.from_native(joined)
+    counts = [table.filter(~rule.holds)["n"].sum() for rule in kept]
+    return named(table, schema.TABLES["customers"], kept, counts)
 
 
 def one_spelling(frame: pl.DataFrame, columns: Iterable[str], mend: str = ALIKE) -> list[Broken]:
     """Texts of ``columns`` that differ from another one by capitals alone; n counts the texts."""
-    words = "is written one way, capitals and all"
+    words = "is spelled with the same capitals everywhere"
     return [
         Broken(name, words, n, mend, of="values")
         for name in columns
@@ -96,8 +87,8 @@ def one_spelling(frame: pl.DataFrame, columns: Iterable[str], mend: str = ALIKE)
 
 def one_id(ids: pl.Series) -> list[Broken]:
     """Customer ids that differ from another one by leading zeros alone."""
-    mend = "some table has lost or gained zeros: write the ids one way everywhere"
-    words = "differs from every other by more than leading zeros"
+    mend = "a table may have lost leading zeros: write each id the same way everywhere"
+    words = "differs from other ids by more than leading zeros"
     n = _alike(ids, ids.str.strip_chars_start("0"))
     return [Broken("customer_id", words, n, mend, of="values")] if n else []
 

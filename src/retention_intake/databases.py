@@ -7,7 +7,7 @@ travels. Sessions run in UTC, so that no setting of a server shows in any number
 import os
 import re
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -16,7 +16,6 @@ import polars as pl
 
 from retention.book import Book
 from retention.errors import Refused
-from retention_intake.files import zoneless
 
 QUIET = {  # a Spark of our own: no pages, no log, one address
     "spark.ui.enabled": "false",
@@ -30,11 +29,17 @@ ENGINES = ("ibis", "duckdb", "_duckdb", "psycopg", "pyspark", "py4j", "grpc", "p
 # Of PostgreSQL, which expects few rows of a window and would join them by loops for minutes.
 SESSION = ("TimeZone=UTC", "default_transaction_read_only=on", "enable_nestloop=off")
 VALUE = re.compile(r""": "| '|\bvalue "| DETAIL""")  # before what an engine repeats of the data
+PLAIN = {  # in place of an engine's own words
+    "TableNotFound": "no such table, or no permission to read it",
+    "ValueError": "the address is not valid",  # the engine's words may repeat a secret
+}
 PATIENCE_SECONDS = 10  # for a server to answer
 
 
-def scan(book: Book, root: Path) -> dict[str, object]:
-    """The book's tables as they stand in the database, as Ibis tables.
+@contextmanager
+def opened(book: Book, root: Path) -> Iterator[dict[str, object]]:
+    """The book's tables as they stand in the database, as Ibis tables. The connection is closed in
+    the end, as an open DuckDB file keeps its writers out; but a session of Spark may be another's.
 
     Raises:
         Refused: the library is not installed, nobody answers, the password is wrong, or a table
@@ -48,10 +53,10 @@ def scan(book: Book, root: Path) -> dict[str, object]:
         for table, place in book.tables.items():
             with honest(place, kind):
                 tables[table] = find(place)
-    except Refused:
-        _let_go(connection)
-        raise
-    return tables
+        yield tables
+    finally:
+        if kind != "spark":
+            connection.disconnect()
 
 
 @contextmanager
@@ -68,16 +73,10 @@ def honest(place: str, kind: str = ""):
         if type(error).__module__.partition(".")[0] not in (*ENGINES, OSError.__module__):
             raise
         name, said = type(error).__name__, str(error).strip().partition("\n")[0]
-        what = {"TableNotFound": "there is no such table, or no right to see it"}
-        what["ValueError"] = "the address is not written as one"  # what is said may hold a secret
-        mend = "; make a view that writes null for infinite dates" if "infinit" in said else ""
-        what = what.get(name, _without_values(said))
-        raise Refused(f"{place}: cannot be read: {what}{mend}") from None
-
-
-def _without_values(said: str) -> str:
-    """An engine's message up to the first value it may repeat."""
-    return VALUE.split(said)[0].strip() or "the database says nothing more"
+        plain = VALUE.split(said)[0].strip() or "the database gives no reason"
+        what = PLAIN.get(name, plain)
+        fix = "; create a view that replaces infinite dates with null" if "infinit" in said else ""
+        raise Refused(f"{place}: cannot be read: {what}{fix}") from None
 
 
 def secret(value: str, key: str) -> str:
@@ -155,7 +154,7 @@ def _answers(host: str, port: int) -> None:
     try:
         socket.create_connection((host, port), PATIENCE_SECONDS).close()
     except OSError:
-        raise Refused(f"source: nobody answers at {host}:{port}; is the server running?") from None
+        raise Refused(f"source: no answer from {host}:{port}; is the server running?") from None
 
 
 def collected(table) -> pl.DataFrame:
@@ -169,39 +168,14 @@ def collected(table) -> pl.DataFrame:
     return pl.from_arrow(rows.toArrow())
 
 
-def close(tables: Iterable) -> None:
-    """End the connections behind ``tables``: an open DuckDB file keeps its writers out. A session
-    of Spark stays, as it may be another's."""
-    import ibis
-
-    for connection in {id(found): found for found in map(ibis.get_backend, tables)}.values():
-        _let_go(connection)
-
-
-def _let_go(connection) -> None:
-    if connection.name != "pyspark":
-        connection.disconnect()
-
-
-def day(table, theirs: str, book: Book, place: str) -> dict[str, object]:
+def day(table, theirs: str, book: Book) -> dict[str, object]:
     """Of a column of dates or times: the day in the book's zone as "value", and the "second" of the
-    day (null where only dates are known). With typed values nothing can be wrong.
-
-    Raises:
-        Refused: the column is of another type, or holds times and the book states no zone.
-    """
+    day (null where only dates are known). With typed values nothing can be wrong."""
     import ibis
 
     value, dtype = table[theirs], table.schema()[theirs]
     if dtype.is_date():
         return {"value": value.epoch_days().cast("int64"), "second": ibis.null("int64")}
-    if not dtype.is_timestamp():
-        raise Refused(
-            f"{place}: column {theirs!r} should hold dates or times, is {dtype}; "
-            "make a view that casts it"
-        )
-    if not book.timezone:
-        raise Refused(zoneless(place, theirs))
     if dtype.timezone:
         value = _in_zone()(book.timezone, value)
     whole = value.second().cast("float64").floor().cast("int64")  # Spark's has a fraction
@@ -220,14 +194,6 @@ def _in_zone():
     return timezone
 
 
-def number(table, theirs: str, book: Book, place: str) -> dict[str, object]:
-    """A column of numbers as "value". With typed values nothing can be wrong.
-
-    Raises:
-        Refused: the column does not hold numbers.
-    """
-    if not (dtype := table.schema()[theirs]).is_numeric():
-        raise Refused(
-            f"{place}: column {theirs!r} should hold numbers, is {dtype}; make a view that casts it"
-        )
+def number(table, theirs: str, book: Book) -> dict[str, object]:
+    """A column of numbers as "value". With typed values nothing can be wrong."""
     return {"value": table[theirs].cast("float64")}

@@ -19,10 +19,15 @@ CLOCK = ("%H:%M", "%H:%M:%S%.f")
 TIMES = tuple(f"%Y-%m-%d{between}{clock}" for between in " T" for clock in CLOCK)
 ZONED = tuple(f"{form}%#z" for form in TIMES)
 WHOLE = r"^-?(0|[1-9]\d{0,14})$"
-MORE_FIELDS = "than the header has; quote values that hold the delimiter"
+MORE_FIELDS = "than the header has; put quotes around values that contain the delimiter"
 COMMA = r"^[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?$"  # a point stands before three digits alone
 DOUBLE = re.compile(r"(.*)_duplicated_\d+")  # what Polars makes of a name that occurs twice
 VALUE = re.compile(r"[\dTZ.,:/ +-]*\d[\dTZ.,:/ +-]*")  # of a row, not the name of a column
+
+
+def each(theirs: str | list[str]) -> list[str]:
+    """The one or two columns that make one of ours."""
+    return theirs if isinstance(theirs, list) else [theirs]
 
 
 def matches(root: Path, place: str) -> list[Path]:
@@ -64,8 +69,8 @@ def unreadable(place: str, root: Path):
         raise Refused(f"{place}: the file is empty") from None
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         said = getattr(error, "strerror", None) or str(error)
-        if "utf-8" in said and (where := not_utf8(matches(root, place))):
-            raise Refused(where) from None
+        if "utf-8" in said:
+            _require_text(matches(root, place), "utf-8")
         if "schema" in said or "column" in said:
             _require_alike(place, matches(root, place))
         what = said.partition("\n")[0].partition(": [")[0].partition("could not parse `")[0]
@@ -76,11 +81,8 @@ def unreadable(place: str, root: Path):
 def _require_alike(place: str, files: list[Path]) -> None:
     """Refuse files of one table whose headers, or Parquet columns, differ."""
     for file in files[1:]:
-        one, other = _head(files[0]), _head(file)
-        names = ", ".join(
-            sorted({name for name, _ in one ^ other} if file.suffix != ".csv" else ())
-        )
-        if one != other:
+        if differing := _head(files[0]) ^ _head(file):
+            names = ", ".join(sorted({name for name, _ in differing if name}))
             raise Refused(
                 f"{place}: cannot be read: {file.name} has other columns than {files[0].name}"
                 + (f" ({names})" if names else "")
@@ -93,7 +95,7 @@ def _head(file: Path) -> set[tuple[object, object]]:
     if file.suffix != ".csv":
         return set(pl.read_parquet_schema(file).items())
     with file.open("rb") as stream:
-        return {(0, stream.readline().strip())}
+        return {("", stream.readline().strip())}
 
 
 def _scan(book: Book, root: Path, table: str, spool: Path, typed: bool) -> pl.LazyFrame:
@@ -109,12 +111,14 @@ def _scan(book: Book, root: Path, table: str, spool: Path, typed: bool) -> pl.La
     frame = pl.scan_csv(texts, infer_schema=False, separator=book.source.delimiter)
     names = frame.collect_schema().names()
     if any("\r" in name for name in names):
-        raise Refused(f"{place}: lines end in a carriage return alone; end them in a line feed")
+        raise Refused(f"{place}: lines end with a carriage return only; use line feeds")
     parts = {part for name in names for part in re.split(r"[;\t|]", name)}
-    if not parts & _looked_for(book, table) and any(map(VALUE.fullmatch, parts)):
-        raise Refused(f"{place}: the first line holds values; write the columns' names above it")
+    theirs = book.columns.get(table, {}).values()
+    wanted = set().union(*map(each, theirs), *books.COLUMNS[table])
+    if not parts & wanted and any(map(VALUE.fullmatch, parts)):
+        raise Refused(f"{place}: the first line holds values, not column names; add a header line")
     if twice := next((m for name in names if (m := DOUBLE.fullmatch(name))), None):
-        raise Refused(f"{place}: the column {twice[1]!r} occurs twice; rename one of them")
+        raise Refused(f"{place}: two columns are named {twice[1]!r}; rename one of them")
     blank = pl.all_horizontal(pl.all().is_null())
     frame = frame.with_columns(pl.all().replace("", None)).filter(~blank)
     compared = [
@@ -127,21 +131,14 @@ def _scan(book: Book, root: Path, table: str, spool: Path, typed: bool) -> pl.La
         text = number.is_null() & pl.col(name).is_not_null()
         if n := frame.select(text.sum()).collect(engine="streaming").item():
             raise Refused(
-                f"{place}: only: column {name!r} holds text that is no number in {n:,} row(s), and "
-                "the condition speaks of numbers; correct the text, or quote what it speaks of"
+                f"{place}: only: column {name!r} holds text that is not a number in {n:,} row(s), "
+                "but the condition has numbers; fix the text, or put these numbers in quotes"
             )
         frame = frame.with_columns(number)
     if table != "customers" or not typed:
         return frame
     further = set(names) - {"customer_id", "started", *book.columns.get(table, {}).values()}
     return _typed(frame, further - set(compared), book)
-
-
-def _looked_for(book: Book, table: str) -> set[str]:
-    """The names of columns that the book looks for in a table."""
-    theirs = book.columns.get(table, {}).values()
-    mapped = {name for one in theirs for name in ([one] if isinstance(one, str) else one)}
-    return mapped.union(*books.COLUMNS[table])
 
 
 def _parquet(files: list[Path], root: Path, place: str) -> pl.LazyFrame:
@@ -172,17 +169,11 @@ def _typed(frame: pl.LazyFrame, names: Iterable[str], book: Book) -> pl.LazyFram
 
 def _as_utf8(file: Path, source: Files, spool: Path) -> Path:
     """The file itself, or a copy in UTF-8 where it is in another encoding."""
-    with file.open("rb") as stream:
-        start = stream.read(4)
-    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and "16" not in source.encoding:
-        raise Refused(f"{file.name}: holds UTF-16 text; state `encoding: utf-16` under source")
+    if is_utf16(file) and "16" not in source.encoding:
+        raise Refused(f"{file.name}: holds UTF-16 text; set `encoding: utf-16` under source")
     if source.encoding == "utf-8":
         return file
-    if line := _undecodable(file, source.encoding):
-        raise Refused(
-            f"{file.name}: line {line} is not {source.encoding} text; "
-            "state the right `encoding:` under source"
-        )
+    _require_text([file], source.encoding)
     spool.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (
         file.open(encoding=source.encoding, newline="") as text,
@@ -192,18 +183,22 @@ def _as_utf8(file: Path, source: Files, spool: Path) -> Path:
     return spool
 
 
-def not_utf8(files: list[Path]) -> str | None:
-    """Name the file and line that are not UTF-8 text; None where all are."""
+def is_utf16(file: Path) -> bool:
+    """Whether a file begins as text in UTF-16 does."""
+    with file.open("rb") as stream:
+        return stream.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+def _require_text(files: list[Path], encoding: str) -> None:
     for file in files:
-        if line := _undecodable(file, "utf-8"):
-            return (
-                f"{file.name}: line {line} is not UTF-8 text; state `encoding:` under source "
-                "(such as windows-1252)"
+        if line := undecodable(file, encoding):
+            raise Refused(
+                f"{file.name}: line {line} is not {encoding} text; set the right `encoding:` under "
+                "source (such as windows-1252)"
             )
-    return None
 
 
-def _undecodable(file: Path, encoding: str) -> int:
+def undecodable(file: Path, encoding: str) -> int:
     """The first line of a file that is no text in ``encoding``; 0 where all are."""
     decoder, lines = codecs.getincrementaldecoder(encoding)(), 1
     with file.open("rb") as stream:
@@ -218,38 +213,19 @@ def _undecodable(file: Path, encoding: str) -> int:
     return 0
 
 
-def day(frame: pl.LazyFrame, theirs: str, book: Book, place: str) -> dict[str, pl.Expr]:
+def day(frame: pl.LazyFrame, theirs: str, book: Book) -> dict[str, pl.Expr]:
     """Of a column of dates or times: the day in the book's zone as "value", the "second" of the day
     (null where only dates are known) and, of text, the "fault" of the value: what was wrong with
-    it and how it is written ("reason|shape"), or null.
-
-    Raises:
-        Refused: the column is of another type, or holds times whose zone is not stated.
-    """
+    it and how it is written ("reason|shape"), or null."""
     dtype, value = frame.collect_schema()[theirs], pl.col(theirs)
     if dtype == pl.String:
         return _from_text(value.str.strip_chars(), book)
     if dtype == pl.Date:
         return {"value": _day(value), "second": pl.lit(None, pl.Int64)}
-    if not isinstance(dtype, pl.Datetime):
-        raise Refused(
-            f"{place}: column {theirs!r} should hold dates or times, is {dtype}"
-            + (" (seconds since 1970? write them as times)" if dtype.is_integer() else "")
-        )
     if dtype.time_zone:
         zone = book.timezone or dtype.time_zone
         value = value.dt.convert_time_zone(zone).dt.replace_time_zone(None)
-    elif not book.timezone:
-        raise Refused(zoneless(place, theirs))
     return {"value": _day(value.dt.date()), "second": _second(value)}
-
-
-def zoneless(place: str, column: str) -> str:
-    """The message about times that carry no zone."""
-    return (
-        f"{place}: column {column!r} holds times without a zone to count days in; "
-        "state `timezone:` in the book (such as Europe/Berlin)"
-    )
 
 
 def _from_text(text: pl.Expr, book: Book) -> dict[str, pl.Expr]:
@@ -287,9 +263,7 @@ def _day(date: pl.Expr) -> pl.Expr:
 
 
 def _second(moment: pl.Expr) -> pl.Expr:
-    at = moment.dt
-    parts = at.hour().cast(pl.Int64) * 3600 + at.minute().cast(pl.Int64) * 60
-    return parts + at.second().cast(pl.Int64)
+    return (moment - moment.dt.truncate("1d")).dt.total_seconds()
 
 
 def _shape(text: pl.Expr) -> pl.Expr:
@@ -297,17 +271,11 @@ def _shape(text: pl.Expr) -> pl.Expr:
     return text.str.slice(0, 25).str.replace_all(r"\d", "9").str.replace_all(r"\p{L}", "a")
 
 
-def number(frame: pl.LazyFrame, theirs: str, book: Book, place: str) -> dict[str, pl.Expr]:
-    """Of a column of numbers, or of text: the numbers as "value" and, of text, the "fault".
-
-    Raises:
-        Refused: the column holds neither numbers nor text.
-    """
-    dtype, value = frame.collect_schema()[theirs], pl.col(theirs)
-    if dtype.is_numeric():
+def number(frame: pl.LazyFrame, theirs: str, book: Book) -> dict[str, pl.Expr]:
+    """Of a column of numbers, or of text: the numbers as "value" and, of text, the "fault"."""
+    value = pl.col(theirs)
+    if frame.collect_schema()[theirs].is_numeric():
         return {"value": value.cast(pl.Float64)}
-    if dtype != pl.String:
-        raise Refused(f"{place}: column {theirs!r} should hold numbers, is {dtype}")
     read = _number(value, getattr(book.source, "decimal", "."), strict=False)
     shape = pl.concat_str(pl.lit("unread"), _shape(value), separator="|")
     return {"value": read, "fault": pl.when(value.is_not_null() & read.is_null()).then(shape)}

@@ -4,7 +4,6 @@ Every guess is checked against all values, never the first rows alone. Where two
 is taken. The result is a proposal with its reasons in words, for somebody to read.
 """
 
-import codecs
 import csv
 import unicodedata
 from collections.abc import Iterable
@@ -92,11 +91,6 @@ def hopeful(table: str, ours: str, given: Iterable[str]) -> list[str]:
     return sorted((n for n in given if plain(n) in usual), key=lambda n: usual.index(plain(n)))
 
 
-def each(theirs: str | list[str]) -> list[str]:
-    """The one or two columns that make one of ours."""
-    return theirs if isinstance(theirs, list) else [theirs]
-
-
 def names(frame) -> list[str]:
     """The columns' names of any lazy frame."""
     return nw.from_native(frame).collect_schema().names()
@@ -112,13 +106,10 @@ def values(frame, name: str) -> list:
 
 def dialect(paths: list[Path], said: dict[str, str]) -> dict[str, str]:
     """How CSV files are written, where it is not usual: encoding and delimiter."""
-    starts = set()
-    for path in paths:
-        with path.open("rb") as file:
-            starts.add(file.read(2))
-    wide = starts & {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}
-    other = "utf-16" if wide else "windows-1252" if files.not_utf8(paths) else "utf-8"
-    encoding, marks = said.get("encoding", other), {}
+    wide = any(map(files.is_utf16, paths))
+    odd = any(files.undecodable(path, "utf-8") for path in paths)
+    guessed = "utf-16" if wide else "windows-1252" if odd else "utf-8"
+    encoding, marks = said.get("encoding", guessed), {}
     for path in paths:
         with path.open(encoding=encoding, errors="replace", newline="") as text:
             header = text.readline()
@@ -126,12 +117,12 @@ def dialect(paths: list[Path], said: dict[str, str]) -> dict[str, str]:
         marks[said.get("delimiter") or max(widths, key=widths.get)] = path.name
     if len(marks) > 1:
         words = ", ".join(f"{name} by {mark!r}" for mark, name in marks.items())
-        raise Refused(f"columns are divided in different ways ({words}); write the files one way")
+        raise Refused(f"the files have different delimiters ({words}); save them all with one")
     found = {"encoding": encoding, "delimiter": next(iter(marks))}
     return {key: way for key, way in found.items() if way != CSV[key]}
 
 
-def told(said: list[str], tables: dict[str, list[str]]) -> dict[str, dict]:
+def stated(said: list[str], tables: dict[str, list[str]]) -> dict[str, dict]:
     """What the user says of columns, by table: ours=theirs holds where there is such a column,
     table.ours=theirs for one table; theirs may be a product a*b, or empty (none of theirs).
     """
@@ -156,7 +147,7 @@ def columns(table: str, frame, said: dict, book: Book) -> dict[str, Column]:
     """All columns; what they can be is looked at where their name may be meant by ours."""
     given = names(frame)
     meant = {n for ours in (*sum(COLUMNS[table], ()), *PARTS) for n in hopeful(table, ours, given)}
-    meant |= {name for theirs in said.values() for name in each(theirs)}
+    meant |= {name for theirs in said.values() for name in files.each(theirs)}
     seen = {name: _column(frame, name, book) if name in meant else Column() for name in given}
     for name in hopeful(table, "kind", given) if table == "surveys" else ():
         if any(map(_is_survey, values(frame, name))):
@@ -181,33 +172,35 @@ def _sorts(dtype) -> frozenset[str]:
 
 def _written(frame: pl.LazyFrame, name: str, book: Book) -> Column:
     known = pl.col(name).str.strip_chars().drop_nulls()
-    number = known.cast(pl.Float64, strict=False).is_finite().fill_null(False).all()
-    comma, whole = (known.str.contains(p).all() for p in (files.COMMA, r"^[-+]?\d+$"))
-    some, point, comma, whole = (
-        frame.select(n=known.len() > 0, p=number, c=comma, w=whole).collect().row(0)
-    )
-    if not some:
-        return Column(frozenset({"text"}))
+    number = known.cast(pl.Float64, strict=False).is_finite().fill_null(False)
+    comma, whole, digit = (known.str.contains(p) for p in (files.COMMA, r"^[-+]?\d+$", r"\d"))
+    asked = {"point": number, "comma": comma, "whole": whole, "digit": digit}
+    all_of_some = {key: one.all() & (known.len() > 0) for key, one in asked.items()}
+    point, comma, whole, digit = frame.select(**all_of_some).collect().row(0)
     decimals = [mark for mark, fits in ((".", point), (",", comma)) if fits and not whole]
-    forms = _forms(frame.drop_nulls(name), name, book)
+    forms = _forms(frame.drop_nulls(name), name, book) if digit else ()
     sorts = {"text": True, "number": whole or decimals, "day": forms}
     return Column(frozenset(s for s, fits in sorts.items() if fits), forms, tuple(decimals))
 
 
 def _forms(frame: pl.LazyFrame, name: str, book: Book) -> tuple[str, ...]:
     """The date formats in which every value is a day of 1900 or later; ISO alone where it fits."""
-    tried = [book.source.date_format] if book.source.date_format else ["", *FORMS]
-    for rows in (frame.head(1_000), frame):
+    given = book.source.date_format  # "" is ISO
+    found = _fitting(frame, name, book, [given])
+    return found if found or given else _fitting(frame, name, book, FORMS)
+
+
+def _fitting(frame: pl.LazyFrame, name: str, book: Book, tried: list[str]) -> tuple[str, ...]:
+    for rows in (frame.head(20), frame.head(1_000), frame):  # most are ruled out by few rows
         fits = {}
         for form in tried:
             source = book.source.model_copy(update={"date_format": form})
             read = book.model_copy(update={"source": source, "timezone": "Etc/UTC"})
-            found = files.day(rows, name, read, name)
+            found = files.day(rows, name, read)
             real = (found["value"] >= schema.FIRST_DAY).all()
             fits[form or "ISO"] = found["fault"].is_null().all() & real
         fit = rows.select(**fits).collect().row(0) if fits else ()
         tried = [form for form, fits in zip(tried, fit, strict=True) if fits]
-        tried = [""] if "" in tried else tried
     return tuple(tried)
 
 
@@ -227,28 +220,28 @@ def mapping(
         return [name for name in unused(ours) if seen[name].sorts & _wanted(table, ours)[0]]
 
     def unused(ours: str) -> list[str]:
-        used = {name for theirs in found.values() for name in each(theirs)}
+        used = {name for theirs in found.values() for name in files.each(theirs)}
         return [name for name in hopeful(table, ours, seen) if name not in used]
 
     required, optional = COLUMNS[table]
     for ours in (name for name in (*required, *optional) if name not in said):
         odd, (_, kind) = unused(ours), _wanted(table, ours)
-        hint = f"{odd[0]!r} is empty, or not all its values are {kind}" if odd else ""
+        hint = f"{odd[0]!r} is empty, or some of its values are not {kind}" if odd else ""
         if fits := fitting(ours):
             found[ours] = fits[0]
             notes |= {ours: f"or {', '.join(fits[1:])}?"} if fits[1:] else {}
         elif ours in required or (ours == "answered" and ("score" in found or fitting("score"))):
-            mend = f", or add one that says {kind} in every row" if ours == "kind" else ""
+            add = f", or add one that says {kind} in every row" if ours == "kind" else ""
             raise Refused(
-                f"{place}: no column is found for {ours!r}{hint and f'; {hint}'} "
-                f"(found: {', '.join(seen)}); say which it is: --column {ours}=...{mend}"
+                f"{place}: no column found for {ours!r}{hint and f'; {hint}'} "
+                f"(found: {', '.join(seen)}); say which one it is: --column {ours}=...{add}"
             )
         elif hint:
             notes[ours] = f"no {ours}: {hint}"
     if table == "events" and "amount" not in {*found, *said} and (price := fitting("price")):
         quantity = fitting("quantity")
         found["amount"] = [quantity[0], price[0]] if quantity else price[0]
-        notes["amount"] = "multiplied" if quantity else "a price, taken as the amount of its row"
+        notes["amount"] = "multiplied" if quantity else "a price, used as the amount of its row"
     return found, notes
 
 
@@ -257,9 +250,9 @@ def _wanted(table: str, ours: str) -> tuple[set[str], str]:
     if (table, ours) == ("surveys", "kind"):
         return {"survey"}, " or ".join(schema.SCALES)
     if ours in sources.DATES:
-        return {"day"}, "dates, written in one way"
+        return {"day"}, "dates, all written the same way"
     if ours in {*sources.NUMBERS, *PARTS}:
-        return {"number"}, "numbers, written in one way"
+        return {"number"}, "numbers, all written the same way"
     return {"text", "whole"}, "text or whole numbers"
 
 
@@ -269,14 +262,14 @@ def agreed(ways: dict[str, tuple[str, ...]], key: str) -> str:
     Raises:
         Refused: several ways fit all columns, or none does; the message names the option.
     """
-    told = {name: fits for name, fits in ways.items() if fits and fits != ("",)}
-    common = set.intersection(*map(set, told.values())) if told else {CSV[key]}
+    several = {name: fits for name, fits in ways.items() if fits and fits != ("",)}
+    common = set.intersection(*map(set, several.values())) if several else {CSV[key]}
     if len(common) == 1:
         return common.pop()
     choice = " or ".join(f'--{key.replace("_", "-")} "{way}"' for way in sorted(common))
     what = f"can be read in several ways; say which: {choice}"
-    what = what if common else "are written in different ways; write them in one"
-    raise Refused(f"the values of {', '.join(told)} {what}")
+    what = what if common else "are written in different ways; write them all the same way"
+    raise Refused(f"the values of {', '.join(several)} {what}")
 
 
 def left_out(frame, only: dict) -> dict[str, int]:
@@ -360,15 +353,15 @@ def silence(activity: pl.DataFrame, kinds: list[str]) -> tuple[int, str]:
     span = days["day"].max() - days["day"].min() + 1
     fit = max([step for step in STEPS if 4 * step <= span], default=STEPS[0])
     if each.is_empty():
-        return min(90, fit), "a convention: no customer was seen on two days"
+        return min(90, fit), "a default: no customer was active on two days"
     gap = each.quantile(0.9, "higher")
     step = next((step for step in STEPS if step >= gap), STEPS[-1])
     words = (
-        f"nine in ten of the {each.len():,} customers seen on two days or more have a median gap "
-        f"of at most {gap:g} days, rounded up to {step}; gaps still open are left out, so it is "
-        "rather short"
+        f"90 % of the {each.len():,} customers active on two days or more have a median gap of at "
+        f"most {gap:g} days, rounded up to {step}; gaps still open are not counted, so this may be "
+        "too short"
     )
-    cut = f"; cut to {fit}, at most a quarter of the {span} days of data, or too few can be judged"
+    cut = f"; cut to {fit}, a quarter of the {span} days of data, so that enough can be judged"
     return min(step, fit), words + (cut if step > fit else "")
 
 

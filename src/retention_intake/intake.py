@@ -156,6 +156,4 @@ def _counts(got: Taken, tables: list[str]) -> pl.DataFrame:
         kept = got["kept events"].item() if table == "events" else got[table].height
         rows += [(table, "rows", read), (table, "left out by only", read - kept)]
     rows.append(("events", "duplicates", got["kept events"].item() - got["distinct events"].item()))
-    return pl.DataFrame(
-        rows, schema={"table": pl.String, "measure": pl.String, "n": pl.Int64}, orient="row"
-    )
+    return pl.DataFrame(rows, ["table", "measure", "n"], orient="row")

@@ -6,7 +6,6 @@ Nothing is written unless the proposed book reads all its tables and finds somet
 import tempfile
 import textwrap
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -51,7 +50,7 @@ def new_book(
     books.require_name(name)
     file = root / "params" / f"{name}.yaml"
     if file.exists():
-        raise Refused(f"params/{name}.yaml is there already; choose another name, or remove it")
+        raise Refused(f"params/{name}.yaml already exists; choose another name, or delete it")
     origin = _source(source, root) | {key: given.pop(key) for key in guess.CSV if key in given}
     if origin["kind"] == "files":
         tables = {table: _place(place, root) for table, place in tables.items()}
@@ -79,7 +78,7 @@ def new_book(
     book["parameters"] = guess.parameters(
         _checked(book), derived["customers_at"], derived["spells"]
     )
-    notes[("parameters",)] = "where the notebooks' own would say little about such a book"
+    notes[("parameters",)] = "where the notebooks' defaults would say little about this book"
     book = {key: value for key, value in book.items() if value not in ("", {}, None)}
     head = f"# Proposed by `retention new-book {name}` from the data alone: read and correct it.\n"
     text = head + "".join(f"{line}\n" for line in _lines(book, notes))
@@ -87,12 +86,12 @@ def new_book(
         new.write(text)
     try:
         if books.load(name, root) != _checked(book):
-            raise Refused("what was written is not what was checked: please report this")
+            raise Refused("the saved book is not the one that was checked: please report this")
     except Refused:
         file.unlink()
         raise
     return (
-        f"{text}\n{read}\nThis is params/{name}.yaml now. Read it through, then\n"
+        f"{text}\n{read}\nSaved as params/{name}.yaml. Read it through, then\n"
         f"  make refresh BOOK={name}\n"
         f"  open reports/{name}/{book['snapshot_date']}/index.html"
     )
@@ -151,14 +150,15 @@ def _map_tables(book: dict, said: list[str], root: Path, spool: Path) -> Notes:
             if guessed.get("encoding", "utf-8") != book["source"].get("encoding", "utf-8"):
                 notes[("source", "encoding")] = "a guess: check accented letters"
             book["source"] |= guessed
-    with _tables(book, root, spool, typed=False) as frames:
+    with sources.opened(_checked(book), root, spool, typed=False) as frames:
         _map(book, said, frames, notes)
-    _leave_out(book, root, spool, notes)
-    if "customers" in book["tables"]:
-        with _tables(book, root, spool) as frames:
+    only = _promised(book["columns"])
+    with sources.opened(_checked(book | {"only": only}), root, spool) as frames:
+        _leave_out(book, only, frames, notes)
+        if "customers" in frames:
             ours, names = book["columns"]["customers"].values(), guess.names(frames["customers"])
             kept, out = guess.attributes(frames["customers"], [n for n in names if n not in ours])
-        book["attributes"], notes[("attributes",)] = kept, out
+            book["attributes"], notes[("attributes",)] = kept, out
     return notes
 
 
@@ -169,16 +169,16 @@ def _settle(book: dict, given: dict, taken: intake.Taken, notes: Notes) -> str:
         kinds = ", ".join(acts["kind"].unique().sort())
         churn["activity"] = guess.bought(acts)
         named = "kind" in book["columns"]["events"]
-        notes[("churn", "activity")] = f"of {kinds}" if named else "every row is one"
+        notes[("churn", "activity")] = f"of {kinds}" if named else "every row counts as one"
         churn["after_days"], notes[at] = guess.silence(acts, churn["activity"])
     else:
         del churn["activity"]
-        notes[at] = "days of grace in which a renewal may follow: a convention"
+        notes[at] = "days after the end in which a renewal still counts: a default"
     if "after_days" in given:
         churn["after_days"], notes[at] = given["after_days"], ""
     book["snapshot_date"] = calendar.date_of(acts["day"].max())
-    notes[("snapshot_date",)] = "the last day with events; if it is not whole, take the day before"
-    notes[("currency",)] = "" if "currency" in given else "change it if yours is another"
+    notes[("snapshot_date",)] = "the last day with events; if it is incomplete, use the day before"
+    notes[("currency",)] = "" if "currency" in given else "change it if you use another"
     more = ""
     if (asked := taken.get("surveys")) is not None:
         more = f" Surveys: {asked.height:,}, answered: {asked['answered_day'].count():,}."
@@ -189,28 +189,17 @@ def _settle(book: dict, given: dict, taken: intake.Taken, notes: Notes) -> str:
     )
 
 
-@contextmanager
-def _tables(book: dict, root: Path, spool: Path, *, typed: bool = True) -> Iterator[dict]:
-    """The tables as they stand, lazy; unless ``typed``, every column of CSV is text."""
-    checked = _checked(book)
-    with (
-        sources.honest(checked, root)(", ".join(checked.tables.values())),
-        sources.opened(checked, root, spool, typed=typed) as frames,
-    ):
-        yield frames
-
-
 def _map(book: dict, said: list[str], frames: dict[str, object], notes: Notes) -> None:
     """Find the columns of every table, then the one form of all dates and of all decimals."""
-    told = guess.told(said, {table: guess.names(frame) for table, frame in frames.items()})
+    stated = guess.stated(said, {table: guess.names(frame) for table, frame in frames.items()})
     ways, draft = {"date_format": {}, "decimal": {}}, _checked(book)
     for table, frame in frames.items():
-        seen = guess.columns(table, frame, told[table], draft)
-        found, doubts = guess.mapping(table, seen, told[table], book["tables"][table])
+        seen = guess.columns(table, frame, stated[table], draft)
+        found, doubts = guess.mapping(table, seen, stated[table], book["tables"][table])
         book["columns"][table] = found
         notes |= {("columns", table, ours): doubts[ours] for ours in doubts if ours in found}
         notes[("columns", table)] = "; ".join(doubts[ours] for ours in doubts if ours not in found)
-        for ours, name in ((o, name) for o, theirs in found.items() for name in guess.each(theirs)):
+        for ours, name in ((o, name) for o, theirs in found.items() for name in files.each(theirs)):
             if ours in sources.DATES:
                 ways["date_format"][name] = seen[name].forms
             elif ours in sources.NUMBERS:
@@ -220,32 +209,35 @@ def _map(book: dict, said: list[str], frames: dict[str, object], notes: Notes) -
             book["source"][key] = way
 
 
-def _leave_out(book: dict, root: Path, spool: Path, notes: Notes) -> None:
-    """Conditions for the rows that would break a promise, each with what it leaves out."""
-    theirs = book["columns"]
+def _promised(theirs: dict[str, dict]) -> dict[str, dict]:
+    """Conditions that rows meet which keep the promises: ids and days are known, no refunds."""
     needed = [given[ours] for table, given in theirs.items() for ours in COLUMNS[table][0]]
-    amounts, kind = guess.each(theirs["events"].get("amount", [])), theirs["events"].get("kind")
+    amounts = files.each(theirs["events"].get("amount", []))
     only: dict = {name: {"known": True} for name in needed}
-    only |= {name: {"at_least": 0} for name in amounts}
-    with _tables(book | {"only": only}, root, spool) as frames:
-        gone = {}
-        if amounts and kind:
-            gone["events", kind], all_have = guess.refunds(frames["events"], kind, amounts)
-            only = {name: how for name, how in only.items() if all_have or name not in amounts}
-        if "surveys" in frames:
-            asked = theirs["surveys"]["kind"]
-            gone["surveys", asked] = guess.other_surveys(frames["surveys"], asked)
-        for name in (name for (_, name), out in gone.items() if out):
-            held = [(t, v) for t, frame in frames.items() for v in guess.values(frame, name)]
-            kept = dict.fromkeys(v for t, v in held if v not in gone.get((t, name), ()))
-            only |= {name: list(kept)} if kept else {}
-        conditions, counts = _checked(book | {"only": only}).only, dict.fromkeys(only, 0)
-        for frame in frames.values():
-            counts |= {n: counts[n] + out for n, out in guess.left_out(frame, conditions).items()}
+    return only | {name: {"at_least": 0} for name in amounts}
+
+
+def _leave_out(book: dict, only: dict, frames: dict[str, object], notes: Notes) -> None:
+    """Of the conditions ``only``, and on kinds, those that leave out rows, each with how many."""
+    theirs, gone = book["columns"], {}
+    amounts, kind = files.each(theirs["events"].get("amount", [])), theirs["events"].get("kind")
+    if amounts and kind:
+        gone["events", kind], all_have = guess.refunds(frames["events"], kind, amounts)
+        only = {name: how for name, how in only.items() if all_have or name not in amounts}
+    if "surveys" in frames:
+        asked = theirs["surveys"]["kind"]
+        gone["surveys", asked] = guess.other_surveys(frames["surveys"], asked)
+    for name in (name for (_, name), out in gone.items() if out):
+        held = [(t, v) for t, frame in frames.items() for v in guess.values(frame, name)]
+        kept = dict.fromkeys(v for t, v in held if v not in gone.get((t, name), ()))
+        only |= {name: list(kept)} if kept else {}
+    conditions, counts = _checked(book | {"only": only}).only, dict.fromkeys(only, 0)
+    for frame in frames.values():
+        counts |= {n: counts[n] + out for n, out in guess.left_out(frame, conditions).items()}
     book["only"], more = {name: how for name, how in only.items() if counts[name]}, ""
     for name in book["only"]:
         notes[("only", name)] = f"leaves out {counts[name]:,}{more} rows"
-        more = " further"
+        more = " more"
 
 
 def _take(book: Book, root: Path, take: Callable) -> intake.Taken:
@@ -255,12 +247,12 @@ def _take(book: Book, root: Path, take: Callable) -> intake.Taken:
     except Refused as error:
         if "without a zone" in str(error) and not book.timezone:
             raise Refused(
-                "times carry no zone to count days in: say which clocks they show, such as "
-                "--timezone Europe/Berlin"
+                "times have no zone, so days cannot be counted: say which time zone they are in, "
+                "such as --timezone Europe/Berlin"
             ) from None
         raise Refused(f"{error}\nnothing was written") from None
     if taken["activity"].is_empty():
-        raise Refused("events: no event is left; nothing was written")
+        raise Refused("events: no event is left to analyse; nothing was written")
     return taken
 
 

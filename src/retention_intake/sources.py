@@ -25,20 +25,19 @@ from retention_intake import databases, files
 
 DATES = {"at", "started", "ended", "booked", "sent", "answered"}
 NUMBERS = {"amount", "score"}
+TEXTS = (nw.String, nw.Categorical, nw.Enum)
+SET_ZONE = "set `timezone:` in the book (such as Europe/Berlin)"
+OR_LIST = "or list the columns you need as `attributes:`"
 KEPT = "kept by only"  # whether `only:` keeps a row
 ON_DISK = ("files", "demo")  # kinds of source whose bytes can be hashed without reading a row
 MOST = 1e13  # an amount beyond this is a mistake, and could not be added up in whole cents
 
 # Columns that the package makes itself: no attribute of a customer may take their place.
-OURS = {
-    *schema.TABLES["customers_at"].columns,
-    *schema.TABLES["spells"].columns,
-    *schema.TABLES["lifecycle"].columns,
-    *schema.TABLES["clusters"].columns,
-    *schema.TABLES["members"].columns,
-    *("started_day", "started", "entry_days", "last_active_day"),
-    *("spell_events_90d", "weekend_events_90d", "quiet_days", "usage"),
-} - {"plan"}  # an attribute of this name stands for the contract's
+MADE = ("customers_at", "spells", "lifecycle", "clusters", "members")
+OURS = {name for table in MADE for name in schema.TABLES[table].columns}
+OURS -= {"plan"}  # an attribute of this name stands for the contract's
+OURS |= {"started_day", "started", "entry_days", "last_active_day", "quiet_days", "usage"}
+OURS |= {"spell_events_90d", "weekend_events_90d"}
 
 
 @dataclass(frozen=True)
@@ -64,20 +63,21 @@ def opened(
 
     ``spool`` is a folder for copies of files while they are read; ``demo`` are the tables of a demo
     source; unless ``typed``, every column of CSV is text.
+
+    Raises:
+        Refused: a source does not answer, or its engine cannot read a table.
     """
-    if book.source.kind == "demo":
-        yield demo
-    elif book.source.kind == "files":
-        yield files.scan(book, root, spool, typed)
-    else:
-        frames = databases.scan(book, root)
-        try:
-            yield frames
-        finally:
-            databases.close(frames.values())
+    with _honest(book, root)(", ".join(book.tables.values())):
+        if book.source.kind == "demo":
+            yield demo
+        elif book.source.kind == "files":
+            yield files.scan(book, root, spool, typed)
+        else:
+            with databases.opened(book, root) as frames:
+                yield frames
 
 
-def honest(book: Book, root: Path) -> Callable:
+def _honest(book: Book, root: Path) -> Callable:
     """What turns the words of the book's engine about a place into a refusal of that place."""
     on_disk = book.source.kind in ON_DISK
     return partial(files.unreadable, root=root) if on_disk else databases.honest
@@ -108,7 +108,7 @@ def read(
                 }
                 for table, ours in COLUMNS.items()
             },
-            honest(book, root),
+            _honest(book, root),
         )
 
 
@@ -176,8 +176,7 @@ def inside(name: str) -> str:
 
 def _theirs(book: Book, table: str, name: str) -> list[str]:
     """The source's column, or the two to be multiplied, for our column ``name``."""
-    theirs = book.columns.get(table, {}).get(name, name)
-    return theirs if isinstance(theirs, list) else [theirs]
+    return files.each(book.columns.get(table, {}).get(name, name))
 
 
 def _adapted(engine, raw, table: str, book: Book, place: str):
@@ -186,7 +185,7 @@ def _adapted(engine, raw, table: str, book: Book, place: str):
     here = {name: condition for name, condition in book.only.items() if name in schema}
     for name, condition in here.items():
         if what := conditions.misfit(condition, schema[name]):
-            raise Refused(f"{place}: only: column {name!r} {what}; write what stands there")
+            raise Refused(f"{place}: only: column {name!r} {what}; use values that it holds")
     required, optional = COLUMNS[table]
     read, ours, mapped = {}, {KEPT: conditions.holds(here)}, set()
     for name in (*required, *optional):
@@ -194,18 +193,20 @@ def _adapted(engine, raw, table: str, book: Book, place: str):
         missing = [column for column in theirs if column not in schema]
         if missing and (name in required or name in book.columns.get(table, {})):
             raise Refused(_missing(missing[0], name, table, list(schema), place))
-        mapped |= set(theirs) - set(missing)
+        mapped |= set(theirs)
         if missing:
             ours[inside(name)] = _absent(name)
-        elif name in DATES | NUMBERS:
+            continue
+        for column in theirs:
+            if what := _misfit(schema[column], name, engine is files, book.timezone):
+                raise Refused(f"{place}: column {column!r} holds {what}")
+        if name in DATES | NUMBERS:
             reads = engine.day if name in DATES else engine.number
-            found = {column: reads(raw, column, book, place) for column in theirs}
-            ours |= _beside(name, found, read)
+            ours |= _beside(name, {column: reads(raw, column, book) for column in theirs}, read)
         else:
-            ours[name] = _text(schema[theirs[0]], theirs[0], name, place)
+            ours[name] = nw.col(theirs[0]).cast(nw.String)
     if table == "customers":
-        names = _attributes(schema, mapped, book, place)
-        ours |= {name: _attribute(schema[name], name, place) for name in names}
+        ours |= _attributes(schema, mapped, book, place)
     frame = raw.with_columns(**read) if engine is files else raw.mutate(**read)
     return nw.from_native(frame).select(**ours).to_native()
 
@@ -213,7 +214,7 @@ def _adapted(engine, raw, table: str, book: Book, place: str):
 def _missing(column: str, name: str, table: str, columns: list[str], place: str) -> str:
     hint = ""
     if len(columns) == 1 and (found := [mark for mark in ";\t|" if mark in columns[0]]):
-        hint = f"; the header has one column that holds {found[0]!r}: state source: delimiter:"
+        hint = f"; the header is one column with {found[0]!r} in it: set `delimiter:` under source"
     return (
         f"{place}: column {column!r} is missing; map {name!r} under columns: {table} "
         f"(found: {', '.join(columns)}){hint}"
@@ -246,34 +247,38 @@ def _beside(name: str, found: dict[str, dict], read: dict) -> dict[str, nw.Expr]
     return ours | ({FAULT + inside(name): nw.coalesce(*faults)} if faults else {})
 
 
-def _text(dtype, theirs: str, name: str, place: str) -> nw.Expr:
-    """A column as text; ids are text or whole numbers, or they are refused."""
-    words = dtype in (nw.String, nw.Categorical, nw.Enum)
-    if name == "customer_id" and not (words or dtype.is_integer()):
-        raise Refused(f"{place}: column {theirs!r} should hold ids (text or integers), is {dtype}")
-    return nw.col(theirs).cast(nw.String)
+def _misfit(dtype, name: str, in_files: bool, timezone: str) -> str | None:
+    """In words, why a column of ``dtype`` cannot be our column ``name``."""
+    timed, text = isinstance(dtype, nw.Datetime), in_files and dtype == nw.String
+    if name in DATES and timed and not timezone and not (in_files and dtype.time_zone):
+        return f"times without a zone, so days cannot be counted; {SET_ZONE}"
+    if name in DATES and not (timed or text or dtype == nw.Date):
+        wanted = "dates or times"
+    elif name in NUMBERS and not (text or dtype.is_numeric()):
+        wanted = "numbers"
+    elif name == "customer_id" and not (dtype in TEXTS or dtype.is_integer()):
+        wanted = "ids (text or whole numbers)"
+    else:
+        return None
+    return f"{dtype}, not {wanted}; convert it in the source, or in a view"
 
 
-def _attribute(dtype, name: str, place: str) -> nw.Expr:
-    """A further column of the customers table: text, whole number, number or truth."""
-    if dtype.is_integer():
-        return nw.col(name).cast(nw.Int64)
-    if dtype.is_numeric():
-        return nw.col(name).cast(nw.Float64)
-    if dtype == nw.Boolean:
-        return nw.col(name)
-    if dtype in (nw.String, nw.Categorical, nw.Enum, nw.Date):
-        return nw.col(name).cast(nw.String)
-    raise Refused(f"{place}: column {name!r} is {dtype}, which no analysis can use; leave it out")
-
-
-def _attributes(columns: Iterable[str], mapped: set[str], book: Book, place: str) -> list[str]:
-    """Further columns of the customers table, or those of them that the book names."""
-    wanted = book.attributes
-    names = [c for c in columns if c not in mapped and (wanted is None or c in wanted)]
-    for name in names:
+def _attributes(schema, mapped: set[str], book: Book, place: str) -> dict[str, nw.Expr]:
+    """Further columns of the customers table, or those of them that the book names: text, whole
+    numbers, numbers and truths."""
+    wanted, found = book.attributes, {}
+    for name in (n for n in schema if n not in mapped and (wanted is None or n in wanted)):
+        dtype = schema[name]
+        kinds = {nw.Int64: dtype.is_integer(), nw.Float64: dtype.is_numeric()}
+        kinds |= {nw.Boolean: dtype == nw.Boolean, nw.String: dtype in (*TEXTS, nw.Date)}
+        kind = next((kind for kind, fits in kinds.items() if fits), None)
         if not name.strip():
-            raise Refused(f"{place}: a column has no name; name it, or list `attributes:`")
+            raise Refused(f"{place}: a column has no name; name it, {OR_LIST}")
         if name in OURS:
-            raise Refused(f"{place}: column {name!r} has a name that we use ourselves; rename it")
-    return names
+            raise Refused(f"{place}: the workbook has its own column {name!r}; rename it")
+        if kind is None:
+            raise Refused(
+                f"{place}: no analysis can use column {name!r} ({dtype}); convert it, {OR_LIST}"
+            )
+        found[name] = nw.col(name).cast(kind)
+    return found

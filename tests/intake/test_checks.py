@@ -13,17 +13,15 @@ PEOPLE = drawn("| customer_id | started_day | region |\n| ann | 5 | x |\n| bob |
 DONE = drawn("| customer_id | day | n |\n| ann | 5 | 2 |\n| bob | 4 | 1 |")
 
 
-def against(rows: pl.DataFrame, people: pl.DataFrame = PEOPLE, day: str = "day"):
-    found = checks.against_customers(rows, people, day)
-    return [(fault.column, fault.words, fault.n) for fault in found]
-
-
 def test_rows_before_the_start_and_of_unknown_customers_are_counted_as_rows_of_the_source():
-    early, words = DONE.with_columns(day=pl.Series([4, -9])), "is not before the customer's start"
-    assert against(DONE) == []
-    assert against(early) == [("day", words, 2)]
-    assert against(early.rename({"day": "sent_day"}), day="sent_day") == [("sent_day", words, 2)]
-    assert against(DONE, PEOPLE.tail(1)) == [("customer_id", "is in the customers table", 2)]
+    early = DONE.with_columns(day=pl.Series([4, -9]))
+    for rows, people, expected in (
+        (DONE, PEOPLE, []),
+        (early, PEOPLE, [("day", "is not before the customer's start", 2)]),
+        (DONE, PEOPLE.tail(1), [("customer_id", "is in the customers table", 2)]),
+    ):
+        found = checks.against_customers(rows, people, "day")
+        assert [(fault.column, fault.words, fault.n) for fault in found] == expected
 
 
 def test_texts_that_differ_by_capitals_alone_are_counted_per_column():
@@ -34,29 +32,18 @@ def test_texts_that_differ_by_capitals_alone_are_counted_per_column():
 
 
 @pytest.mark.parametrize(
-    ("ids", "n"),
-    [
-        (["7", "8", "70", "x7", "7"], 0),
-        (["7", "07", "8"], 2),
-        (["007", "07", "7"], 3),
-        (["0", "00"], 2),
-        (["a1", "0a1"], 2),
-    ],
+    ("ids", "n"), [("7 8 70 x7 7", 0), ("7 07 8", 2), ("007 07 7", 3), ("0 00", 2), ("a1 0a1", 2)]
 )
 def test_ids_that_differ_by_leading_zeros_alone_are_counted(ids, n):
-    assert sum(fault.n for fault in checks.one_id(pl.Series(ids))) == n
+    assert sum(fault.n for fault in checks.one_id(pl.Series(ids.split()))) == n
 
 
 @pytest.mark.parametrize(
     ("timezone", "day", "hour", "fine"),
     [
-        ("Europe/Berlin", "2025-03-30", 1, True),
         ("Europe/Berlin", "2025-03-30", 2, False),
-        ("Europe/Berlin", "2025-03-30", 3, True),
         ("Europe/Berlin", "2025-10-26", 2, True),
-        ("America/Santiago", "2025-09-07", 0, False),
         ("Australia/Lord_Howe", "2025-10-05", 2, True),  # half of this hour is shown
-        ("UTC", "2025-03-30", 2, True),
         ("Pacific/Apia", "2011-12-30", 12, False),  # a whole day was left out
         ("", "2025-03-30", 2, True),
     ],

@@ -4,19 +4,12 @@ from datetime import date
 
 import polars as pl
 import pytest
+from inputs import book
 
-from retention.book import Book
 from retention.errors import Refused
 from retention_intake import guess
 
-DRAFT = Book.model_validate(
-    {
-        "title": "Draft",
-        "source": {"kind": "files"},
-        "snapshot_date": date.max,
-        "churn": {"kind": "activity", "activity": ["purchase"], "after_days": 30},
-    }
-)
+DRAFT = book({})
 
 
 def text(*values: str | None, name: str = "at") -> pl.LazyFrame:
@@ -41,13 +34,10 @@ def column(*values: str | None) -> guess.Column:
         (["13/1/2010", "1/12/2010"], ("%d/%m/%Y",)),
         (["1/2/2010", "3/4/2010"], ("%d/%m/%Y", "%m/%d/%Y")),
         (["31.12.24", "1.1.25"], ("%d.%m.%y",)),
-        (["31.12.2024 23:59:59"], ("%d.%m.%Y",)),
         (["20241231", "20250101"], ("%Y%m%d",)),
         (["12/31/2024 11:59 PM"], ("%m/%d/%Y %I:%M %p",)),
         (["31-Dec-2024"], ("%d-%b-%Y",)),
-        (["31.12.2024", "soon"], ()),
         (["7", "8"], ()),
-        ([None, None], ()),
     ],
 )
 def test_dates_are_known_by_their_values(values, forms):
@@ -85,30 +75,23 @@ def test_numbers_are_known_by_their_values(values, decimals, number):
     [
         (b"a,b\n1,2\n", {}),
         ("\ufeffa,b\n\u00e9,2\n".encode(), {}),
-        (
-            "a;b\nM\u00fcller;2\n".encode("windows-1252"),
-            {"encoding": "windows-1252", "delimiter": ";"},
-        ),
-        ("a\tb\n\u00e9\t2\n".encode("utf-16"), {"encoding": "utf-16", "delimiter": "\t"}),
+        ("a;b\nä;2\n".encode("cp1252"), {"encoding": "windows-1252", "delimiter": ";"}),
+        ("a\tb\né\t2\n".encode("utf-16"), {"encoding": "utf-16", "delimiter": "\t"}),
         (b'"a, or more"|b|c\n', {"delimiter": "|"}),
         (b"", {}),
     ],
 )
-def test_the_dialect_is_read_from_bytes_and_header(tmp_path, content, found):
+def test_the_dialect_is_read_from_bytes_and_header_unless_it_is_said(tmp_path, content, found):
     (tmp_path / "a.csv").write_bytes(content)
     assert guess.dialect([tmp_path / "a.csv"], {}) == found
-
-
-def test_what_is_said_of_the_dialect_is_not_guessed(tmp_path):
-    (tmp_path / "a.csv").write_bytes("a;b\n\u0142;2\n".encode("cp1250"))
-    said = {"encoding": "cp1250", "delimiter": ";"}
+    said = {"encoding": "cp1250", "delimiter": "#"}
     assert guess.dialect([tmp_path / "a.csv"], said) == said
 
 
 def test_files_that_are_divided_in_two_ways_are_refused(tmp_path):
     for name, words in (("a", "x,y\n"), ("b", "x;y\n")):
         (tmp_path / f"{name}.csv").write_text(words)
-    with pytest.raises(Refused, match=r"different ways \(a.csv by ',', b.csv by ';'\)"):
+    with pytest.raises(Refused, match=r"different delimiters \(a.csv by ',', b.csv by ';'\)"):
         guess.dialect(sorted(tmp_path.glob("*.csv")), {})
 
 
@@ -156,22 +139,9 @@ def test_a_column_whose_values_do_not_fit_is_passed_over():
         "events", user=["a"], customer=[0.5], order_date=["soon"], date=["2024-01-01"]
     )
     assert found == {"customer_id": "user", "at": "date"}
-    words = "'at'; 'at' is empty, or not all its values are dates, written in one way [(]found: us"
-    with pytest.raises(
-        Refused, match=f"^place: no column is found for {words}er, at[)]; say which"
-    ):
+    hint = "'at' is empty, or some of its values are not dates"
+    with pytest.raises(Refused, match=f"^place: no column found for 'at'; {hint}.*found: user, at"):
         mapped("events", user=["a"], at=["soon"])
-
-
-def test_an_optional_column_that_is_passed_over_is_named():
-    found, notes = mapped("events", user=["a"], date=["2024-01-01"], total=["free"])
-    assert "amount" not in found
-    assert notes == {
-        "amount": "no amount: 'total' is empty, or not all its values are numbers, "
-        "written in one way"
-    }
-    said = {"order_id": "total"}
-    assert mapped("events", said, user=["a"], date=["2024-01-01"], total=["free"])[1] == {}
 
 
 SURVEY = {"client": ["a", "b"], "sent_at": ["2024-01-01"] * 2, "answered": ["2024-01-02", None]}
@@ -191,12 +161,10 @@ def test_columns_of_surveys_are_found_by_name_and_value():
 
 
 def test_a_kind_of_survey_that_is_not_said_is_asked_for():
-    with pytest.raises(Refused, match=r"^place: no column is found for 'kind' \(found: .* "):
-        mapped("surveys", **SURVEY)
-    words = "'survey' is empty, or not all its values are nps or csat"
-    add = r"say which it is: --column kind=\.\.\., or add one that says nps or csat in every row$"
-    with pytest.raises(Refused, match=f"for 'kind'; {words} .*; {add}"):
-        mapped("surveys", **SURVEY, survey=["spring", None])
+    hint = "; 'survey' is empty, or some of its values are not nps or csat"
+    for given, words in (({}, ""), ({"survey": ["spring", None]}, hint)):
+        with pytest.raises(Refused, match=f"for 'kind'{words} .* --column kind=.*, or add one"):
+            mapped("surveys", **SURVEY, **given)
     assert mapped("surveys", {"kind": "wave"}, **SURVEY, wave=["spring"] * 2)[0]["kind"] == "wave"
 
 
@@ -217,46 +185,40 @@ def test_no_column_is_two_of_ours():
 
 def test_an_id_is_the_customers_in_the_customers_table_alone():
     assert mapped("customers", id=[1])[0] == {"customer_id": "id"}
-    with pytest.raises(Refused, match="no column is found for 'customer_id'"):
+    with pytest.raises(Refused, match="no column found for 'customer_id'"):
         mapped("events", id=[1], date=[date(2024, 1, 1)])
 
 
 def test_what_is_said_of_columns_holds():
     tables = {"events": ["who", "when", "q", "p"], "customers": ["who", "since"]}
     said = ["customer_id=who", "events.at=when", "amount=q*p", "started=since", "channel="]
-    assert guess.told(said, tables) == {
+    assert guess.stated(said, tables) == {
         "events": {"customer_id": "who", "at": "when", "amount": ["q", "p"], "channel": ""},
         "customers": {"customer_id": "who", "started": "since"},
     }
     for wrong in ("at=then", "att=when", "customers.at=when", "amount=q*r", "nonsense"):
-        with pytest.raises(
-            Refused, match=r"no table has such columns \(found: events: who, when, q"
-        ):
-            guess.told([wrong], tables)
-    assert (
-        "amount" not in mapped("events", {"amount": ""}, user=[1], at=["2024-01-01"], price=[1])[0]
-    )
+        with pytest.raises(Refused, match=r"no table has such columns \(found: events: who, w"):
+            guess.stated([wrong], tables)
+    found, _ = mapped("events", {"amount": ""}, user=[1], at=["2024-01-01"], price=[1])
+    assert "amount" not in found
 
 
 def test_attributes_are_what_says_of_which_sort_a_customer_is():
-    frame = pl.LazyFrame(
-        {
-            "E-Mail": ["a@b"] * 50 + ["c@d"] * 50,
-            "region": ["north", "south"] * 50,
-            "age": list(range(20, 70)) * 2,
-            "score": [number / 7 for number in range(100)],
-            "ref": list(range(100)),
-            "remark": [f"said {number}" for number in range(100)],
-            "country": ["DE"] * 100,
-            "since": [date(2024, 1, 1), date(2024, 2, 1)] * 50,
-            "tenure_days": [1, 2] * 50,
-            "vip": [True, None] * 50,
-        }
-    )
-    assert guess.attributes(frame, guess.names(frame)) == (
-        ["region", "age", "score"],
-        "left out: E-Mail, ref, remark, country, since, tenure_days, vip",
-    )
+    columns = {
+        "E-Mail": ["a@b"] * 50 + ["c@d"] * 50,
+        "region": ["north", "south"] * 50,
+        "age": list(range(20, 70)) * 2,
+        "score": [number / 7 for number in range(100)],
+        "ref": list(range(100)),
+        "remark": [f"said {number}" for number in range(100)],
+        "country": ["DE"] * 100,
+        "since": [date(2024, 1, 1), date(2024, 2, 1)] * 50,
+        "tenure_days": [1, 2] * 50,
+        "vip": [True, None] * 50,
+    }
+    kept, out = guess.attributes(pl.LazyFrame(columns), [*columns])
+    assert kept == ["region", "age", "score"]
+    assert out == "left out: E-Mail, ref, remark, country, since, tenure_days, vip"
 
 
 # Silence
@@ -271,39 +233,25 @@ def test_silence_is_the_ninetieth_percentile_of_each_customers_median_gap():
     days = {f"{n}": [0, 10, 20, 120] for n in range(9)} | {"once": [3]}  # medians of 10 days
     assert guess.silence(acts(days | {"long": [0, 12]}), ["buy"])[0] == 14
     after_days, words = guess.silence(acts(days | {"slow": [0, 40], "slower": [0, 50]}), ["buy"])
-    assert (after_days, words.partition(";")[0]) == (
-        30,
-        "nine in ten of the 11 customers seen on two days or more have a median gap of at most 40 "
-        "days, rounded up to 60",
-    )
-    assert words.endswith(
-        "cut to 30, at most a quarter of the 121 days of data, or too few can be judged"
-    )
+    assert after_days == 30
+    for part in (
+        "of the 11 customers",
+        "at most 40 days, rounded up to 60",
+        "cut to 30, a quarter of",
+    ):
+        assert part in words
 
 
 def test_silence_without_a_second_visit_is_a_convention():
     after_days, words = guess.silence(acts({"a": [0], "b": [700]}), ["buy"])
-    assert (after_days, words) == (90, "a convention: no customer was seen on two days")
+    assert (after_days, words) == (90, "a default: no customer was active on two days")
 
 
 def test_only_kinds_that_are_bought_count_as_purchases():
-    activity = pl.DataFrame(
-        {
-            "kind": ["visit", "order", "rent", "visit"],
-            "events": [9, 1, 1, 9],
-            "amount_cents": [0, 5, 7, 0],
-        }
-    )
+    kinds, amounts = ["visit", "order", "rent", "visit"], [0, 5, 7, 0]
+    activity = pl.DataFrame({"kind": kinds, "events": [9, 1, 1, 9], "amount_cents": amounts})
     assert guess.bought(activity) == ["order", "rent"]
     assert guess.bought(activity.with_columns(amount_cents=0)) == ["visit"]
-
-
-def test_refunds_are_kinds_of_which_every_amount_is_negative():
-    frame = pl.LazyFrame(
-        {"kind": ["buy", "buy", "refund", "visit"], "amount": [1.0, -1.0, -2.0, None]}
-    )
-    assert guess.refunds(frame, "kind", ["amount"]) == (["refund"], False)
-    assert guess.refunds(frame.filter(pl.col("kind") == "buy"), "kind", ["amount"]) == ([], True)
 
 
 @pytest.mark.parametrize(

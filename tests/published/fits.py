@@ -5,8 +5,9 @@ As in scikit-survival, whoever is censored on a day is gone before others leave 
 """
 
 from contextlib import redirect_stdout
+from dataclasses import dataclass
+from functools import cached_property
 from io import StringIO
-from typing import NamedTuple
 
 import numpy as np
 import pandas
@@ -22,13 +23,27 @@ Found = dict[str, float]
 TRANSFORMS = {"rank": "by rank", "km": "by Kaplan-Meier"}
 
 
-class Fit(NamedTuple):
+@dataclass(frozen=True)
+class Fit:
     """A Cox regression and what it was fitted on."""
 
     fitter: CoxPHFitter
     design: pl.DataFrame
     durations: np.ndarray
     events: np.ndarray
+
+    @cached_property
+    def ratios(self) -> np.ndarray:
+        """How many times the baseline hazard each row has."""
+        return self.fitter.predict_partial_hazard(to_pandas(self.design)).to_numpy()
+
+    @cached_property
+    def uncensored(self) -> tuple[np.ndarray, np.ndarray]:
+        """Times, and the share that is not censored up to and on each, were there no events."""
+        times = np.unique(self.durations)
+        at_risk, ends = risk_sets.at(times, self.durations, self.events)
+        _, gone = risk_sets.at(times, self.durations, ~self.events)
+        return times, np.append(1.0, np.cumprod(1 - gone / np.maximum(at_risk - ends, 1)))
 
 
 def fit(design: pl.DataFrame, durations: pl.Series, events: pl.Series, **options) -> Fit:
@@ -77,14 +92,14 @@ def as_fitted(fit: Fit) -> pandas.DataFrame:
 
 def harrell_c(fit: Fit) -> float:
     """How well the regression sorts its rows."""
-    return scores.harrell_c(fit.durations, fit.events, ratios(fit.fitter, fit.design))
+    return scores.harrell_c(fit.durations, fit.events, fit.ratios)
 
 
 def uno_c(fit: Fit, tau: float) -> float:
     """The same of those who left before ``tau``, freed from censoring."""
     early = fit.events & (fit.durations < tau)
     weights = early / _followed(fit, np.minimum(fit.durations, fit.durations[early].max())) ** 2
-    return scores.harrell_c(fit.durations, early, ratios(fit.fitter, fit.design), weights)
+    return scores.harrell_c(fit.durations, early, fit.ratios, weights)
 
 
 def brier(fit: Fit, risk: np.ndarray, time: float) -> float:
@@ -121,11 +136,8 @@ def left_by(durations: np.ndarray, events: np.ndarray, time: float) -> float:
 
 
 def _followed(fit: Fit, until: np.ndarray) -> np.ndarray:
-    """The share that is not censored up to and on ``until``, were there no events."""
-    times = np.unique(fit.durations)
-    at_risk, ends = risk_sets.at(times, fit.durations, fit.events)
-    _, gone = risk_sets.at(times, fit.durations, ~fit.events)
-    share = np.append(1.0, np.cumprod(1 - gone / np.maximum(at_risk - ends, 1)))
+    """The share that is not censored up to and on ``until``."""
+    times, share = fit.uncensored
     return share[np.searchsorted(times, until, "right")]
 
 
@@ -136,16 +148,11 @@ def _known_by(fit: Fit, time: float) -> tuple[np.ndarray, np.ndarray]:
     return left, there / np.where(there, _followed(fit, np.minimum(fit.durations, time)), 1)
 
 
-def ratios(fitter: CoxPHFitter, design: pl.DataFrame) -> np.ndarray:
-    """How many times the baseline hazard each row of ``design`` has."""
-    return fitter.predict_partial_hazard(to_pandas(design)).to_numpy()
-
-
 def risk(fit: Fit, horizon: float, since: float = 0) -> np.ndarray:
     """P(T <= since + horizon | T > since) of those it was fitted on."""
-    ratio, table = ratios(fit.fitter, fit.design), fit.fitter.baseline_cumulative_hazard_
+    table = fit.fitter.baseline_cumulative_hazard_
     base = cox.Baseline(table.index.to_numpy(), table.to_numpy()[:, 0], fit.durations.max())
-    return cox.conditional_risk(base, ratio, np.full(len(ratio), since), horizon)
+    return cox.conditional_risk(base, fit.ratios, np.full(len(fit.ratios), since), horizon)
 
 
 def dummies(frame: pl.DataFrame) -> pl.DataFrame:
