@@ -13,6 +13,7 @@ import time
 import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
+from types import SimpleNamespace
 
 import hdbscan
 import numpy as np
@@ -41,7 +42,7 @@ def drawn(customers: int) -> tuple[pl.DataFrame, np.ndarray]:
     points[alone] = rng.uniform(-10, 10, (alone.sum(), 8))
     ids = pl.int_range(customers, eager=True).cast(pl.String).str.zfill(9)
     frame = pl.DataFrame(points, schema=FEATURES).select(
-        ids.alias("customer_id"), *FEATURES, in_risk_set=pl.lit(True), events_90d=pl.lit(20)
+        ids.alias("customer_id"), *FEATURES, standing=pl.lit("current"), events_90d=pl.lit(20)
     )
     return frame, np.where(alone, -1, group)
 
@@ -62,8 +63,9 @@ def row(name: str, customers: int, seconds: float, labels: np.ndarray, planted: 
 
 
 def ours(frame: pl.DataFrame, at_most: int = AT_MOST) -> clusters.Clustering:
-    behaviour = clusters.behaviour(frame, FEATURES, [], 10)
-    return clusters.fit(behaviour, [], frame.height // 100, MIN_SAMPLES, at_most)
+    r = SimpleNamespace(tables=SimpleNamespace(customers_at=frame))
+    behaviour = clusters.behaviour(r, FEATURES, [], 10)
+    return clusters.fit(behaviour, frame.height // 100, MIN_SAMPLES, at_most)
 
 
 def labels_of(found: clusters.Clustering) -> np.ndarray:
@@ -73,8 +75,7 @@ def labels_of(found: clusters.Clustering) -> np.ndarray:
 def checked(frame: pl.DataFrame) -> tuple[clusters.Clustering, pl.DataFrame]:
     """Clusters and every check of them, as the notebook makes them."""
     found = ours(frame)
-    units = clusters.units(frame, found.behaviour[found.rows])
-    return found, trust.judged(trust.checks(found, units))
+    return found, trust.judged(trust.checks(found))
 
 
 def beside_others(frame: pl.DataFrame, planted: np.ndarray) -> None:

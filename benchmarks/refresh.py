@@ -25,11 +25,11 @@ PROGRAMS = Path(sys.executable).parent
 REFRESH = "2025-06-30"
 TEN = """\
 import polars as pl
-ten = r.tables.customers_at.filter("in_risk_set").sort("customer_id").select("customer_id")
+ten = r.tables.customers_at.filter(standing="current").sort("customer_id").select("customer_id")
 ten = ten.with_columns(segment=pl.concat_str(pl.lit("s"), 1 + pl.int_range(pl.len()) % 10))
 share = pl.lit(0.1)
 segments = ten.group_by("segment").agg(
-    name="Segment " + pl.first("segment"), kind=pl.lit("cluster"), n=pl.len().cast(pl.Int64),
+    name="Segment " + pl.first("segment"), kind=pl.lit("stratum"), grade=pl.lit("fair"), n=pl.len().cast(pl.Int64),
     share_of_customers=share, share_of_amount=share,
 )
 r.keep("members", ten)

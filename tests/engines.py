@@ -105,7 +105,7 @@ def made(tables: dict[str, object]) -> dict[str, nw.LazyFrame]:
         further = {
             "returns": spells.returns(
                 derived["spells"], snapshot_day=DAY, after_days=churn.after_days
-            ),
+            )
         }
         found |= {f"{name} ({kind})": frame for name, frame in (derived | further).items()}
     return {name: lazy(frame) for name, frame in found.items()}

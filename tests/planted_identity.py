@@ -36,7 +36,7 @@ FOUND = [  # what density can tell apart at each refresh
     ["b", "B", "cd", "e", "f"],
 ]
 BRIDGE = {"b": (9, -3.2), "B": (9, 3.2), "c": (0, 9), "d": (0, 15.4)}  # so far apart, joined by 400
-KNOWN = {"segment": pl.String, "name": pl.String}
+KNOWN = {"segment": pl.String, "name": pl.String, "kind": pl.String}
 KNOWN |= {"first_seen_day": pl.Int64, "last_seen_day": pl.Int64}
 
 
@@ -141,7 +141,7 @@ def follow(told: list[Snapshot]) -> list[Followed]:
         changes, ids = identity.match(now.clusters, trusted, before)
         members, compared = identity.members(now.clusters, ids), now.clusters.select("customer_id")
         moves = migrations.migrations(members, compared, before, under)
-        named = ids.select("segment", name=pl.lit(None, pl.String))
+        named = ids.select("segment", name=pl.lit(None, pl.String), kind=pl.lit("natural group"))
         known = segment_names.carried(before.known, named, {}, day)
         before = Previous(str(day), members, compared, known, pl.DataFrame())
         followed.append(Followed(changes, members, moves, known))

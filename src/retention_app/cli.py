@@ -22,6 +22,8 @@ Jobs = Annotated[int, typer.Option(min=1, help="notebooks at a time")]
 Timeout = Annotated[int, typer.Option(min=1, help="seconds that one cell may take")]
 Ordinary = Annotated[bool, typer.Option("--ordinary-kernels", help="start every kernel afresh")]
 Why = Annotated[bool, typer.Option("--why", help="name what changed, task by task")]
+At = Annotated[str, typer.Option(help="'06:00', 'Mon 06:00', 'Mon..Fri 06:00' or '1 06:00'")]
+Word = Annotated[str | None, typer.Option(help="a word such as yesterday; default: the book's")]
 Keep = Annotated[int | None, typer.Option(min=1, help="newest refreshes; default: the book's")]
 SOURCES = "duckdb:FILE, env:NAME of a variable with an address, sc://host:port; default: files"
 TABLES = ("events", "customers", "contracts", "surveys")
@@ -105,6 +107,15 @@ def status(books: Whose = None, *, why: Why = False, reports: Reports = Path("re
 
 @app.command()
 @honest
+def schedule(book: str, *, at: At, snapshot_date: Word = None) -> None:
+    """Print a systemd timer and a crontab line that refresh a book, ready to install."""
+    from retention_runner import schedule as schedules
+
+    schedules.schedule(_workbook(), book, at, snapshot_date, print)
+
+
+@app.command()
+@honest
 def prune(books: list[str], keep: Keep = None) -> None:
     """Remove customer tables and executed notebooks of all but the newest refreshes of books.
 
@@ -119,14 +130,14 @@ def prune(books: list[str], keep: Keep = None) -> None:
 
 @app.command()
 @honest
-def forget(customer_id: str, books: list[str]) -> None:
-    """Erase a customer of books from all tables in work/ and lists in outreach/.
+def forget(customer_id: str, books: Whose = None) -> None:
+    """Erase a customer of books, by default of all, from work/ and lists in outreach/.
 
     Published pages name nobody and stay. The source is not touched.
     """
     from retention_runner import forget as erase
 
-    erase.forget(_workbook(), customer_id, books, print)
+    erase.forget(_workbook(), customer_id, books or [], print)
 
 
 @app.command("new-book")

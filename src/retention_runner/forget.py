@@ -7,8 +7,8 @@ from pathlib import Path
 import polars as pl
 
 from retention_runner import lock
-from retention_runner.errors import Refused
-from retention_runner.places import ERASED, PRUNED, Places, refreshes
+from retention_runner.errors import Refused, nearest
+from retention_runner.places import ERASED, NAME, PRUNED, Places, refreshes
 from retention_runner.workbook import Say, Workbook
 
 # Where a book's tables lie, and lists of customers; one in no book's folder may be of any book.
@@ -49,17 +49,21 @@ def prune_held(workbook: Workbook, places: Places, keep: int, say: Say) -> None:
 
 
 def forget(workbook: Workbook, customer_id: str, names: list[str], say: Say) -> None:
-    """Erase one customer from all tables and lists of the books ``names``.
+    """Erase one customer from all tables and lists of the books ``names``, or of all there are.
 
     A table is written as if it had never held the customer's rows. Executed notebooks of failed
     refreshes go whole, as a traceback can show a value. Published pages stay: small cells are
     hidden in them. The id is never said.
 
     Raises:
-        Refused: no book can have such a name, or a table cannot be read; what was erased is.
+        Refused: there is no such book, or a table cannot be read; what was erased is.
     """
     root = workbook.root
-    for name in names:
+    known = {path.stem for place in ("params", "work") for path in (root / place).glob("*")}
+    known = sorted(filter(NAME.fullmatch, known))
+    if unknown := [name for name in names if name not in known]:
+        raise Refused(f"no book {unknown[0]!r}{nearest(unknown[0], known)}")
+    for name in names or known:
         places = Places(root, root / "reports", name)
         with lock.alone(root, name):
             for folder in (places.failed, places.stages):

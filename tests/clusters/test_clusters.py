@@ -27,16 +27,19 @@ def customers(
     frame = pl.DataFrame(points, schema=FEATURES).select(
         pl.concat_str(pl.lit("c"), pl.int_range(pl.len())).alias("customer_id"),
         *FEATURES,
-        in_risk_set=pl.lit(True),
+        standing=pl.lit("current"),
         events_90d=pl.lit(20),
     )
     return frame, np.repeat([0, 1, 2, -1], sizes)
 
 
 def found_in(frame: pl.DataFrame, fit_at_most: int = 10_000, size: int = 50):
-    behaviour = clusters.behaviour(frame, FEATURES, ["money"], 10)
-    found = clusters.fit(behaviour, ["money"], size, 10, fit_at_most)
+    found = clusters.fit(behaviour(frame, FEATURES, ["money"], 10), size, 10, fit_at_most)
     return found, found.table
+
+
+def behaviour(frame: pl.DataFrame, *asked) -> clusters.Behaviour:
+    return clusters.behaviour(SimpleNamespace(tables=SimpleNamespace(customers_at=frame)), *asked)
 
 
 def refresh(min_cell: int = 10) -> SimpleNamespace:
@@ -158,7 +161,7 @@ def test_one_event_more_is_the_unit_of_a_share():
     frame = pl.DataFrame(
         {
             "customer_id": ["a", "b"],
-            "in_risk_set": [True, True],
+            "standing": ["current"] * 2,
             "events_90d": [10, 4],
             "tenure_days": [300, 45],
             "weekend_share_90d": [0.5, 0.25],
@@ -168,9 +171,7 @@ def test_one_event_more_is_the_unit_of_a_share():
             "amount_cents_90d": [700, 0],
         }
     )
-    behaviour = clusters.behaviour(frame, frame.columns[4:], [], 0)
-
-    assert clusters.units(frame, behaviour).rows() == [
+    assert behaviour(frame, frame.columns[4:], [], 0).units.rows() == [
         ("a", 0.1, 30 / 90, 0.0, 1.0, 350.0),
         ("b", 0.25, 30 / 45, 0.0, 1.0, 1.0),
     ]
@@ -179,11 +180,11 @@ def test_one_event_more_is_the_unit_of_a_share():
 def test_who_did_too_little_or_is_gone_is_not_compared():
     number, (frame, _) = pl.int_range(pl.len()), customers()
     some = frame.with_columns(
-        in_risk_set=number != 0,
+        standing=pl.when(number != 0).then(pl.lit("current")).otherwise(pl.lit("lapsed")),
         events_90d=pl.when(number == 1).then(9).otherwise(10),
         rate=pl.when(number != 2).then("rate"),
     )
-    compared = clusters.behaviour(some, FEATURES, [], 10)
+    compared = behaviour(some, FEATURES, [], 10).table
     assert compared["customer_id"].to_list() == sorted(frame["customer_id"][3:])
 
 
@@ -192,7 +193,6 @@ def test_who_did_too_little_or_is_gone_is_not_compared():
     [
         (["colour"], [], "no number 'colour'"),
         (["customer_id"], [], "no number 'customer_id'"),
-        ([], [], "at least one feature"),
         (FEATURES, ["mony"], "logged: 'mony' is no feature; did you mean 'money'"),
         (FEATURES, ["money"], "logged: 'money' is below 0 of"),
     ],
@@ -200,18 +200,18 @@ def test_who_did_too_little_or_is_gone_is_not_compared():
 def test_what_cannot_be_compared_is_refused(features, logged, words):
     frame = customers()[0].with_columns(pl.col("money") - 9)
     with pytest.raises(Refused, match=words):
-        clusters.behaviour(frame, features, logged, 0)
+        behaviour(frame, features, logged, 0)
 
 
 @pytest.mark.parametrize("least", [0, 21])
 def test_too_few_customers_are_noise_and_stop_nothing(least):
     frame, _ = customers()
-    behaviour = clusters.behaviour(frame, FEATURES, [], least)
+    known = behaviour(frame, FEATURES, [], least)
 
-    found = clusters.fit(behaviour, [], 1_000, 10, 10_000)
+    found = clusters.fit(known, 1_000, 10, 10_000)
     table = clusters.with_nearest(found, IDS.clear())
 
-    assert table.height == behaviour.height
+    assert table.height == known.table.height
     assert table.filter(pl.col("cluster") >= 0).is_empty()
     assert clusters.tree(refresh(), found).table.is_empty()
     assert clusters.model(found, IDS.clear())["segment"].null_count() == table.height

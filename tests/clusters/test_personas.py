@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from retention.book import Rule
 from retention.clusters import personas
+from retention.clusters.clusters import Behaviour
 
 FEATURES = ["events_per_30d", "cents_per_order_90d", "tenure_days"]
 PROFILE = pl.DataFrame(
@@ -29,16 +30,15 @@ PROFILE = pl.DataFrame(
 
 def test_differences_are_of_medians_and_in_order_of_segment():
     points = np.array([[0.0, 1, 0], [2, 1, 0], [4, 1, 9], [9, 9, 9]])
-    segments = pl.Series(["s10", "s10", "s2", None])
+    table = pl.DataFrame(points, FEATURES).select(pl.Series("customer_id", list("abcd")), *FEATURES)
+    found = SimpleNamespace(of=Behaviour(table, table, []))
 
-    profile = personas.profile(points, FEATURES, segments)
+    profile = personas.profile(found, pl.Series(["s10", "s10", "s2", None]))
 
     assert profile["segment"].to_list() == ["s2"] * 3 + ["s10"] * 3
-    assert dict(profile.filter(segment="s10").select("trait", "difference").rows()) == {
-        "events_per_30d": 1,
-        "cents_per_order_90d": 1,
-        "tenure_days": 0,
-    }
+    far = dict(profile.filter(segment="s10").select("trait", "difference").rows())
+    assert far["tenure_days"] == (0 - 4.5) / 9  # medians of both, in interquartile ranges of all
+    assert far["events_per_30d"] == (1 - 3) / (5.25 - 1.5)
 
 
 def named(profile: pl.DataFrame, taken: tuple[str, ...] = ()) -> dict[str, str]:
@@ -73,7 +73,8 @@ def test_a_feature_without_words_of_its_own_is_called_by_its_name():
 CUSTOMERS = pl.DataFrame(
     {
         "customer_id": list("abcdef"),
-        "in_risk_set": [True] * 5 + [False],
+        "standing": ["current"] * 5 + ["lapsed"],
+        "lifecycle": ["active"] * 3 + ["new"] * 2 + ["gone"],
         "amount_cents_365d": [10, 30, 60, 0, 100, 500],
         "tenure_days": [1, 3, 50, 8, 9, 7],
         "shoe_size": [40, 40, 46, 41, 42, 43],
@@ -83,8 +84,12 @@ MEMBERS = pl.DataFrame({"customer_id": list("abca"), "segment": ["s1", "s1", "s1
 
 
 NAMES = pl.DataFrame(
-    [("s1", "One", "cluster"), ("s10", "Ten", "cluster"), ("vip", "Best", "rule")],
-    ["segment", "name", "kind"],
+    [
+        ("s1", "One", "stratum", "strong"),
+        ("s10", "Ten", "natural group", "fair"),
+        ("vip", "Best", "rule", None),
+    ],
+    ["segment", "name", "kind", "grade"],
     orient="row",
 )
 
@@ -94,9 +99,9 @@ def test_segments_have_size_shares_and_medians():
     poor = CUSTOMERS.with_columns(amount_cents_365d=pl.lit(0))
 
     assert table.rows() == [
-        ("s1", "One", "cluster", 2, 0.4, 0.2, 2.0),
-        ("s10", "Ten", "cluster", 1, 0.2, 0.3, 50.0),
-        ("vip", "Best", "rule", 1, 0.2, 0.05, 1.0),
+        ("s1", "One", "stratum", "strong", 2, 0.4, 0.2, 2.0),
+        ("s10", "Ten", "natural group", "fair", 1, 0.2, 0.3, 50.0),
+        ("vip", "Best", "rule", None, 1, 0.2, 0.05, 1.0),
     ]
     unpaid = personas.segment_table(MEMBERS, poor, [], NAMES)["share_of_amount"]
     assert unpaid.to_list() == [None] * 3
@@ -104,23 +109,32 @@ def test_segments_have_size_shares_and_medians():
 
 def test_a_segment_is_shown_by_what_sets_it_apart():
     """Three customers much alike and two others, one of them by a rule of the book as well."""
+    table = CUSTOMERS.select("customer_id", "tenure_days", "shoe_size")[:5]
     found = SimpleNamespace(
         points=np.array([[0.0, 1], [0, 1], [0, 1], [9, 1], [8, 2]]),
-        behaviour=CUSTOMERS.select("customer_id", "tenure_days", "shoe_size")[:5],
-        table=CUSTOMERS.select("customer_id")[:5],
+        of=Behaviour(table, table, []),
+        table=table.select("customer_id"),
     )
     rules = {"vip": Rule.model_validate({"for": {"plan": "pro"}, "name": "Best"})}
+    own = pl.lit(None, pl.String)
     tables = SimpleNamespace(
-        members=MEMBERS, customers_at=CUSTOMERS, known_segments=NAMES.filter(kind="cluster")
+        members=MEMBERS,
+        customers_at=CUSTOMERS,
+        clusters=CUSTOMERS.select("customer_id", nearest_segment=own),
+        lifecycle=CUSTOMERS.select("customer_id", "lifecycle"),
+        known_segments=NAMES.filter(pl.col("kind") != "rule").drop("grade"),
     )
     r = SimpleNamespace(tables=tables, book=SimpleNamespace(segments=rules, names={"s2": "Two"}))
-    shown, profiles = personas.segment_map(r, found), personas.profiles(r, found)
+    shown = personas.segment_map(r, found, {"s1": "strong", "s10": "fair"})
+    profiles, states = personas.profiles(r, found), personas.by_state(r)
 
     assert shown.headline(shown.table) == "3 segments; the largest: One, 40% of all"
+    assert shown.table["grade"].to_list() == ["strong", "fair", None]
     assert shown.definition.startswith("By rule, overlapping others: Best: plan is pro. No refresh")
     assert isinstance(shown.draw(shown.table), Figure)
-    assert profiles.headline(profiles.table) == "Ten (s10) stands out most: high shoe size"
-    assert profiles.table["trait"].unique().sort().to_list() == ["Shoe size", "Tenure days"]
+    assert profiles.headline(profiles.table) == "Ten (s10) stands out most: long with us"
+    assert profiles.table["segment"].unique().to_list() == ["s10"]
+    assert states.table.rows() == [("One", "active", 2, 2, 1.0)]
 
 
 def test_the_map_draws_a_seeded_sample_and_counts_everybody():

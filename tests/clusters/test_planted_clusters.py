@@ -1,5 +1,7 @@
 """Planted groups, apart and overlapping, found again through the workbook's own features."""
 
+from types import SimpleNamespace
+
 import polars as pl
 import pytest
 from planted import customers_at
@@ -21,12 +23,11 @@ def found(seed: int, setting: str) -> tuple[pl.DataFrame, list[int], clusters.Cl
     asked = notebooks.declared(root() / "notebooks" / "30_clusters.ipynb") | own
     world = simulate.world(CUSTOMERS, seed, setting)
     customers = customers_at(world, simulate.LAST_DAY)
-    behaviour = clusters.behaviour(
-        customers, asked["features"], asked["logged"], asked["min_events_90d"]
-    )
+    r = SimpleNamespace(tables=SimpleNamespace(customers_at=customers))
+    named = asked["features"], asked["logged"], asked["min_events_90d"]
     sizes = asked["min_cluster_size"], asked["min_samples"], asked["fit_at_most"]
-    division = clusters.fit(behaviour, asked["logged"], *sizes)
-    checks = trust.checks(division, clusters.units(customers, behaviour))
+    division = clusters.fit(clusters.behaviour(r, *named), *sizes)
+    checks = trust.checks(division)
     groups = (
         world["truth"]
         .filter(pl.col("from_date") <= simulate.LAST_DAY)

@@ -9,12 +9,12 @@ from retention.errors import Refused
 
 CUSTOMERS = pl.DataFrame(
     [
-        ("a", True, "pro", 3, 100),
-        ("b", True, "basic", 3, 900),
-        ("c", True, "pro", None, 900),
-        ("d", False, "pro", 9, 900),
+        ("a", "current", "pro", 3, 100),
+        ("b", "current", "basic", 3, 900),
+        ("c", "current", "pro", None, 900),
+        ("d", "lapsed", "pro", 9, 900),
     ],
-    ["customer_id", "in_risk_set", "plan", "orders_90d", "amount_cents_365d"],
+    ["customer_id", "standing", "plan", "orders_90d", "amount_cents_365d"],
     orient="row",
 )
 

@@ -13,21 +13,23 @@ EMPTY = pl.DataFrame(
     schema={
         "segment": pl.String,
         "name": pl.String,
+        "kind": pl.String,
         "first_seen_day": pl.Int64,
         "last_seen_day": pl.Int64,
     }
 )
 BEFORE = drawn("""
-    | segment | name     | first_seen_day | last_seen_day |
-    | s2      | Weekend  | 100            | 200           |
-    | s9      |          | 100            | 100           |
-    | s10     | Families | 150            | 200           |
+    | segment | name     | kind    | first_seen_day | last_seen_day |
+    | s2      | Weekend  | stratum | 100            | 200           |
+    | s9      |          | stratum | 100            | 100           |
+    | s10     | Families | stratum | 150            | 200           |
 """)
 
 
 def today(**names: str | None) -> pl.DataFrame:
     schema = {"segment": pl.String, "name": pl.String}
-    return pl.DataFrame(list(names.items()), schema=schema, orient="row")
+    table = pl.DataFrame(list(names.items()), schema=schema, orient="row")
+    return table.with_columns(kind=pl.lit("stratum"))
 
 
 def named(table: pl.DataFrame) -> dict:

@@ -1,5 +1,7 @@
 """What can be trusted: planted groups, lattices of counts, splits by chance."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -21,8 +23,8 @@ def judged(points, size, min_samples, logged=(), unit=0.0):
     """The verdicts on clusters of these customers, as the notebook finds them."""
     frame = behaviour(points)
     units = frame.with_columns(pl.lit(unit).alias(name) for name in frame.columns[1:])
-    found = clusters.fit(frame, list(logged), size, min_samples, 10_000)
-    return trust.judged(trust.checks(found, units)), found.fit.labels
+    found = clusters.fit(clusters.Behaviour(frame, units, [*logged]), size, min_samples, 10_000)
+    return trust.judged(trust.checks(found)), found.fit.labels
 
 
 def shown(found):
@@ -56,8 +58,8 @@ def test_planted_groups_are_trusted():
     again = found.filter(pl.col("check").is_in(trust.AGAIN), pl.col("cluster").is_not_null())
     assert again["value"].min() >= 0.85
     whole = found.filter(pl.col("cluster").is_null())
-    assert whole["check"].to_list() == ["other order", "other ids", "counts spread"]
-    assert whole["value"].min() >= 0.98
+    assert whole["check"].to_list() == ["other order", "other ids", "counts spread", trust.NULLS]
+    assert whole.filter(pl.col("check") != trust.NULLS)["value"].min() >= 0.98
 
 
 @pytest.mark.parametrize(
@@ -93,15 +95,26 @@ def test_prices_make_a_lattice_of_amounts_too():
     known = customers.with_columns(
         pl.col(customers.columns[1:]).cast(pl.Int64),
         orders_total=pl.Series(orders),
-        in_risk_set=pl.lit(True),
+        standing=pl.lit("current"),
         events_90d=pl.lit(1),
     )
     logged = customers.columns[1:]
-    found = clusters.fit(clusters.behaviour(known, logged, logged, 0), logged, 100, 20, 10_000)
-    checks = trust.checks(found, clusters.units(known, found.behaviour))
+    r = SimpleNamespace(tables=SimpleNamespace(customers_at=known))
+    found = clusters.fit(clusters.behaviour(r, logged, logged, 0), 100, 20, 10_000)
 
     assert found.fit.labels.max() >= 3
-    assert trust.trusted(trust.judged(checks)) == []
+    assert trust.trusted(trust.judged(trust.checks(found))) == []
+
+
+def test_groups_that_one_bell_gives_too_are_no_groups():
+    """Where draws of one bell fall into groups by themselves, groups found prove nothing."""
+    found, _ = judged(bells(), 60, 10)
+    null = pl.col("check") == trust.NULLS
+    some = found.filter(pl.col("check") != trust.VERDICT).drop("verdict")
+    some = some.with_columns(value=pl.when(null).then(0.85).otherwise("value"))
+
+    assert found.filter(null)["value"].item() >= trust.LEAST_NULLS
+    assert trust.trusted(trust.judged(some)) == []
 
 
 def test_copies_of_few_rows_are_refused_though_they_come_back():

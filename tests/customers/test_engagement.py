@@ -7,12 +7,12 @@ from opened import opened
 from retention.customers import engagement
 
 STAGED = drawn("""
-    | customer_id | in_risk_set | days  | trend | trend_lower | trend_upper | paid  |
-    | often       | true        | 8     | 1.0   | 0.6         | 1.6         | 600   |
-    | seldom      | true        | 7     | 2.0   | 1.1         | 3.5         | 300   |
-    | once        | true        | 1     | 0.2   | 0.1         | 0.9         | 100   |
-    | never       | true        | 0     |       |             |             | 0     |
-    | left        | false       | 0     |       |             |             | 50    |
+    | customer_id | standing | days  | trend | trend_lower | trend_upper | paid  |
+    | often       | current  | 8     | 1.0   | 0.6         | 1.6         | 600   |
+    | seldom      | current  | 7     | 2.0   | 1.1         | 3.5         | 300   |
+    | once        | current  | 1     | 0.2   | 0.1         | 0.9         | 100   |
+    | never       | current  | 0     |       |             |             | 0     |
+    | left        | lapsed   | 0     |       |             |             | 50    |
 """).rename({"days": "active_days_28d", "paid": "amount_cents_365d"})
 
 

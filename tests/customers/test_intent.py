@@ -24,7 +24,7 @@ def log(events: list[tuple[str, int, str]]) -> pl.LazyFrame:
     return frame.with_columns(orders=(pl.col("kind") == "purchase").cast(pl.Int64)).lazy()
 
 
-WHO = pl.DataFrame({"customer_id": ["c", "a", "b"], "in_risk_set": [False, True, True]})
+WHO = pl.DataFrame({"customer_id": ["c", "a", "b"], "standing": ["lapsed", "current", "current"]})
 
 
 @given(st.lists(EVENT, max_size=25))

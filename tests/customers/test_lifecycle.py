@@ -41,7 +41,6 @@ CASES = drawn("""
     |idle_again |2    |true |8     |300  |0  |0     |0   |9    |   |      |again    |again    |
 """).with_columns(usage_ratio=pl.lit(None, pl.Float64))
 NAMES = {
-    "here": "in_risk_set",
     "tenure": "tenure_days",
     "since": "days_since_last_activity",
     "28d": "active_days_28d",
@@ -53,7 +52,8 @@ NAMES = {
 }
 RATIO = pl.col("active_days_28d") * pl.col("days_before") / (28 * pl.col("active_days_before"))
 SEEN = (pl.col("days_before") >= 28) & (pl.col("active_days_before") > 0)
-CUSTOMERS = CASES.rename(NAMES).with_columns(usage_ratio=pl.when(SEEN).then(RATIO))
+HERE = pl.when("here").then(pl.lit("current")).otherwise(pl.lit("lapsed")).alias("standing")
+CUSTOMERS = CASES.rename(NAMES).with_columns(HERE, usage_ratio=pl.when(SEEN).then(RATIO))
 
 
 @pytest.mark.parametrize("kind", ["activity", "contract"])
@@ -80,7 +80,7 @@ def test_a_book_may_write_rules_of_its_own_and_the_others_stay():
 def test_an_attribute_may_decide():
     plans = CUSTOMERS.with_columns(plan=pl.lit("trial"))
     staged = lifecycle.staged(plans, book(**{"at risk": {"plan": ["trial", "old"]}}))
-    assert set(staged.filter("in_risk_set")["lifecycle"]) == {"at risk"}
+    assert set(staged.filter(standing="current")["lifecycle"]) == {"at risk"}
 
 
 def test_a_rule_that_fits_no_column_is_refused():

@@ -30,7 +30,7 @@ def features(world: dict[str, pl.DataFrame], day) -> pl.DataFrame:
     group = world["truth"].filter(pl.col("from_date") <= day).group_by("customer_id")
     return (
         planted.customers_at(world, day)
-        .filter("in_risk_set", pl.col("last_day").is_null())
+        .filter(pl.col("standing").is_in(["current", "ending"]), pl.col("last_day").is_null())
         .filter(pl.col("events_90d") >= 10, pl.col("orders_90d") > 0)
         .join(group.agg(pl.col("group").last()), on="customer_id")
         .sort("customer_id")

@@ -9,7 +9,7 @@ from retention.quality import measures
 
 def test_a_refresh_is_measured_by_its_risk_set_and_its_nulls(opened):
     at = customers(value=[1.0, 2.0, 9.0, None], other=pl.Series([None] * 4, dtype=pl.Int64))
-    at = at.with_columns(in_risk_set=pl.Series([True, True, False, True]))
+    at = at.with_columns(standing=pl.Series(["current", "current", "lapsed", "current"]))
     r = opened(tables(at), 42)
 
     found = measures.measure(r)

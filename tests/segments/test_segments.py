@@ -15,14 +15,14 @@ from retention.segments import segments
 from retention.segments.segments import OTHERS, THIS, TOGETHER
 
 CUSTOMERS = drawn("""
-    | customer_id | in_risk_set | lifecycle | orders_90d | amount_cents_365d |
-    | a           | true        | new       | 8          | 100               |
-    | b           | true        | active    | 9          | 300               |
-    | c           | true        | active    | 10         | 100               |
-    | d           | true        | active    | 2          | 100               |
-    | e           | true        | dormant   | 3          | 200               |
-    | f           | true        | dormant   | 4          | 200               |
-    | gone        | false       | gone      | 9          | 0                 |
+    | customer_id | standing | lifecycle | orders_90d | amount_cents_365d |
+    | a           | current  | new       | 8          | 100               |
+    | b           | current  | active    | 9          | 300               |
+    | c           | current  | active    | 10         | 100               |
+    | d           | current  | active    | 2          | 100               |
+    | e           | current  | dormant   | 3          | 200               |
+    | f           | current  | dormant   | 4          | 200               |
+    | gone        | lapsed   | gone      | 9          | 0                 |
 """)
 HABITS = drawn("""
     | customer_id | channel | weekday | hour | events |

@@ -180,12 +180,12 @@ def test_the_share_of_the_weekend_counts_events_on_saturdays_and_sundays():
 def test_who_was_never_active_has_counts_of_zero_and_no_rates():
     names = ("active_days_total", "amount_cents_365d", "events_per_30d", "spell", "tenure_days")
     assert of("never", *names) == (0, 0, None, None, None)
-    assert of("never", "in_risk_set", "days_since_last_activity") == (False, None)
+    assert of("never", "standing", "days_since_last_activity") == (None, None)
     assert of("in_force", "active_days_total", "events_per_30d") == (0, 0.0)
 
 
 def test_at_risk_is_whose_spell_is_not_yet_known_to_have_ended():
-    risk = at().filter("in_risk_set")["customer_id"].to_list()
+    risk = at().filter(standing="current")["customer_id"].to_list()
     assert risk == ["ann", "bob", "grace", "in_force"]
 
 
@@ -233,7 +233,7 @@ def test_features_are_those_of_a_literal_count(rows, day):
         assert one["active_days_90d"] == len(recent)
         assert one["events_90d"] == sum(row[2] for row in recent)
         assert one["amount_cents_365d"] == sum(row[3] for row in mine if row[1] > day - 365)
-        assert one["in_risk_set"] == any(row[1] > day - 60 for row in mine)
+        assert (one["standing"] == "current") == any(row[1] > day - 60 for row in mine)
         if mine:
             since = max(one["start_day"], day - 89)
             spell = [row for row in mine if row[1] >= since]

@@ -15,16 +15,17 @@ from retention import charts
 from retention.clusters.clusters import Clustering
 from retention.exhibit import Exhibit, Finding
 from retention.stats import density, overlap, scaling
-from retention.stats.stability import AT_MOST, Sample, shrunk, stability
+from retention.stats.stability import AT_MOST, Sample, samples, shrunk, stability
 
 SAMPLES, ORDER, IDS, SPREAD = "other samples", "other order", "other ids", "counts spread"
-NULLS = "no groups"
+NULLS = "no groups in one bell"
 DISTINCT, SIZES, VERDICT = "distinct rows", "other sizes", "verdict"
 ALL = "all clusters"
 BANDS = {0.85: "highly stable", 0.75: "stable", 0.6: "doubtful", -1.0: "unstable"}
 STABLE = 0.75  # of a cluster that has to be found again in other samples
 LEAST = 0.6  # of it in every other check but that of sizes
-DRAWN, AT_MOST_DRAWN = 20, 5_000  # bells without groups, and points in each
+LEAST_NULLS = 0.9  # of bells without groups, in which none may be found
+DRAWN, AT_MOST_DRAWN, DRAWN_AGAIN = 20, 2_000, 3  # bells without groups, points, samples of each
 COPIES = 0.5  # distinct rows for each customer, below which a cluster is mostly copies
 AGAIN = (SAMPLES, ORDER, IDS, SPREAD)
 NEARBY = (0.75, 1.25)  # other smallest sizes, in parts of the one asked for
@@ -101,13 +102,18 @@ def _changed(
 
 
 def _without_groups(points: np.ndarray, size: int, min_samples: int) -> float:
-    """The part of 20 draws of one bell, as wide as the points, in which no group is found."""
-    n = min(len(points), AT_MOST_DRAWN)
+    """The part of 20 draws of one bell, as wide as the points, in which fewer than two groups are
+    found that come back in samples."""
+    n, none = min(len(points), AT_MOST_DRAWN), 0
     middle, spread = points.mean(axis=0), np.atleast_2d(np.cov(points, rowvar=False))
-    none = 0
+    least = shrunk(size, n, len(points))
     for seed in range(DRAWN):
         drawn = np.random.default_rng(seed).multivariate_normal(middle, spread, n)
-        none += density.fit(drawn, shrunk(size, n, len(points)), min_samples).labels.max() < 0
+        labels = density.fit(drawn, least, min_samples).labels
+        again = np.zeros(0)
+        if labels.max() > 0:
+            again = stability(labels, samples(drawn, least, min_samples, DRAWN_AGAIN), least)
+        none += (again >= STABLE).sum() < 2
     return none / DRAWN
 
 
@@ -133,7 +139,7 @@ def judged(checks: pl.DataFrame) -> pl.DataFrame:
     decides = pl.col("check").is_in(AGAIN)
     least = pl.when(pl.col("check") == SAMPLES).then(STABLE).otherwise(LEAST)
     stands = (share >= least).filter(decides).all() & (share.filter(copies).min() >= COPIES)
-    in_nulls = checks.filter(pl.col("check") == NULLS, share < 1).height
+    in_nulls = checks.filter(pl.col("check") == NULLS, share < LEAST_NULLS).height
     trusted = pl.col("stands") & (pl.col("stands").sum() >= 2) & pl.lit(not in_nulls)
     last = (
         checks.drop_nulls("cluster")

@@ -15,9 +15,9 @@ def centres(points: np.ndarray, k: int) -> np.ndarray:
 
     Source: Lloyd (1982), IEEE Trans. Information Theory 28:129, as scikit-learn has it, ten starts.
     """
-    few = points
-    if len(points) > AT_MOST:
-        few = points[np.random.default_rng(0).permutation(len(points))[:AT_MOST]]
+    few = points[np.lexsort(points.T)]  # the order of rows must not matter
+    if len(few) > AT_MOST:
+        few = few[np.random.default_rng(0).permutation(len(few))[:AT_MOST]]
     found = KMeans(k, n_init=10, random_state=0).fit(few)
     sizes = np.bincount(found.labels_, minlength=k)
     return found.cluster_centers_[np.lexsort((found.cluster_centers_[:, 0], -sizes))]

@@ -19,14 +19,16 @@ class Sample:
     fit: density.Fit
 
 
-def samples(points: np.ndarray, min_cluster_size: int, min_samples: int) -> list[Sample]:
-    """`SAMPLES` seeded samples: four in five of the ``points``, at most `AT_MOST`.
+def samples(
+    points: np.ndarray, min_cluster_size: int, min_samples: int, many: int = SAMPLES
+) -> list[Sample]:
+    """``many`` seeded samples: four in five of the ``points``, at most `AT_MOST`.
 
     The smallest size of a group shrinks as the sample does.
     """
     n = len(points)
     kept, found = min(round(SHARE * n), AT_MOST), []
-    for number in range(SAMPLES):
+    for number in range(many):
         rows = np.sort(np.random.default_rng((number, n)).choice(n, kept, replace=False))
         size = shrunk(min_cluster_size, kept, n)
         found.append(Sample(rows, density.fit(points[rows], size, min_samples)))
