@@ -29,10 +29,11 @@ ten = r.tables.customers_at.filter(standing="current").sort("customer_id").selec
 ten = ten.with_columns(segment=pl.concat_str(pl.lit("s"), 1 + pl.int_range(pl.len()) % 10))
 share = pl.lit(0.1)
 segments = ten.group_by("segment").agg(
-    name="Segment " + pl.first("segment"), kind=pl.lit("stratum"), grade=pl.lit("fair"), n=pl.len().cast(pl.Int64),
+    name="Segment " + pl.first("segment"), kind=pl.lit("stratum"), grade=pl.lit("fair"),
+    n=pl.len().cast(pl.Int64),
     share_of_customers=share, share_of_amount=share,
 )
-r.keep("members", ten)
+r.keep("members", ten.with_columns(confidence=pl.lit(None, pl.Float64)))
 r.keep("segments", segments.sort("segment"))"""
 LOOP = """\
 set -e

@@ -11,10 +11,11 @@ SMALL = {
     "clusters": ["--customers", "20000"],
     "cohorts": ["--customers", "2000", "--days", "20"],
     "risk": ["--customers", "20000"],
+    "segments": [],
     "simulate": ["500", "1000"],
     "value": ["--customers", "5000"],
 }
-WHOLE = {"engines", "refresh"}  # know one size alone, and take minutes
+WHOLE = {"engines", "refresh", "sets"}  # of no size, know one size alone, and take minutes
 
 
 @pytest.mark.slow

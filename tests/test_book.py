@@ -23,7 +23,7 @@ churn:
 parameters:
   20_survival:
     by: plan
-  50_risk: {high_share: 0.9}
+  60_value: {high_share: 0.9}
 """
 
 
@@ -54,7 +54,7 @@ def test_a_book_is_read_whole(workbook):
 
     assert (book.title, book.currency, book.timezone) == ("Corner Shop", "EUR", "Europe/Berlin")
     assert book.churn == books.Churn(kind="contract", activity=[], after_days=30)
-    assert book.parameters == {"20_survival": {"by": "plan"}, "50_risk": {"high_share": 0.9}}
+    assert book.parameters == {"20_survival": {"by": "plan"}, "60_value": {"high_share": 0.9}}
 
 
 def test_a_book_survives_being_written_down(workbook):
@@ -88,7 +88,7 @@ def test_a_command_that_cannot_be_split_is_refused_and_not_repeated(workbook):
 
 
 def test_a_whole_number_may_stand_for_a_real_parameter(workbook):
-    assert load(workbook, WHOLE.replace("0.9", "1")).parameters["50_risk"]["high_share"] == 1
+    assert load(workbook, WHOLE.replace("0.9", "1")).parameters["60_value"]["high_share"] == 1
 
 
 # Names

@@ -14,8 +14,9 @@ source: {kind: demo, data: simulated, customers: 1000, seed: 2}
 timezone: Europe/Berlin
 snapshot_date: 2025-06-30
 churn: {kind: contract, after_days: 30}
+covariates: [onboarding]
 parameters:
-  20_survival: {by: plan, covariates: [onboarding], causes: [voluntary]}
+  20_survival: {by: plan, causes: [voluntary]}
   30_clusters:
     features: [events_per_30d, cents_per_order_90d, weekend_share_90d, order_share_90d]
     logged: [events_per_30d, cents_per_order_90d]

@@ -161,6 +161,7 @@ def new_book(
     encoding: Annotated[str | None, typer.Option(help="of CSV, such as windows-1252")] = None,
 ) -> None:
     """Find the columns of tables, check them, and write params/NAME.yaml for them."""
+    from retention.risk import horizon
     from retention.tables import task, workspace
     from retention_app import workbook
     from retention_intake import new_book as new
@@ -177,6 +178,7 @@ def new_book(
         columns=columns,
         take=workbook.take,
         derive=task.tables,
+        horizon=horizon.chosen,
         **said,
     )
     _workbook().load(name)  # refused where a parameter is not as a notebook declares it

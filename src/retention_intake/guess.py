@@ -365,24 +365,23 @@ def silence(activity: pl.DataFrame, kinds: list[str]) -> tuple[int, str]:
     return min(step, fit), words + (cut if step > fit else "")
 
 
-def parameters(book: Book, customers: pl.DataFrame, spells: pl.DataFrame) -> dict[str, dict]:
+def covariates(book: Book, customers: pl.DataFrame) -> list[str]:
+    """What may go with leaving: at most four texts with few levels, known of everybody.
+
+    Takes   the table "customers_at" of the book's refresh
+    """
+    texts = [n for n in ("plan", *(book.attributes or ())) if customers[n].dtype == pl.String]
+    known = [n for n in dict.fromkeys(texts) if not customers[n].has_nulls()]
+    return [name for name in known if 2 <= customers[name].n_unique() <= 6][:4]
+
+
+def parameters(book: Book, spells: pl.DataFrame) -> dict[str, dict]:
     """Parameters where those of the notebooks would say little about such a book.
 
-    Takes   the tables "customers_at" and "spells" of the book's refresh
+    Takes   the table "spells" of the book's refresh
     """
-    current = customers.filter(standing="current")
-    texts = [n for n in ("plan", *(book.attributes or ())) if customers[n].dtype == pl.String]
-    texts = [n for n in dict.fromkeys(texts) if not customers[n].has_nulls()]
-    few = [name for name in texts if 2 <= customers[name].n_unique() <= 6][:4]
-    leaving = {"by": few[0], "covariates": few} if few else {}
     causes = spells.group_by("cause").len().sort("len", "cause", descending=True).drop_nulls()
     often = causes.filter(pl.col("len") >= OFTEN)["cause"].to_list()[:4]
+    leaving = {"by": book.covariates[0]} if book.covariates else {}
     leaving |= {"causes": sorted(often)} if often else {}
-    usual = ["days_since_last_activity", "active_days_total", "amount_cents_total"]
-    vary = [n for n in usual if current[n].n_unique() > 2 and not current[n].has_nulls()]
-    vary = vary if len(vary) > 1 else [*vary, "tenure_days"]
-    groups = {"features": vary, "logged": vary} if vary != usual else {}
-    size = min(100, max(10, current.height // 20))
-    groups |= {"min_cluster_size": size, "min_samples": max(5, size // 5)} if size < 100 else {}
-    found = {"20_survival": leaving, "30_clusters": groups}
-    return {notebook: given for notebook, given in found.items() if given}
+    return {"20_survival": leaving} if leaving else {}

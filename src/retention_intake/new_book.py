@@ -33,6 +33,7 @@ def new_book(
     columns: list[str],
     take: Callable[[Book, Path, int], intake.Taken],
     derive: Callable[[Book, intake.Taken], intake.Taken],
+    horizon: Callable[[Book, intake.Taken], tuple[int, str]],
     **given,
 ) -> str:
     """Write ``params/<name>.yaml`` below ``root`` for ``tables`` (events, perhaps customers,
@@ -40,7 +41,8 @@ def new_book(
 
     ``source``: files, duckdb:FILE, env:NAME, postgresql://..., sc://... or local[n]; ``columns``:
     ours=theirs or table.ours=theirs; ``take`` and ``derive``: how a refresh takes what a source
-    holds, and makes the customer tables of it; ``given``: what is known of the book (timezone,
+    holds, and makes the customer tables of it; ``horizon``: how far ahead the risk of these may
+    look, and why; ``given``: what is known of the book (timezone,
     currency, after_days, and how CSV is written).
 
     Raises:
@@ -66,6 +68,8 @@ def new_book(
         "currency": given.get("currency", "EUR"),
         "snapshot_date": date.max,
         "churn": churn | {"after_days": given.get("after_days", GRACE_DAYS)},
+        "horizon_days": 90,
+        "covariates": [],
         "parameters": {},
     }
     work = root / "work"
@@ -75,11 +79,12 @@ def new_book(
     taken = _take(_checked(book), root, take)
     read = _settle(book, given, taken, notes)
     derived = derive(_checked(book), taken)
-    book["parameters"] = guess.parameters(
-        _checked(book), derived["customers_at"], derived["spells"]
-    )
+    book["horizon_days"], notes["horizon_days",] = horizon(_checked(book), derived)
+    book["covariates"] = guess.covariates(_checked(book), derived["customers_at"])
+    notes["covariates",] = "known of everybody, with few levels: what may go with leaving"
+    book["parameters"] = guess.parameters(_checked(book), derived["spells"])
     notes[("parameters",)] = "where the notebooks' defaults would say little about this book"
-    book = {key: value for key, value in book.items() if value not in ("", {}, None)}
+    book = {key: value for key, value in book.items() if value not in ("", {}, [], None)}
     head = f"# Proposed by `retention new-book {name}` from the data alone: read and correct it.\n"
     text = head + "".join(f"{line}\n" for line in _lines(book, notes))
     with file.open("x", encoding="utf-8") as new:

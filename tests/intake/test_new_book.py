@@ -105,7 +105,7 @@ def test_lines_of_invoices_become_a_book_that_reads_them(workbook):
 def test_a_book_proposed_is_refreshed_as_it_is(workbook):
     each = [pl.concat_str("CustomerID", pl.lit(branch)) for branch in ("n", "e", "s", "w")]
     file = save(pl.concat(lines().with_columns(CustomerID=one) for one in each), "lines")
-    with_only(workbook, "00_data", "20_survival", "30_clusters")
+    with_only(workbook, "00_data", "10_customers", "20_survival", "30_clusters")
     made = retention(workbook, "new-book", "mine", "--events", file, "--timezone=Europe/London")
     assert (made.returncode, made.stderr) == (0, "")
     done = retention(workbook, "refresh", "mine")
@@ -176,7 +176,9 @@ def test_subscriptions_become_a_contract_book(workbook):
     }
     assert book.attributes == ["country"]
     assert "attributes: [country]  # left out: Full Name\n" in text(workbook)
-    assert book.parameters["20_survival"] == {"by": "plan", "covariates": ["plan", "country"]}
+    assert book.parameters["20_survival"] == {"by": "plan"}
+    assert book.covariates == ["plan", "country"]
+    assert book.horizon_days in (90, 60, 30)
     assert taken["contracts"].height == 60
 
 

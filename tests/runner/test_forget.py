@@ -23,7 +23,7 @@ MEMBERS = drawn("""
     | bob         | s1      |
     | bob         | s2      |
     | 17          | s2      |
-""")
+""").with_columns(confidence=pl.lit(None, pl.Float64))
 STAY = {"book.json", "run.json", "findings/00_data.json", "tables/exclusions.parquet"}
 RECORDS = {"tasks/tables.json", "tasks/30_clusters.json"}
 GO = {"tables/members.parquet", "tables/unknown.parquet", "notebooks/00_data.ipynb"}

@@ -9,7 +9,7 @@ from drawing import drawn
 from retention.tables import workspace
 from retention_runner import places, records
 
-MEMBERS = drawn("| customer_id | segment |\n| ann | s1 |\n| bob | s2 |")
+MEMBERS = drawn("| customer_id | segment | confidence |\n| ann | s1 | 0.5 |\n| bob | s2 | 1.0 |")
 
 
 @pytest.fixture

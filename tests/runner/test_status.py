@@ -14,9 +14,9 @@ from retention_app.workbook import workbook as the_workbook
 from retention_runner import dates, keys, plan, records, refresh
 
 SEGMENTS = drawn("""
-    | segment | name | kind    | n | share_of_customers | share_of_amount |
-    | s1      | One  | cluster | 9 | 0.5                | 0.5             |
-    | s10     | Ten  | cluster | 9 | 0.5                | 0.5             |
+    | segment | name | kind    | grade | n | share_of_customers | share_of_amount |
+    | s1      | One  | stratum | fair  | 9 | 0.5                | 0.5             |
+    | s10     | Ten  | stratum | fair  | 9 | 0.5                | 0.5             |
 """)
 
 

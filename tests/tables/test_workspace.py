@@ -16,6 +16,7 @@ from retention.tables import workspace
 
 EXCLUSIONS = drawn("| rule | n |\n| too_new | 3 |\n| never_active | 5 |\n| after | 0 |")
 MEMBERS = drawn("| customer_id | segment |\n| ann | s1 |\n| bob | s2 |\n| bob | s1 |")
+MEMBERS = MEMBERS.with_columns(confidence=pl.lit(None, pl.Float64))
 
 
 def made(root: Path, *names: str, book: str = "shop") -> None:

@@ -205,8 +205,11 @@ def by_state(r: Refresh) -> Exhibit:
 
 def _largest(segments: pl.DataFrame) -> str:
     """How many segments there are and which is the largest, in a sentence."""
-    largest = segments.sort("n", "segment", descending=[True, False]).row(0, named=True)
     many = f"{segments.height} segments" if segments.height > 1 else "One segment"
+    known = segments.drop_nulls(["n", "share_of_customers"])
+    if known.is_empty():
+        return many
+    largest = known.sort("n", "segment", descending=[True, False]).row(0, named=True)
     return f"{many}; the largest: {largest['name']}, {largest['share_of_customers']:.0%} of all"
 
 

@@ -64,8 +64,9 @@ def tested(r: Refresh, past: strata.Past, k: int) -> pl.DataFrame:
     at, _ = task.as_of(r.tables.customers_at, activity, terms, churn, day)
     at = at.filter(standing="current")
     measured = strata.measured(past, at, day)
-    if at.height < 2 * k or measured.width < 3 or at["days_since_last_activity"].null_count():
+    if at.height < 2 * k or measured.width < 3:
         return pl.DataFrame()
+    silent = at["days_since_last_activity"].fill_null(at["tenure_days"]).to_numpy()
     date, cents = pl.col("day"), pl.col("amount_cents")
     after = past.activity.filter(date > day).group_by("customer_id")
     done = after.agg(days=date.n_unique(), cents=cents.sum()).collect()
@@ -73,7 +74,7 @@ def tested(r: Refresh, past: strata.Past, k: int) -> pl.DataFrame:
     days, paid = (found[name].fill_null(0).to_numpy() for name in ("days", "cents"))
     outcomes = [np.log1p(days), (days > 0).astype(float), np.log1p(paid / 100)]
     numbers = strata.placed(measured, strata.drawn(measured, k))
-    return compared(measured, numbers, at["days_since_last_activity"].to_numpy(), outcomes)
+    return compared(measured, numbers, silent, outcomes)
 
 
 def useful(table: pl.DataFrame) -> bool:

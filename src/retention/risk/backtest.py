@@ -45,7 +45,8 @@ def judge_models(r: Refresh, history: History, signals: list[str], most: int, se
     days = testable(history.rows, history.known_after, most, history.ripe)
     said = play(history.rows, risk.learners(signals, seed), history.known_after, days)
     ahead = differences(said, r.confidence, seed=seed)
-    opened = gate(ahead, levels_hold(r), earliest(history))
+    first = from_when(history.ripe, history.known_after, history.step_days)
+    opened = gate(ahead, levels_hold(r), first)
     r.keep("risk_gate", opened)
     tenths, bands = by_tenth(said, r.confidence), by_band(said, r.confidence)
     return Tests(results(said, history.horizon_days), ahead, tenths, bands, opened)
@@ -58,9 +59,9 @@ def levels_hold(r: Refresh) -> bool:
     return r.tables.terms.filter(late).is_empty()
 
 
-def earliest(history: History) -> int:
+def from_when(ripe: int, known_after: int, step_days: int) -> int:
     """The first snapshot day on which enough test dates can have a known outcome."""
-    return history.ripe + 2 * history.known_after + (LEAST_DATES - 1) * history.step_days
+    return ripe + 2 * known_after + (LEAST_DATES - 1) * step_days
 
 
 def testable(rows: pl.DataFrame, known_after: int, most: int, ripe: int) -> list[int]:

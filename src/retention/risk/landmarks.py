@@ -58,13 +58,18 @@ def history(r: Refresh, step_days: int, tested: int, most_customers: int, seed: 
     spells, customers = r.tables.spells, r.tables.customers_at
     activity, terms = (workspace.scan_table(r.space, name) for name in ("activity", "terms"))
     past = Past(sampled(customers, most_customers, seed), activity, terms)
-    known_after = horizon + (churn.after_days if churn.kind == "contract" else 0)
+    known_after = days_until_known(churn, horizon)
     first = spells["entry_day"].min()
     most = tested + LEARN_FROM + -(-known_after // step_days)
     chosen = days(r.day - known_after, first + 1, step_days)[:most]
     made = rows(past, spells, churn, chosen, horizon)
     current = with_signals(customers.filter(CURRENT), past, spells, churn, r.day, horizon)
     return History(made, current, horizon, known_after, step_days, first + churn.after_days)
+
+
+def days_until_known(churn: Churn, horizon_days: int) -> int:
+    """Days after a test date on which its outcome is known: a renewal in grace is no end."""
+    return horizon_days + (churn.after_days if churn.kind == "contract" else 0)
 
 
 def days(last: int, first: int, step_days: int) -> list[int]:
