@@ -66,9 +66,9 @@ def test_an_error_ends_the_command_as_it_means(monkeypatch, error, code, words):
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("by: plan", "bye: plan", ":7: parameters.20_survival.bye: no such parameter; did you"),
-        ("20_survival", "20_survivl", ":7: parameters.20_survivl: no such notebook; did you mean"),
-        ("by: plan", "by: 3", ":7: parameters.20_survival.by: expected str (such as 'started')"),
+        ("by: plan", "bye: plan", ":8: parameters.20_survival.bye: no such parameter; did you"),
+        ("20_survival", "20_survivl", ":8: parameters.20_survivl: no such notebook; did you mean"),
+        ("by: plan", "by: 3", ":8: parameters.20_survival.by: expected str (such as 'started')"),
     ],
 )
 def test_a_parameter_that_no_notebook_declares_is_named_with_its_line(workbook, old, new, words):

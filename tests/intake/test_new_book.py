@@ -14,6 +14,7 @@ from workbooks import files, retention, with_only
 
 from retention import book as books
 from retention.errors import Refused
+from retention.risk import horizon
 from retention.tables import task, workspace
 from retention_app import workbook as app
 from retention_intake import intake, new_book
@@ -27,7 +28,13 @@ def new(name: str, source: str = "files", columns: tuple = (), **given) -> str:
     tables = {table: given.pop(table) for table in books.COLUMNS if table in given}
     given |= {"source": source, "columns": [*columns]}
     return new_book.new_book(
-        name, workspace.root(), tables, take=app.take, derive=task.tables, **given
+        name,
+        workspace.root(),
+        tables,
+        take=app.take,
+        derive=task.tables,
+        horizon=horizon.chosen,
+        **given,
     )
 
 

@@ -16,7 +16,7 @@ COUNTS = st.lists(st.tuples(st.integers(0, 500), st.integers(0, 500)), min_size=
 
 
 def customers(**columns) -> pl.DataFrame:
-    """Customers of the risk set with these columns, and what `in_force` leaves out."""
+    """Current customers with these columns, and what `in_force` leaves out."""
     n = len(next(iter(columns.values())))
     ids = {"customer_id": [f"c{number}" for number in range(n)], "standing": ["current"] * n}
     return pl.DataFrame(ids | columns).with_columns(

@@ -17,7 +17,7 @@ def test_a_refresh_is_measured_by_its_risk_set_and_its_nulls(opened):
     assert found.filter(pl.col("measure") != measures.UNKNOWN).rows() == [
         ("activity", None, "snapshot day", 42.0),
         ("activity", None, "events", 4.0),
-        ("customers_at", None, "in the risk set", 3.0),
+        ("customers_at", None, "current customers", 3.0),
         ("customers_at", "value", "median", 1.5),
     ]
     nulls = found.filter(table="customers_at", measure=measures.UNKNOWN)

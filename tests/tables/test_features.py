@@ -138,8 +138,18 @@ def test_booked_ends_and_days_out_of_contract_are_as_known_on_the_day():
     booked = spells.booked_ends(TERMS, snapshot_day=DAY)
     people = TERMS.select("customer_id").unique().with_columns(started_day=pl.lit(100))
     counts = features.counts_at(ACTIVITY, lives, day=DAY)
-    at = features.customers_at(people, lives, counts, booked, day=DAY, after_days=60)
+    prices = spells.prices(TERMS.with_columns(amount_cents=1_000), snapshot_day=DAY)
+    at = features.customers_at(people, lives, counts, booked, prices, day=DAY, after_days=60)
 
+    standing = dict(at.select("customer_id", "standing").rows())
+    assert {name: standing[name] for name in ("booked", "grace", "gone", "twice")} == {
+        "booked": "ending",
+        "grace": "ending",
+        "gone": "finished",
+        "twice": "ending",
+    }
+    paid = dict(at.select("customer_id", "price_cents").rows())
+    assert (paid["booked"], paid["gone"]) == (1_000, None)
     found = at.select("customer_id", "booked_end_in_days", "ended_days_ago").rows()
     assert {row for row in found if row[1:] != (None, None)} == {
         *(("booked", 10, None), ("twice", 20, None)),

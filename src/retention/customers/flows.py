@@ -11,7 +11,7 @@ from retention.refresh import Refresh
 from retention.stats.intervals import share
 from retention.tables import calendar, task, workspace
 
-OUT = ("gone", "never active")  # stages of who is not in the risk set
+OUT = ("gone", "never active")  # stages of who is not current
 DEFINITION = (
     "Both days are judged by the rules of today and by what was known on that day. Kept: current "
     "on both days. Lost: current then, not now. New: current now, not yet active then. Returned: "

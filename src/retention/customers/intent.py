@@ -23,7 +23,7 @@ def strongest(
     """The strongest sign of intent that current customers have shown since their last order.
 
     Takes   customers_at and activity as of ``day`` or later; ``kinds`` of event, the weakest first
-    Returns one row per customer in the risk set, sorted: customer_id, intent (one of ``kinds``,
+    Returns one row per current customer, sorted: customer_id, intent (one of ``kinds``,
             shown in the last ``intent_days`` days and later than the day of the last order, or
             "none shown"; null where the book names no kinds)
 

@@ -52,7 +52,7 @@ def staged(customers: pl.DataFrame, book: Book, confidence: float = 0.95) -> pl.
     Takes   customers_at, of any day
     Returns customers_at with quiet_days (since the last activity, or since the latest spell began
             if that is later), trend, trend_lower, trend_upper (the usage ratio with its exact
-            limits, see `rate_ratio.exact`; null for who is not in the risk set) and lifecycle (one
+            limits, see `rate_ratio.exact`; null for who is not current) and lifecycle (one
             of `STAGES`)
 
     Raises:

@@ -69,7 +69,7 @@ def _drifts(
 
     The limit is never less than what chance alone would give so many customers.
     """
-    now, whole = drift.in_force(r.tables.customers_at), int(_kept(before, "in the risk set"))
+    now, whole = drift.in_force(r.tables.customers_at), int(_kept(before, "current customers"))
     groups = profile.filter(table="customers_at").rename({"n": "was"})
     for (name,), group in groups.group_by("column", maintain_order=True):
         if name not in now.columns or now.is_empty() or not whole:

@@ -16,7 +16,7 @@ GROUP = {"level": pl.String, "upper": pl.Float64}
 
 
 def in_force(customers_at: pl.DataFrame) -> pl.DataFrame:
-    """Customers of the risk set: their id, every text, and all else as real numbers.
+    """Current customers: their id, every text, and all else as real numbers.
 
     The columns that number and date spells and starts are left out: they can only grow.
     """
@@ -27,7 +27,7 @@ def in_force(customers_at: pl.DataFrame) -> pl.DataFrame:
 
 
 def profile(tables: dict[str, pl.DataFrame], min_cell: int) -> pl.DataFrame:
-    """Customers by level of every text, and by tenth of every number of the risk set.
+    """Customers by level of every text, and by tenth of every number of current customers.
 
     Takes   activity, habits, baskets, spells and customers_at by their names
     Returns the table "data_profile": table, column, level, upper, n (customers; null where

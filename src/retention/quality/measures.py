@@ -17,8 +17,8 @@ def measure(r: Refresh) -> pl.DataFrame:
     """Measure the tables of a refresh; writes the tables "data_quality" and "data_profile".
 
     Returns the first: table, column (null = the whole table), measure, value: per column "share of
-            nulls" (0 to 1); "snapshot day"; "events"; "in the risk set" (customers); "median" of
-            every number in the risk set, where any is known
+            nulls" (0 to 1); "snapshot day"; "events"; "current customers" (customers); "median" of
+            every number of current customers, where any is known
     """
     tables = {name: getattr(r.tables, name) for name in drift.TABLES}
     r.keep("data_profile", drift.profile(tables, r.min_cell))
@@ -27,7 +27,7 @@ def measure(r: Refresh) -> pl.DataFrame:
     rows = [
         ("activity", None, "snapshot day", r.day),
         ("activity", None, "events", tables["activity"]["events"].sum()),
-        ("customers_at", None, "in the risk set", now.height),
+        ("customers_at", None, "current customers", now.height),
         *(("customers_at", column.name, "median", column.median()) for column in numbers),
     ]
     for name, frame in tables.items():

@@ -41,7 +41,7 @@ def customers(
     """Everybody who paid, is worth something or is at risk: one row per customer, in order.
 
     Takes   paid: customer_id, amount_cents (of the last year); the tables value and risk_scores;
-            current: customer_id of those in the risk set
+            current: customer_id of the current ones
     Returns customer_id, current, amount_cents, value_cents (0 where not known), judged (whether
             value and risk are known), at_risk_cents (0 where not both are)
     """
