@@ -320,6 +320,39 @@ def test_planted_leaks_are_refused_by_name_and_strong_honest_covariates_are_not(
     assert hazards.refusals({}) == "No covariate leaks the outcome."
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_where_the_start_tells_the_duration_ages_are_honest_and_leaks_still_leak(seed):
+    """Ten years of starts, and ends seen in the last one: the start day alone tells how long
+    customers stayed, and a random age beside it does not tell more."""
+    rng, n = np.random.default_rng(seed), 3_000
+    start = rng.integers(0, 3_650, n)
+    since = np.maximum(start, 3_285)  # under observation in the last year alone
+    life = since - start + np.ceil(rng.exponential(400, n)).astype(int)
+    left = start + life <= 3_650
+    duration = np.where(left, life, 3_650 - start)
+    last_login = start + duration - rng.integers(0, 14, n)
+    observed = pl.DataFrame(
+        {
+            "customer_id": [f"c{number:05}" for number in range(n)],
+            "duration_days": duration,
+            "event_observed": left,
+            "entry_days": since - start,
+            "age": rng.integers(18, 81, n),
+            "height": rng.normal(170, 10, n),
+            "signed_up": start,
+            "last_login": last_login,
+            "days_since_login": 3_650 - last_login,
+            "charges": duration * rng.uniform(80, 100, n),
+        }
+    )
+    stretches = observed.select("customer_id", spell=1, start_day=pl.Series(start))
+    names = observed.columns[4:]
+
+    allowed, _ = hazards.gate(observed, stretches, names)
+
+    assert allowed == ["age", "height", "signed_up"]
+
+
 def test_the_gate_judges_nothing_from_a_handful():
     observed, stretches = leaky(1, n=24)
 

@@ -6,6 +6,7 @@ import polars as pl
 from retention.stats import risk_sets
 
 FOLLOWS = 0.9  # rank correlation with the duration from which a covariate is a leak
+HALF = 0.5  # of what the start day leaves open of the duration
 ENOUGH = 20  # customers, below which nothing is judged to leak
 EXPECTED = 10  # customers who should have stayed, where nearly none has
 
@@ -17,7 +18,8 @@ def leak(covariate: pl.Series, lives: pl.DataFrame) -> str:
             entry_days, longest (days to the end of the data)
 
     It leaks where it follows the duration of those who left, or the day they left, with a rank
-    correlation of FOLLOWS or more (text that reads as dates counts as days); or where it marks
+    correlation of FOLLOWS or more (text that reads as dates counts as days), and does so better
+    than the start day; or where it marks
     those who left: nearly nobody with one of its levels stays, or nearly nobody of whom it is
     known, though by how long those very customers stayed at least EXPECTED of them should.
 
@@ -58,13 +60,27 @@ def _as_number(column: pl.Series) -> pl.Series:
 
 def _follows(left: pl.DataFrame) -> float:
     """Largest rank correlation of ``value`` with the duration: as it is, or as a day, from the
-    start on or back from today."""
-    value, start = pl.col("value"), pl.col("start_day")
+    start on or back from today; 0 where the start day alone tells as much.
+
+    Where customers began long ago and are seen to leave lately, the start tells the duration, and
+    any number beside it does. As it is, a value must follow the duration more than the start; as a
+    day, it must halve what the start leaves open.
+    """
+    value, start, lasted = pl.col("value"), pl.col("start_day"), pl.col("duration_days")
+    pairs = {
+        "alone": (start, lasted),
+        "own": (value, lasted),
+        "of_start": (value, start),
+        "since": (value - start, lasted),
+        "ago": (value + start, lasted),
+    }
     found = left.select(
-        pl.corr(x, "duration_days", method="spearman").abs().fill_nan(0).alias(f"{number}")
-        for number, x in enumerate((value, value - start, value + start))
-    )
-    return max(rho or 0.0 for rho in found.row(0))
+        pl.corr(*pair, method="spearman").abs().fill_nan(0).fill_null(0).alias(name)
+        for name, pair in pairs.items()
+    ).row(0, named=True)
+    own = found["own"] if found["own"] > found["of_start"] else 0.0
+    days = max(found["since"], found["ago"])
+    return max(own, days if 1 - days <= HALF * (1 - found["alone"]) else 0.0)
 
 
 def _tenths(column: pl.Series) -> pl.Series:
