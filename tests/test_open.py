@@ -55,21 +55,21 @@ def test_what_is_shown_is_hidden_written_and_recorded(
 ):
     root = shutil.copytree(refreshed, make_workbook() / "copy", symlinks=True)
     monkeypatch.chdir(root)
-    monkeypatch.setenv("JPY_SESSION_NAME", "50_risk.ipynb")
+    monkeypatch.setenv("JPY_SESSION_NAME", "10_customers.ipynb")
     shown = []
     monkeypatch.setattr("retention.refresh.display", lambda html: shown.append(html.data))
     r = retention.open("shop")
-    bands = r.tables.risk_bands.with_columns(
-        n=pl.when(pl.col("band") == "high").then(3).otherwise("n")
+    stages = r.tables.lifecycle_shares.with_columns(
+        n=pl.when(pl.col("lifecycle") == "active").then(3).otherwise("n")
     )
     found = [Finding("few", "{value} customers.", 7)]
-    r.show(Exhibit(bands, "Bands of risk", findings=found, name="risk_bands"))
+    r.show(Exhibit(stages, "Stages of life", findings=found, name="lifecycle_shares"))
     r.say("A sentence.")
 
-    written = r.tables.risk_bands.filter(band="high")
-    assert written.drop("band").row(0) == (None,) * (written.width - 1)
-    assert (root / "work/lab/shop/2025-06-30/tables/risk_bands.parquet").is_file()
-    assert "few" in (root / "work/lab/shop/2025-06-30/findings/50_risk.json").read_text()
-    assert "Bands of risk" in shown[0]
+    written = r.tables.lifecycle_shares.filter(lifecycle="active")
+    assert written.drop("lifecycle").row(0) == (None,) * (written.width - 1)
+    assert (root / "work/lab/shop/2025-06-30/tables/lifecycle_shares.parquet").is_file()
+    assert "few" in (root / "work/lab/shop/2025-06-30/findings/10_customers.json").read_text()
+    assert "Stages of life" in shown[0]
     assert '<p class="finding">7 customers.</p>' in shown[0]
     assert shown[1] == '<p class="note">A sentence.</p>'

@@ -161,6 +161,7 @@ def new_book(
     encoding: Annotated[str | None, typer.Option(help="of CSV, such as windows-1252")] = None,
 ) -> None:
     """Find the columns of tables, check them, and write params/NAME.yaml for them."""
+    from retention.definition import window_errors
     from retention.risk import horizon
     from retention.tables import task, workspace
     from retention_app import workbook
@@ -178,6 +179,7 @@ def new_book(
         columns=columns,
         take=workbook.take,
         derive=task.tables,
+        window=window_errors.proposed,
         horizon=horizon.chosen,
         **said,
     )

@@ -61,7 +61,6 @@ CSV = {"delimiter": ",", "encoding": "utf-8", "decimal": ".", "date_format": ""}
 DAYS = "%d.%m.%Y %d/%m/%Y %m/%d/%Y %d-%m-%Y %m-%d-%Y %Y/%m/%d %Y.%m.%d %Y%m%d %d.%m.%y %d/%m/%y"
 DAYS = (*DAYS.split(), "%m/%d/%y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%b %d, %Y")
 FORMS = [f"{day}{clock}" for day in DAYS for clock in ("", " %I:%M %p", " %I:%M:%S %p")]
-STEPS = (7, 14, 30, 60, 90, 180, 365)  # days of silence to choose from
 LEVELS = 50  # a text with more is no attribute
 OFTEN = 50  # ends of one cause that can be looked at by themselves
 
@@ -334,35 +333,6 @@ def bought(activity: pl.DataFrame) -> list[str]:
     kinds = activity.group_by("kind").agg(pl.col("events", "amount_cents").sum()).sort("kind")
     priced = kinds.filter(pl.col("amount_cents") > 0)["kind"].to_list()
     return priced or kinds.sort("events", "kind", descending=[True, False])["kind"].to_list()[:1]
-
-
-def silence(activity: pl.DataFrame, kinds: list[str]) -> tuple[int, str]:
-    """Days of silence after which a customer is likely gone, and the rule with its figures.
-
-    Nine in ten customers seen on two days or more have a median gap of at most that, rounded up;
-    but at most a quarter of the days of data, so that there are starts and ends to judge.
-    """
-    days = (
-        activity.filter(pl.col("kind").is_in(kinds))
-        .select("customer_id", "day")
-        .unique()
-        .sort("customer_id", "day")
-    )
-    gaps = days.with_columns(gap=pl.col("day").diff().over("customer_id")).drop_nulls()
-    each = gaps.group_by("customer_id").agg(pl.col("gap").median()).sort("customer_id")["gap"]
-    span = days["day"].max() - days["day"].min() + 1
-    fit = max([step for step in STEPS if 4 * step <= span], default=STEPS[0])
-    if each.is_empty():
-        return min(90, fit), "a default: no customer was active on two days"
-    gap = each.quantile(0.9, "higher")
-    step = next((step for step in STEPS if step >= gap), STEPS[-1])
-    words = (
-        f"90 % of the {each.len():,} customers active on two days or more have a median gap of at "
-        f"most {gap:g} days, rounded up to {step}; gaps still open are not counted, so this may be "
-        "too short"
-    )
-    cut = f"; cut to {fit}, a quarter of the {span} days of data, so that enough can be judged"
-    return min(step, fit), words + (cut if step > fit else "")
 
 
 def covariates(book: Book, customers: pl.DataFrame) -> list[str]:

@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import polars as pl
 import yaml
 from pydantic import ValidationError
 
@@ -21,6 +22,8 @@ from retention_intake import databases, files, guess, intake, sources
 
 Notes = dict[tuple[str, ...], str]  # what is to be said of a key of the book, by its place
 WIDTH = 100
+Window = Callable[[pl.DataFrame, list[str], int], tuple[int, str, bool]]
+NONE_HOLDS = "no window of silence holds in these data: read gone as quiet"
 GRACE_DAYS = 30  # in which a contract may be renewed
 
 
@@ -33,6 +36,7 @@ def new_book(
     columns: list[str],
     take: Callable[[Book, Path, int], intake.Taken],
     derive: Callable[[Book, intake.Taken], intake.Taken],
+    window: Window,
     horizon: Callable[[Book, intake.Taken], tuple[int, str]],
     **given,
 ) -> str:
@@ -41,8 +45,9 @@ def new_book(
 
     ``source``: files, duckdb:FILE, env:NAME, postgresql://..., sc://... or local[n]; ``columns``:
     ours=theirs or table.ours=theirs; ``take`` and ``derive``: how a refresh takes what a source
-    holds, and makes the customer tables of it; ``horizon``: how far ahead the risk of these may
-    look, and why; ``given``: what is known of the book (timezone,
+    holds, and makes the customer tables of it; ``window``: after how many
+    days of silence a customer is gone, why, and whether that holds; ``horizon``: how far ahead the
+    risk of these may look, and why; ``given``: what is known of the book (timezone,
     currency, after_days, and how CSV is written).
 
     Raises:
@@ -59,6 +64,7 @@ def new_book(
     churn = {"kind": "contract" if "contracts" in tables else "activity", "activity": ["purchase"]}
     book = {
         "title": name.replace("-", " ").replace("_", " ").capitalize(),
+        "label": "",
         "source": origin,
         "tables": tables,
         "columns": {},
@@ -77,7 +83,7 @@ def new_book(
     with tempfile.TemporaryDirectory(dir=work, prefix=".spool-") as spool:
         notes = _map_tables(book, columns, root, Path(spool))
     taken = _take(_checked(book), root, take)
-    read = _settle(book, given, taken, notes)
+    read = _settle(book, given, taken, notes, window)
     derived = derive(_checked(book), taken)
     book["horizon_days"], notes["horizon_days",] = horizon(_checked(book), derived)
     book["covariates"] = guess.covariates(_checked(book), derived["customers_at"])
@@ -167,7 +173,7 @@ def _map_tables(book: dict, said: list[str], root: Path, spool: Path) -> Notes:
     return notes
 
 
-def _settle(book: dict, given: dict, taken: intake.Taken, notes: Notes) -> str:
+def _settle(book: dict, given: dict, taken: intake.Taken, notes: Notes, window: Window) -> str:
     """Complete churn and snapshot_date from what was ``taken``; what was read, in words."""
     acts, churn, at = taken["activity"], book["churn"], ("churn", "after_days")
     if churn["kind"] == "activity":
@@ -175,7 +181,9 @@ def _settle(book: dict, given: dict, taken: intake.Taken, notes: Notes) -> str:
         churn["activity"] = guess.bought(acts)
         named = "kind" in book["columns"]["events"]
         notes[("churn", "activity")] = f"of {kinds}" if named else "every row counts as one"
-        churn["after_days"], notes[at] = guess.silence(acts, churn["activity"])
+        last = acts["day"].max()
+        churn["after_days"], notes[at], holds = window(acts, churn["activity"], last)
+        book["label"] = "" if holds or "after_days" in given else NONE_HOLDS
     else:
         del churn["activity"]
         notes[at] = "days after the end in which a renewal still counts: a default"

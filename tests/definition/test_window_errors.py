@@ -199,3 +199,23 @@ def test_a_contract_book_is_skipped_in_one_sentence():
     assert window_errors.windows(r, found, [7, 30]) == []
     assert window_errors.errors(r, found, [], 0.2).table.is_empty()
     assert window_errors.who_is_counted(r, found, [], [7, 30]).count(".") == 1
+
+
+def test_the_shortest_window_that_holds_is_proposed():
+    """Everybody comes every 20 days, until half of them stop: silence of 30 days is the end."""
+    stay = {f"s{n}": list(range(n % 20, 400, 20)) for n in range(40)}
+    leave = {f"l{n}": list(range(n % 20, 100 + n, 20)) for n in range(40)}
+    days, why, holds = window_errors.proposed(planted.days(**stay, **leave), ["purchase"], 400)
+
+    assert (days, holds) == (30, True)
+    assert why.startswith("of customers called gone after 30 days 0% come back within 90 more")
+
+
+def test_where_no_window_holds_the_longest_is_proposed_and_said():
+    rare = {f"r{n}": list(range(n % 15, 400, 95)) for n in range(40)}
+    days, why, holds = window_errors.proposed(planted.days(**rare), ["purchase"], 400)
+
+    assert (days, holds) == (90, False)
+    assert why.startswith("no window holds, this is the longest of at most a quarter of 401 days")
+    short = window_errors.proposed(planted.days(a=[0], b=[9]), ["purchase"], 9)
+    assert (short[0], short[2]) == (7, False)

@@ -221,30 +221,7 @@ def test_attributes_are_what_says_of_which_sort_a_customer_is():
     assert out == "left out: E-Mail, ref, remark, country, since, tenure_days, vip"
 
 
-# Silence
-
-
-def acts(days: dict[str, list[int]]) -> pl.DataFrame:
-    rows = [(who, day) for who, those in days.items() for day in those]
-    return pl.DataFrame(rows, ["customer_id", "day"], orient="row").with_columns(kind=pl.lit("buy"))
-
-
-def test_silence_is_the_ninetieth_percentile_of_each_customers_median_gap():
-    days = {f"{n}": [0, 10, 20, 120] for n in range(9)} | {"once": [3]}  # medians of 10 days
-    assert guess.silence(acts(days | {"long": [0, 12]}), ["buy"])[0] == 14
-    after_days, words = guess.silence(acts(days | {"slow": [0, 40], "slower": [0, 50]}), ["buy"])
-    assert after_days == 30
-    for part in (
-        "of the 11 customers",
-        "at most 40 days, rounded up to 60",
-        "cut to 30, a quarter of",
-    ):
-        assert part in words
-
-
-def test_silence_without_a_second_visit_is_a_convention():
-    after_days, words = guess.silence(acts({"a": [0], "b": [700]}), ["buy"])
-    assert (after_days, words) == (90, "a default: no customer was active on two days")
+# Kinds
 
 
 def test_only_kinds_that_are_bought_count_as_purchases():

@@ -13,6 +13,7 @@ from inputs import take
 from workbooks import files, retention, with_only
 
 from retention import book as books
+from retention.definition import window_errors
 from retention.errors import Refused
 from retention.risk import horizon
 from retention.tables import task, workspace
@@ -33,6 +34,7 @@ def new(name: str, source: str = "files", columns: tuple = (), **given) -> str:
         tables,
         take=app.take,
         derive=task.tables,
+        window=window_errors.proposed,
         horizon=horizon.chosen,
         **given,
     )

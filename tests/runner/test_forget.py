@@ -175,7 +175,7 @@ def test_a_forgotten_customer_is_in_no_table_and_everybody_else_still_is(workboo
 def test_a_table_becomes_byte_for_byte_what_it_is_without_them(workbook):
     """In several row groups, so that where one ends does not tell who was there."""
     many = pl.DataFrame({"customer_id": [f"c{n:06}" for n in range(250_000)]})
-    many = many.with_columns(segment=pl.lit("s1"))
+    many = many.with_columns(segment=pl.lit("s1"), confidence=pl.lit(0.5))
     refreshed(workbook, "2025-01-31", members=many)
     refreshed(workbook, "2025-02-28", members=many.filter(pl.col("customer_id") != "c000007"))
     first, second = (

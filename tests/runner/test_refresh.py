@@ -26,7 +26,7 @@ PAGES = {
     "40_cohorts.html",
     "50_risk.html",
     "60_value.html",
-    *(f"95_segment-s{n}.html" for n in range(1, 5)),
+    *(f"95_segment-s{n}.html" for n in range(1, 11)),
     "index.html",
 }
 
@@ -127,7 +127,7 @@ def test_what_changed_and_what_is_not_whole_is_made_again_as_a_revision(shop, tm
     done = retention(shop, "refresh", "shop", MATPLOTLIBRC=str(tmp_path / "matplotlibrc"))
 
     assert why.stdout.splitlines()[:3] == [
-        "shop 2025-06-30: 7 of 14 tasks would run",
+        "shop 2025-06-30: 15 of 20 tasks would run",
         "  10_customers: its files are gone or were changed",
         "  20_survival: parameters: causes",
     ]

@@ -75,10 +75,14 @@ def test_a_changed_parameter_concerns_its_notebook_and_what_needs_that(made):
 
     assert plan.stale(prepared(made)) == {
         "10_customers": ["parameters: high_days"],
-        "95_segment-s1": ["needs 10_customers"],
-        "95_segment-s10": ["needs 10_customers"],
-        "99_summary": ["needs 10_customers, 95_segment-s1, 95_segment-s10"],
-        "pages": ["needs 10_customers, 95_segment-s1, 95_segment-s10, 99_summary"],
+        "30_clusters": ["needs 10_customers"],
+        "60_value": ["needs 30_clusters"],
+        "95_segment-s1": ["needs 10_customers, 30_clusters"],
+        "95_segment-s10": ["needs 10_customers, 30_clusters"],
+        "99_summary": ["needs 10_customers, 30_clusters, 60_value, 95_segment-s1, 95_segment-s10"],
+        "pages": [
+            "needs 10_customers, 30_clusters, 60_value, 95_segment-s1, 95_segment-s10, 99_summary"
+        ],
     }
 
 

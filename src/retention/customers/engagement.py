@@ -31,9 +31,9 @@ def engaged(staged: pl.DataFrame, high_days: int) -> pl.DataFrame:
     """Every customer's engagement, and whether they use less or more than before.
 
     Takes   customers_at with trend, trend_lower and trend_upper
-    Returns it with engagement (of current customers; high: at least ``high_days`` active days of the
-            last 28; inactive: none; else moderate) and usage (falling: the trend's interval lies
-            below one; rising: above one; steady: neither is shown; not known; not current)
+    Returns it with engagement (of current customers; high: at least ``high_days`` active days of
+            the last 28; inactive: none; else moderate) and usage (falling: the trend's interval
+            lies below one; rising: above one; steady: neither is shown; not known; not current)
     """
     days, current = pl.col("active_days_28d"), pl.col("standing") == "current"
     level = pl.coalesce(

@@ -12,10 +12,13 @@ import polars as pl
 
 from retention import charts
 from retention.book import Churn
+from retention.definition import gaps
 from retention.exhibit import Exhibit, Finding
 from retention.refresh import Refresh
 from retention.stats.intervals import wilson
 
+TRIED = (7, 14, 30, 45, 60, 90, 120, 180, 270, 365)  # days, for a new book
+TOLERATED = 0.2  # share of customers called gone who may come back after all
 JUDGED = {"wrongly_gone": "n", "wrongly_active": "n_active"}  # the errors, and of how many
 COUNTS = ("after_days", "reference_days", "n", "back", "n_active", "silent")
 SAID = {
@@ -99,6 +102,34 @@ def judged(
     return table.drop("back", "silent").with_columns(
         chosen=pl.col("after_days") == churn.after_days
     )
+
+
+def proposed(activity: pl.DataFrame, kinds: list[str], snapshot_day: int) -> tuple[int, str, bool]:
+    """A window for a new book, why in words, and whether it holds.
+
+    Takes   the table "activity"; the kinds that count as activity
+    Returns the shortest of `TRIED` under which at most a fifth of those called gone come back (it
+            holds); where there is none, the longest. Windows of at most a quarter of the days of
+            the data are tried, so that there are starts and ends to judge
+
+    Checked in tests/definition/test_window_errors.py.
+    """
+    churn = Churn(kind="activity", activity=kinds, after_days=1)
+    silences = gaps.of(activity, churn, snapshot_day)
+    span = snapshot_day - silences["day"].min() + 1
+    windows = [days for days in TRIED if 4 * days <= span] or [TRIED[0]]
+    table = judged(silences, windows, churn, snapshot_day)
+    shortest, _ = criterion(table, TOLERATED)
+    row = table.filter(after_days=shortest or windows[-1]).row(0, named=True)
+    days, wrong, silent = row["after_days"], row["wrongly_gone"], row["wrongly_active"]
+    if wrong is None or silent is None:
+        return days, f"the data are too short to judge any window of {days} days or more", False
+    why = (
+        f"of customers called gone after {days} days {wrong:.0%} come back within "
+        f"{row['reference_days']} more; of those called active {silent:.0%} do nothing in them"
+    )
+    none = f"no window holds, this is the longest of at most a quarter of {span} days: "
+    return days, why if shortest else none + why, bool(shortest)
 
 
 def errors(r: Refresh, silences: pl.DataFrame, windows: Sequence[int], tolerated: float) -> Exhibit:
