@@ -27,7 +27,10 @@ COLUMNS = {
         ("kind", "order_id", "amount", "product", "category", "channel"),
     ),
     "customers": (("customer_id",), ("started",)),
-    "contracts": (("customer_id", "started"), ("ended", "booked", "cause", "plan", "amount")),
+    "contracts": (
+        ("customer_id", "started"),
+        ("ended", "booked", "observed_until", "cause", "plan", "amount"),
+    ),
     "surveys": (("customer_id", "sent", "kind"), ("answered", "score")),
 }
 Table = Literal["events", "customers", "contracts", "surveys"]

@@ -118,6 +118,7 @@ RULES = {
         ID,
         at_least("started_day", FIRST_DAY, "a date this old is a placeholder: give the true one"),
         ordered("started_day", "ended_day", "a contract cannot end before it starts"),
+        ordered("started_day", "observed_until_day", "a planned end cannot come before the start"),
         at_least("amount_cents", 0, "give amounts per 30 days, not credits"),
     ),
     "surveys": (

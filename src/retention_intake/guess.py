@@ -42,6 +42,7 @@ USUAL = {  # names a column of ours often has, best first, as `plain` writes the
     "ended": "ended end enddate validto validuntil cancelledat canceledat cancellationdate "
     "churndate contractend vertragsende ende",
     "booked": "booked bookedat bookedon noticedate noticegiven kundigungseingang",
+    "observed_until": "observeduntil plannedend fixedend fixeduntil termends minimumterm courseend",
     "cause": "cause reason churnreason cancellationreason kundigungsgrund grund",
     "plan": "plan planname tariff package subscription tarif paket",
     "customers.started": "started signupdate signedup signedupat registered registeredat joined "

@@ -23,7 +23,7 @@ from retention.tables import conditions
 from retention.tables.rules import FAULT
 from retention_intake import databases, files
 
-DATES = {"at", "started", "ended", "booked", "sent", "answered"}
+DATES = {"at", "started", "ended", "booked", "observed_until", "sent", "answered"}
 NUMBERS = {"amount", "score"}
 TEXTS = (nw.String, nw.Categorical, nw.Enum)
 SET_ZONE = "set `timezone:` in the book (such as Europe/Berlin)"

@@ -33,6 +33,7 @@ def book(n: int = 400) -> dict[str, pl.DataFrame]:
             "cause": np.where(left, np.where(rng.random(n) < 0.7, "price", "moved"), None),
             "plan": plan,
             "excluded": pl.Series([None] * n, dtype=pl.String),
+            "finished": False,
         }
     )
     activity = pl.DataFrame({"customer_id": ids, "day": start, "kind": "visit", "events": 1})

@@ -34,7 +34,7 @@ SPELLS = drawn("""
     | gone        | 1     | 100       | 340     |       |
     | grace       | 1     | 100       | 341     |       |
     | in_force    | 1     | 100       |         |       |
-""")
+""").with_columns(finished=pl.lit(False))
 
 CUSTOMERS = drawn("""
     | customer_id | started_day | region |
@@ -78,6 +78,7 @@ def usage(log: str, lives: str, day: int = DAY) -> dict:
         kind=pl.lit("visit"), events=pl.lit(1), orders=pl.lit(0), amount_cents=pl.lit(0)
     )
     stretches = drawn(f"| customer_id | spell | start_day | end_day | plan |\n{lives}")
+    stretches = stretches.with_columns(finished=pl.lit(False))
     counts = features.counts_at(acts, stretches, day=day)
     people = drawn("| customer_id | started_day |\n| ann | 7 |")
     names = ("active_days_28d", "active_days_before", "days_before", "usage_ratio", "silence_ratio")

@@ -61,15 +61,19 @@ def test_an_id_has_no_space_around_it(odd):
     assert faults("events", frame) == [("customer_id", schema.ID.words, 1)]
 
 
-CONTRACT = "| customer_id | started_day | ended_day | booked_day | cause | plan | amount_cents |\n"
+CONTRACT = (
+    "| customer_id | started_day | ended_day | booked_day | observed_until_day | cause | plan "
+)
+CONTRACT += "| amount_cents |\n"
 
 
 @pytest.mark.parametrize(
     ("table", "text", "words"),
     [
         ("customers", "| customer_id | started_day |\n| a | -25567 |", "is at least 1900-01-02"),
-        ("contracts", f"{CONTRACT}| a | -25567 | | | | | |", "is at least 1900-01-02"),
-        ("contracts", f"{CONTRACT}| a | 5 | 4 | | | | |", "is not before started_day"),
+        ("contracts", f"{CONTRACT}| a | -25567 | | | | | | |", "is at least 1900-01-02"),
+        ("contracts", f"{CONTRACT}| a | 5 | | | 4 | | | |", "is not before started_day"),
+        ("contracts", f"{CONTRACT}| a | 5 | 4 | | | | | |", "is not before started_day"),
     ],
 )
 def test_placeholders_and_ends_before_the_start_are_named(table, text, words):

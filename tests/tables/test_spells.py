@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import polars as pl
+import pytest
 from drawing import drawn
 from hypothesis import given
 from hypothesis import strategies as st
@@ -286,7 +287,7 @@ def contract_spells(terms, snapshot, after) -> pl.DataFrame:
 @given(LOGS, STARTS, SNAPSHOTS, AFTERS)
 def test_spells_of_activity_are_those_of_a_literal_reading(log, started, snapshot, after):
     found = activity_spells(log, started, snapshot, after)
-    rows = found.drop("cause", "plan").rows()
+    rows = found.drop("cause", "plan", "finished").rows()
     assert rows == literal_activity(log, started, snapshot, after)
 
 
@@ -317,3 +318,50 @@ def test_the_order_of_rows_never_matters(log, terms, random):
     shuffled = random.sample(log, len(log)), random.sample(terms, len(terms))
     assert activity_spells(shuffled[0], {}, 50, 7).equals(activity_spells(log, {}, 50, 7))
     assert contract_spells(shuffled[1], 50, 7).equals(contract_spells(terms, 50, 7))
+
+
+PLANNED = drawn("""
+    | customer_id | started_day | ended_day | booked_day | observed_until_day | cause | plan |
+    | course      | 100         |           |            | 200                |       | a    |
+    | as_agreed   | 100         | 200       | 150        | 200                | done  | a    |
+    | early       | 100         | 160       | 150        | 200                | price | a    |
+    | running     | 300         |           |            | 450                |       | a    |
+    | again       | 100         |           |            | 200                |       | a    |
+    | again       | 220         |           |            | 460                |       | b    |
+    | open        | 100         |           |            |                    |       | a    |
+""").with_columns(amount_cents=pl.lit(1_000, pl.Int64))
+
+
+def test_a_planned_end_is_no_loss():
+    """Who reaches the end of a course or of a fixed term is censored there, and finished."""
+    lives = spells.from_contracts(PLANNED, snapshot_day=400, after_days=30)
+    found = {row["customer_id"]: row for row in lives.iter_rows(named=True)}
+
+    assert {name: row["finished"] for name, row in found.items()} == {
+        **dict.fromkeys(("course", "as_agreed"), True),
+        **dict.fromkeys(("early", "running", "again", "open"), False),
+    }
+    lasted = {name: (row["duration_days"], row["event_observed"]) for name, row in found.items()}
+    assert lasted["course"] == lasted["as_agreed"] == (101, False)
+    assert lasted["early"] == (61, True)
+    assert lasted["running"] == (71, False)  # judged up to day 370
+    assert (found["again"]["spell"], found["again"]["end_day"]) == (1, None)
+    assert found["as_agreed"]["cause"] is None
+    gone = spells.returns(lives, snapshot_day=400, after_days=30)
+    assert gone["customer_id"].to_list() == ["early"]
+    booked = spells.booked_ends(PLANNED, snapshot_day=150)
+    assert booked.rows() == [("early", 10)]  # what was agreed is no notice
+    prices = dict(spells.prices(PLANNED, snapshot_day=400).rows())
+    assert prices == dict.fromkeys(("running", "again", "open"), 1_000)
+
+
+@pytest.mark.parametrize("day", [150, 200, 230, 370, 455])
+def test_planned_ends_are_the_same_from_terms_as_known_later(day):
+    held = spells.terms_at(PLANNED, snapshot_day=470)
+    assert held.filter(customer_id="course")["ended_day"].item() == 200
+    for make in (
+        lambda terms: spells.from_contracts(terms, snapshot_day=day, after_days=30),
+        lambda terms: spells.booked_ends(terms, snapshot_day=day),
+        lambda terms: spells.prices(terms, snapshot_day=day),
+    ):
+        assert_frame_equal(make(held), make(PLANNED), check_row_order=False)

@@ -38,7 +38,7 @@ TERMS = drawn("""
     | free        | 95          |           |            |       | b    |              |
     | later       | 101         |           |            |       | a    | 3000         |
     | last        | 50          | 100       | 100        |       | a    | 3000         |
-""").with_columns(cause=pl.lit(None, pl.String))
+""").with_columns(cause=pl.lit(None, pl.String), observed_until_day=pl.lit(None, pl.Int64))
 
 
 IN_SHOP = forecasts.Past(BOUGHT.lazy(), NOTHING, SHOP)
@@ -98,7 +98,11 @@ def test_where_nobody_bought_again_or_nobody_left_nothing_is_foretold():
 
 def test_in_a_planted_business_the_days_foretold_are_those_that_came():
     world = planted_truth.risk_world(3_000, seed=11)
-    past = forecasts.Past(world["activity"].lazy(), world["terms"].lazy(), CLUB)
+    past = forecasts.Past(
+        world["activity"].lazy(),
+        world["terms"].with_columns(observed_until_day=pl.lit(None, pl.Int64)).lazy(),
+        CLUB,
+    )
     known = forecasts.known(past, world["snapshot_day"] - 180)
     models, came = forecasts.models(known), forecasts.happened(known)(180)
 

@@ -129,8 +129,9 @@ def rows(
 
 
 def _ended(there: pl.DataFrame, spells: pl.DataFrame, until: int) -> pl.Series:
-    """Whose spell has its last end by the day ``until``."""
-    ends = spells.select("customer_id", "start_day", ends_on="end_day", found=pl.lit(True))
+    """Whose spell has its last end by the day ``until``; a planned end is none."""
+    own_end = pl.when(~pl.col("finished")).then("end_day")
+    ends = spells.select("customer_id", "start_day", ends_on=own_end, found=pl.lit(True))
     how = {"how": "left", "validate": "1:1", "maintain_order": "left"}
     known = there.join(ends, on=["customer_id", "start_day"], **how)
     if lost := known["found"].null_count():

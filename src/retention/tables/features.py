@@ -106,7 +106,9 @@ def customers_at(customers, spells, counts, booked=None, prices=None, *, day: in
             and zero counts. ``plan`` is the spell's, unless the customers have an attribute plan.
     """
     plan = [] if "plan" in customers.collect_schema() else ["plan"]
-    present = _present(spells).select("customer_id", "spell", "start_day", "end_day", *plan)
+    present = _present(spells).select(
+        *("customer_id", "spell", "start_day", "end_day", "finished", *plan)
+    )
     table = customers.join(present, on="customer_id", how="left").join(
         counts, on="customer_id", how="left"
     )
@@ -130,7 +132,7 @@ def customers_at(customers, spells, counts, booked=None, prices=None, *, day: in
         table.with_columns(nw.col(name).fill_null(0) for name in counted)
         .with_columns(
             standing=nw.when(~nw.col("spell").is_null()).then(
-                nw.when(~lasts)
+                nw.when(~lasts | nw.col("finished"))
                 .then(nw.lit(over))
                 .otherwise(nw.when(ends).then(nw.lit("ending")).otherwise(nw.lit("current")))
             ),
@@ -144,7 +146,7 @@ def customers_at(customers, spells, counts, booked=None, prices=None, *, day: in
             order_share_90d=_ratio("orders_90d", "events_90d"),
             last_day=nw.col("end_day"),
         )
-        .drop("last_active_day", "end_day", "spell_events_90d", "weekend_events_90d")
+        .drop("last_active_day", "end_day", "finished", "spell_events_90d", "weekend_events_90d")
     )
 
 

@@ -50,6 +50,7 @@ def from_activity(activity, customers, *, kinds: list[str], snapshot_day: int, a
             last_day=nw.col("end_day"),
             cause=nw.lit(None, nw.String),
             plan=nw.lit(None, nw.String),
+            finished=nw.lit(False),
         ),
         snapshot_day,
         after_days,
@@ -62,16 +63,21 @@ def from_contracts(contracts, *, snapshot_day: int, after_days: int):
 
     Takes   contracts: customer_id, started_day, ended_day, booked_day, cause, plan
             (ended_day null = open; booked_day = when the end became known, null = on that day)
+            [, observed_until_day: the planned end]
     Returns the table "spells": one row per customer and spell; end_day null = in force.
 
     A cancellation booked for a later day is no end yet. ``plan`` is the plan at the start,
-    ``cause`` the cause of the last end.
+    ``cause`` the cause of the last end. A spell whose last term reaches its planned end is
+    ``finished``: it is censored there, and no event.
     """
     over = (nw.col("ended_day") <= snapshot_day).fill_null(False)
-    horizon = nw.lit(snapshot_day + 1)
+    planned, horizon = nw.col("observed_until_day"), nw.lit(snapshot_day + 1)
+    reached = ~over & (planned <= snapshot_day).fill_null(False)
+    until = nw.when(reached).then(planned).otherwise(horizon)
     terms = (
         _known(contracts, snapshot_day)
-        .with_columns(known=over, end=nw.when(over).then("ended_day").otherwise(horizon))
+        .with_columns(known=over, done=nw.when(reached).then(nw.lit(1)).otherwise(nw.lit(0)))
+        .with_columns(end=nw.when(over).then("ended_day").otherwise(until))
         .with_columns(reach=nw.col("end").cum_max().over("customer_id", order_by="started_day"))
     )
     reached = nw.col("reach").shift(1).over("customer_id", order_by="started_day")
@@ -84,6 +90,7 @@ def from_contracts(contracts, *, snapshot_day: int, after_days: int):
     stretches = (
         numbered.with_columns(
             last_cause=nw.when(last & nw.col("known")).then("cause"),
+            last_done=nw.when(last).then("done").otherwise(nw.lit(0)),
             first_plan=nw.when(first).then("plan"),
         )
         .group_by("customer_id", "spell")
@@ -92,6 +99,7 @@ def from_contracts(contracts, *, snapshot_day: int, after_days: int):
             nw.col("end").max().alias("last_day"),
             nw.col("last_cause").max().alias("cause"),
             nw.col("first_plan").max().alias("plan"),
+            nw.col("last_done").max().alias("done"),
         )
     )
     return _judged(
@@ -99,6 +107,7 @@ def from_contracts(contracts, *, snapshot_day: int, after_days: int):
             entry_day=nw.col("start_day"),
             end_day=nw.when(nw.col("last_day") <= snapshot_day).then("last_day"),
             start_known=nw.lit(True),
+            finished=nw.col("done") > 0,
         ),
         snapshot_day,
         after_days,
@@ -108,12 +117,14 @@ def from_contracts(contracts, *, snapshot_day: int, after_days: int):
 @nw.narwhalify
 def terms_at(contracts, *, snapshot_day: int):
     """Contracts as known on ``snapshot_day``: those begun by then; what was not yet known of their
-    end is null.
+    end is null, but a planned end is an end.
 
     Takes   contracts as `from_contracts` does, with amount_cents
     Returns the table "terms". Spells of any day up to the snapshot are the same from either.
     """
-    return _known(contracts, snapshot_day, "amount_cents")
+    ended, planned = nw.col("ended_day"), nw.col("observed_until_day")
+    known = _known(contracts, snapshot_day, "amount_cents")
+    return known.with_columns(ended_day=nw.when(ended.is_null()).then(planned).otherwise(ended))
 
 
 @nw.narwhalify
@@ -122,12 +133,15 @@ def booked_ends(contracts, *, snapshot_day: int):
 
     Takes   contracts as `from_contracts` does
     Returns customer_id, booked_end_in_days (>= 1): one row per customer whose contracts all have an
-            end, the last of them later than the snapshot
+            end, the last of them later than the snapshot. A planned end is not booked
     """
-    ended, days = nw.col("ended_day"), nw.col("booked_end_in_days")
+    ended, days, planned = (
+        nw.col(name) for name in ("ended_day", "booked_end_in_days", "observed_until_day")
+    )
+    runs = ended.is_null() & (planned.is_null() | (planned > snapshot_day))
     return (
         _known(contracts, snapshot_day)
-        .with_columns(open=nw.when(ended.is_null()).then(nw.lit(1)).otherwise(nw.lit(0)))
+        .with_columns(open=nw.when(runs).then(nw.lit(1)).otherwise(nw.lit(0)))
         .group_by("customer_id")
         .agg(nw.col("open").max(), (ended.max() - snapshot_day).alias("booked_end_in_days"))
         .filter(nw.col("open") == 0, days > 0)
@@ -144,7 +158,10 @@ def prices(contracts, *, snapshot_day: int):
     Takes   contracts as `from_contracts` does, with amount_cents
     """
     amount = nw.col("amount_cents")
-    in_force = nw.col("ended_day").is_null() | (nw.col("ended_day") > snapshot_day)
+    lasts = (nw.col(name) for name in ("ended_day", "observed_until_day"))
+    in_force = nw.all_horizontal(
+        *(end.is_null() | (end > snapshot_day) for end in lasts), ignore_nulls=False
+    )
     return (
         _known(contracts, snapshot_day, "amount_cents")
         .filter(in_force)
@@ -165,7 +182,8 @@ def returns(spells, *, snapshot_day: int, after_days: int):
     """
     start = nw.col("start_day")
     return (
-        spells.with_columns(
+        spells.filter(~nw.col("finished"))
+        .with_columns(
             next_day=start.shift(-1).over("customer_id", order_by="spell"),
             gone_day=nw.col("end_day") + after_days,
         )
@@ -189,13 +207,20 @@ def exclusions(spells):
 
 
 def _known(contracts, day: int, *further: str):
-    """Contracts as known on ``day``, with the columns ``further`` as they stand."""
-    booked, ended = nw.col("booked_day"), nw.col("ended_day")
+    """Contracts as known on ``day``, with the columns ``further`` as they stand. An end that is the
+    planned one, or later, is no end of its own."""
+    if "observed_until_day" not in contracts.collect_schema():
+        contracts = contracts.with_columns(observed_until_day=nw.lit(None, nw.Int64))
+    booked, ended, planned = (
+        nw.col(name) for name in ("booked_day", "ended_day", "observed_until_day")
+    )
     known = (nw.when(booked.is_null()).then(ended).otherwise(booked) <= day).fill_null(False)
+    known = known & (planned.is_null() | (ended < planned))
     return contracts.filter(nw.col("started_day") <= day).select(
         "customer_id",
         "started_day",
         *(nw.when(known).then(name).alias(name) for name in ("ended_day", "booked_day", "cause")),
+        "observed_until_day",
         "plan",
         *further,
     )
@@ -214,8 +239,9 @@ def _judged(stretches, snapshot_day: int, after_days: int):
     judged_until, known = snapshot_day - after_days, nw.col("start_known")
     too_new = (nw.col("start_day") > judged_until) | (known & (nw.col("entry_day") > judged_until))
     unknown = nw.when(~known).then(nw.lit("unknown_start"))
-    ended = nw.col("last_day") <= judged_until
-    until = nw.when(ended).then("last_day").otherwise(nw.lit(judged_until))
+    over = nw.col("last_day") <= judged_until
+    ended = over & ~nw.col("finished")
+    until = nw.when(over).then("last_day").otherwise(nw.lit(judged_until))
     judged = nw.col("excluded").is_null()
     return (
         stretches.with_columns(excluded=nw.when(too_new).then(nw.lit("too_new")).otherwise(unknown))

@@ -174,9 +174,13 @@ def _under_contract(past: Past, day: int) -> pl.DataFrame:
     in_force = (pl.col("started_day") <= day) & (pl.col("ended_day").fill_null(day + 1) > day)
     agreed, is_known = pl.col("amount_cents").sum(), pl.col("amount_cents").is_not_null().all()
     cents = past.terms.filter(in_force).group_by("customer_id")
-    cents = cents.agg(cents=pl.when(is_known).then(agreed / MONTH_DAYS))
+    planned = pl.col("observed_until_day")
+    cents = cents.agg(
+        cents=pl.when(is_known).then(agreed / MONTH_DAYS),
+        planned=pl.when(planned.is_not_null().all()).then(planned.max() - day),
+    )
     booked = nw.to_native(spells.booked_ends(past.terms, snapshot_day=day), pass_through=True)
-    left = pl.col("booked_end_in_days").cast(pl.Float64).fill_null(np.inf)
+    left = pl.min_horizontal("booked_end_in_days", "planned").cast(pl.Float64).fill_null(np.inf)
     return (
         stretches.lazy()
         .join(cents, on="customer_id", how="left")
