@@ -365,3 +365,23 @@ def test_planned_ends_are_the_same_from_terms_as_known_later(day):
         lambda terms: spells.prices(terms, snapshot_day=day),
     ):
         assert_frame_equal(make(held), make(PLANNED), check_row_order=False)
+
+
+def test_later_ends_that_are_held_without_a_day_of_notice_are_booked_today_and_not_in_the_past():
+    contracts = drawn("""
+        | customer_id | started_day | ended_day | booked_day | cause | plan | amount_cents |
+        | held        | 100         | 450       |            | price | a    | 1            |
+        | booked      | 100         | 450       | 390        | price | a    | 1            |
+        | later       | 100         | 450       | 420        | price | a    | 1            |
+    """)
+    held = spells.terms_at(contracts, snapshot_day=400)
+
+    ends = dict(held.select("customer_id", "ended_day").rows())
+    assert ends == {"held": 450, "booked": 450, "later": None}
+    for terms in (contracts, held):
+        today = spells.booked_ends(terms, snapshot_day=400, held=True)
+        assert today.rows() == [("booked", 50), ("held", 50)]
+        past = spells.booked_ends(terms, snapshot_day=395)
+        assert past.rows() == [("booked", 55)]
+        lives = spells.from_contracts(terms, snapshot_day=400, after_days=30)
+        assert lives["end_day"].null_count() == 3

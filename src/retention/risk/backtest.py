@@ -56,7 +56,8 @@ def levels_hold(r: Refresh) -> bool:
     """Whether risks can be judged by their size: not where the source holds later ends of contracts
     and does not say when they became known, so that customers who had given notice were tested."""
     late = (pl.col("ended_day") > r.day) & pl.col("booked_day").is_null()
-    return r.tables.terms.filter(late).is_empty()
+    unplanned = pl.col("ended_day").ne_missing(pl.col("observed_until_day"))
+    return r.tables.terms.filter(late, unplanned).is_empty()
 
 
 def from_when(ripe: int, known_after: int, step_days: int) -> int:

@@ -116,31 +116,33 @@ def from_contracts(contracts, *, snapshot_day: int, after_days: int):
 
 @nw.narwhalify
 def terms_at(contracts, *, snapshot_day: int):
-    """Contracts as known on ``snapshot_day``: those begun by then; what was not yet known of their
-    end is null, but a planned end is an end.
+    """Contracts as known on ``snapshot_day``: those begun by then. An end that was not yet known is
+    null; but a planned end is an end, and one that the source holds without saying when it became
+    known stays.
 
     Takes   contracts as `from_contracts` does, with amount_cents
     Returns the table "terms". Spells of any day up to the snapshot are the same from either.
     """
     ended, planned = nw.col("ended_day"), nw.col("observed_until_day")
-    known = _known(contracts, snapshot_day, "amount_cents")
+    known = _known(contracts, snapshot_day, "amount_cents", held=True)
     return known.with_columns(ended_day=nw.when(ended.is_null()).then(planned).otherwise(ended))
 
 
 @nw.narwhalify
-def booked_ends(contracts, *, snapshot_day: int):
+def booked_ends(contracts, *, snapshot_day: int, held: bool = False):
     """When customers will be out of contract, of those of whom it is known on ``snapshot_day``.
 
     Takes   contracts as `from_contracts` does
     Returns customer_id, booked_end_in_days (>= 1): one row per customer whose contracts all have an
-            end, the last of them later than the snapshot. A planned end is not booked
+            end, the last of them later than the snapshot. A planned end is not booked; an end that
+            the source holds without saying when it became known is one if ``held``
     """
     ended, days, planned = (
         nw.col(name) for name in ("ended_day", "booked_end_in_days", "observed_until_day")
     )
     runs = ended.is_null() & (planned.is_null() | (planned > snapshot_day))
     return (
-        _known(contracts, snapshot_day)
+        _known(contracts, snapshot_day, held=held)
         .with_columns(open=nw.when(runs).then(nw.lit(1)).otherwise(nw.lit(0)))
         .group_by("customer_id")
         .agg(nw.col("open").max(), (ended.max() - snapshot_day).alias("booked_end_in_days"))
@@ -206,16 +208,17 @@ def exclusions(spells):
     )
 
 
-def _known(contracts, day: int, *further: str):
+def _known(contracts, day: int, *further: str, held: bool = False):
     """Contracts as known on ``day``, with the columns ``further`` as they stand. An end that is the
-    planned one, or later, is no end of its own."""
+    planned one, or later, is no end of its own. ``held``: ends of which it is not said when they
+    became known are known as well."""
     if "observed_until_day" not in contracts.collect_schema():
         contracts = contracts.with_columns(observed_until_day=nw.lit(None, nw.Int64))
     booked, ended, planned = (
         nw.col(name) for name in ("booked_day", "ended_day", "observed_until_day")
     )
     known = (nw.when(booked.is_null()).then(ended).otherwise(booked) <= day).fill_null(False)
-    known = known & (planned.is_null() | (ended < planned))
+    known = (known | booked.is_null() if held else known) & (planned.is_null() | (ended < planned))
     return contracts.filter(nw.col("started_day") <= day).select(
         "customer_id",
         "started_day",

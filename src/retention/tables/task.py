@@ -43,7 +43,8 @@ def tables(book: Book, taken: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFr
     _require_kinds(taken["activity"], book.churn.activity)
     customers = _seen(taken, day)
     contracts = taken["contracts"].lazy() if "contracts" in taken else None
-    derived = derive(taken["activity"].lazy(), customers.lazy(), contracts, book.churn, day)
+    whole = taken["activity"].lazy(), customers.lazy(), contracts, book.churn, day
+    derived = derive(*whole, held=True)
     made = {name: frame.collect().to_native() for name, frame in derived.items()}
     _require_variety(made["spells"], made["customers_at"], book)
     terms = none("terms")  # in a book whose churn needs no contracts
@@ -65,11 +66,14 @@ def tables(book: Book, taken: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFr
     }
 
 
-def derive(activity, customers, contracts, churn: Churn, day: int) -> dict[str, nw.LazyFrame]:
+def derive(
+    activity, customers, contracts, churn: Churn, day: int, *, held: bool = False
+) -> dict[str, nw.LazyFrame]:
     """Spells, customers_at and exclusions as of ``day``, lazy, on the engine of what is given.
 
     Takes   the table "activity"; customers: customer_id, started_day, attributes; contracts as
-            promised, or None
+            promised, or None; ``held``: whether later ends that the source holds without saying
+            when they became known count as booked, as they do today and not in the past
 
     So that an earlier day can be learnt from, the tables customers_at (those three) and terms of a
     later refresh may stand for customers and contracts. Checked in tests/test_task.py.
@@ -78,7 +82,7 @@ def derive(activity, customers, contracts, churn: Churn, day: int) -> dict[str, 
         if contracts is None:
             raise Refused("churn: kind: contract needs the table contracts")
         stretches = spells.from_contracts(contracts, snapshot_day=day, after_days=churn.after_days)
-        booked = spells.booked_ends(contracts, snapshot_day=day)
+        booked = spells.booked_ends(contracts, snapshot_day=day, held=held)
         prices = spells.prices(contracts, snapshot_day=day)
     else:
         booked = prices = None
