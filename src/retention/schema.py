@@ -155,12 +155,17 @@ COLUMNS = {
 def column(name: str, table: str = "") -> Column:
     """What the column ``name`` is, in ``table`` if one is named. A name that the schema does not
     know, such as an attribute of the book's own, is labelled by itself."""
-    usual = COLUMNS.get(name) or Column(name, "", name.replace("_", " ").capitalize())
+    usual = COLUMNS.get(name) or Column(name, "", plain(name))
     own = COLUMNS.get(f"{table}.{name}")
     if not own:
         return usual
     parts = {part: getattr(own, part) or getattr(usual, part) for part in ("kind", "label", "of")}
     return Column(name, means=own.means or usual.means, **parts)
+
+
+def plain(name: str) -> str:
+    """A name in words: "Household size"."""
+    return name.replace("_", " ").capitalize()
 
 
 def label(name: str) -> str:

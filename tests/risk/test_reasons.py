@@ -76,3 +76,10 @@ def test_without_a_model_nothing_is_said_but_that_nothing_is_known():
         reasons.reasons(ROWS, SIGNALS, np.zeros((3, 0)), unknown, "EUR").to_list()
         == ["not known"] * 3
     )
+
+
+def test_an_attribute_with_the_name_of_another_column_is_called_by_its_own():
+    rows = pl.DataFrame({"age": ["45-54", None], "household_size": ["2", "5+"]})
+    text = reasons.reasons(rows, rows.columns, np.ones((2, 2)), RISK.head(2), "USD").to_list()
+    assert text[0] == "raised by age 45-54; household size 2"
+    assert text[1] == "raised by age not known; household size 5+"

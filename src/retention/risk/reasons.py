@@ -25,6 +25,13 @@ SAID = {  # how the value of a signal is said
 }
 
 
+def signal(name: str) -> schema.Column:
+    """What a signal is: a feature, a chance, or an attribute of the book's own, which may have the
+    name of a column elsewhere."""
+    ours = name in SAID or name in schema.TABLES["customers_at"].columns
+    return schema.column(name) if ours else schema.Column(name, "", schema.plain(name))
+
+
 def reasons(
     rows: pl.DataFrame, signals: list[str], effects: np.ndarray, risk: pl.Series, currency: str
 ) -> pl.Series:
@@ -63,7 +70,7 @@ def reasons(
 
 def _said(values: pl.Series, currency: str) -> pl.Expr:
     """The values of one signal in words, with their unit."""
-    known, value = schema.column(values.name), pl.col(values.name)
+    known, value = signal(values.name), pl.col(values.name)
     text = value.cast(pl.String)
     if known.kind in ("money", "mean_money"):
         cents = value.round().cast(pl.Int64)

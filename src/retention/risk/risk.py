@@ -97,7 +97,7 @@ def signals(rows: pl.DataFrame, named: list[str], covariates: list[str]) -> list
 
 def looks_at(r: Refresh, signals: list[str]) -> str:
     """What the model looks at, in a sentence."""
-    said = f"The model looks at: {', '.join(map(schema.label, signals))}."
+    said = f"The model looks at: {', '.join(reasons.signal(name).label for name in signals)}."
     if r.book.churn.kind == "activity" and QUIET not in signals:
         said += " BG/NBD is left out: it tells these customers from nobody."
     return said
@@ -258,7 +258,7 @@ def signal_strengths(scores: Scores) -> Exhibit:
 def strengths(effects: np.ndarray, signals: list[str]) -> pl.DataFrame:
     """How far each signal moves risks apart, the strongest first: signal (its label), spread
     (standard deviation of what it adds to the log odds of customers)."""
-    labels = [schema.label(name) for name in signals]
+    labels = [reasons.signal(name).label for name in signals]
     table = pl.DataFrame({"signal": labels, "spread": effects.std(axis=0)})
     return table.sort("spread", "signal", descending=[True, False])
 
