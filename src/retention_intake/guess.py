@@ -33,8 +33,9 @@ USUAL = {  # names a column of ours often has, best first, as `plain` writes the
     "value spend betrag gesamtbetrag umsatz summe",
     "quantity": "quantity qty units menge anzahl stuckzahl",
     "price": "unitprice priceeach price einzelpreis stuckpreis preis",
-    "product": "product productid productcode productname sku stockcode itemid item article "
-    "artikel artikelnummer artikelnr produkt",
+    "product": "productname itemname articlename description productdescription artikelname "
+    "bezeichnung product item article artikel produkt productid productcode sku stockcode itemid "
+    "artikelnummer artikelnr",
     "category": "category productcategory department productgroup kategorie warengruppe",
     "channel": "channel saleschannel kanal vertriebskanal",
     "started": "started start startdate begin begindate validfrom contractstart vertragsbeginn "

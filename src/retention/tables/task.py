@@ -41,9 +41,9 @@ def tables(book: Book, taken: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFr
         place = book.tables.get("events", "events")
         raise Refused(f"{place}: no event up to {book.snapshot_date}{kept}")
     _require_kinds(taken["activity"], book.churn.activity)
-    customers = _seen(taken, day)
+    acts, customers = _with_orders(taken["activity"], book.churn), _seen(taken, day)
     contracts = taken["contracts"].lazy() if "contracts" in taken else None
-    whole = taken["activity"].lazy(), customers.lazy(), contracts, book.churn, day
+    whole = acts.lazy(), customers.lazy(), contracts, book.churn, day
     derived = derive(*whole, held=True)
     made = {name: frame.collect().to_native() for name, frame in derived.items()}
     _require_variety(made["spells"], made["customers_at"], book)
@@ -60,7 +60,8 @@ def tables(book: Book, taken: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFr
     return made | {
         "exclusions": excluded.with_columns(n=pl.when(~small).then("n")),
         "intake": taken["intake"].with_columns(n=pl.when(~small).then("n")),
-        **{name: taken[name] for name in ("activity", "habits", "baskets")},
+        "activity": acts,
+        **{name: taken[name] for name in ("habits", "baskets")},
         "terms": terms,
         "surveys_at": taken["surveys"] if "surveys" in taken else none("surveys_at"),
     }
@@ -112,6 +113,15 @@ def as_of(
     derived = derive(activity, own, terms, churn, day)
     at, stretches = (derived[name].collect().to_native() for name in ("customers_at", "spells"))
     return at.sort("customer_id"), stretches.sort("customer_id", "spell")
+
+
+def _with_orders(acts: pl.DataFrame, churn: Churn) -> pl.DataFrame:
+    """The table "activity"; in an activity book without any order id or amount each event of the
+    kinds that count is an order."""
+    own = pl.col("kind").is_in(churn.activity)
+    if churn.kind == "contract" or acts.filter(own)["orders"].sum():
+        return acts
+    return acts.with_columns(orders=pl.when(own).then("events").otherwise("orders"))
 
 
 def _seen(taken: Mapping[str, pl.DataFrame], day: int) -> pl.DataFrame:
