@@ -93,7 +93,7 @@ def test_lines_of_invoices_become_a_book_that_reads_them(workbook):
         "customer_id": "CustomerID",
         "at": "InvoiceDate",
         "order_id": "InvoiceNo",
-        "product": "StockCode",
+        "product": "Description",
         "amount": ["Quantity", "UnitPrice"],
     }
     assert book.source.date_format == "%m/%d/%Y"

@@ -106,6 +106,17 @@ def test_a_book_of_activity_keeps_no_contracts(workbook):
     assert workspace.read_table(here, "terms").is_empty()
 
 
+def test_where_nothing_says_what_an_order_is_each_event_that_counts_is_one(workbook):
+    bare = shop()["events"].drop("amount", "order_id", strict=False)
+    here = build(workbook, events=bare)
+    acts = workspace.read_table(here, "activity")
+
+    own = pl.col("kind") == "purchase"
+    assert acts.filter(own)["orders"].equals(acts.filter(own)["events"].alias("orders"))
+    assert acts.filter(~own)["orders"].sum() == 0
+    assert workspace.read_table(here, "customers_at")["orders_total"].sum() > 0
+
+
 @pytest.mark.parametrize("churn", ["", CONTRACT], ids=["activity", "contract"])
 @pytest.mark.parametrize("earlier", ["2024-05-31", "2024-08-31", "2024-11-30"])
 def test_an_earlier_day_can_be_derived_from_the_tables_of_a_later_refresh(workbook, churn, earlier):
