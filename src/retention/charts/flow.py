@@ -41,7 +41,7 @@ def flow(
     flows = table.select(*sides, "n", hatch=hatch).sort(
         *(pl.col(side).replace_strict(rank) for side in (before, after)), "hatch"
     )
-    colours = {place: drawing.of_segment(place)["color"] for place in rank}
+    colours = {place: drawing.of_segment(place) for place in rank}
     if {*colours.values()} == {drawing.GREY}:
         colours = {place: drawing.look(number)["color"] for place, number in rank.items()}
     axes = drawing.canvas(1.6 + 0.55 * len(order))

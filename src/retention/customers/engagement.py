@@ -31,7 +31,7 @@ def engaged(staged: pl.DataFrame, high_days: int) -> pl.DataFrame:
     """Every customer's engagement, and whether they use less or more than before.
 
     Takes   customers_at with trend, trend_lower and trend_upper
-    Returns it with engagement (of current customers; high: at least ``high_days`` active days of the
+    Returns it with engagement (of current customers; high: ``high_days`` active days or more of the
             last 28; inactive: none; else moderate) and usage (falling: the trend's interval lies
             below one; rising: above one; steady: neither is shown; not known; not current)
     """
