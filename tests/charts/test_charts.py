@@ -89,26 +89,6 @@ CELLS = pl.DataFrame(
     ["segment", "trait", "difference", "share"],
     orient="row",
 )
-MOVES = pl.DataFrame(
-    [
-        ("s1", "s1", 900, "stayed"),
-        ("s1", "s12", 120, "definition"),
-        ("s1", "none", None, "customer"),
-        ("none", "s12", 40, "customer"),
-        ("none", "none", 80, "stayed"),
-        (EVIL, EVIL, 77, "stayed"),
-        (None, "s12", 30, "entered"),
-        ("s1", None, 60, "left"),
-    ],
-    schema=["previous_segment", "segment", "n", "moved_by"],
-    orient="row",
-)
-ORDER = ["s1", "s12", EVIL, "none"]
-
-
-def flow(moves: pl.DataFrame):
-    hatched = ("moved_by", "definition", "drawn anew")
-    return charts.flow(moves, "previous_segment", "segment", ORDER, hatched)
 
 
 def heat_map(cells: pl.DataFrame, value: str, **how):
@@ -124,7 +104,6 @@ def figures() -> dict[str, Figure]:
         "comparison": charts.comparison(GROUPS),
         "tree": charts.condensed_tree(NODES),
         "heat map": heat_map(CELLS, "share"),
-        "flow": flow(MOVES),
     }
 
 
@@ -241,34 +220,6 @@ def test_a_heat_map_prints_shares_in_per_cent_and_leaves_unknown_cells_hatched()
     assert {"-0.5", "+1.0", "Difference"} <= set(words(differences))
     assert "nan" not in "".join(words(shares))
     assert "pattern" in svg.inline(shares, "t", "a")
-
-
-def test_moves_say_how_many_each_place_holds_in_the_given_order():
-    said = words(flow(MOVES))
-
-    places = [text for text in said if text[-1].isdigit() or text.endswith("+")]
-    cut = "<script>ale… 77"
-    left, right = ["s1 1,080+", cut, "none 120", "entered 30"], ["s1 900", "s12 190"]
-    assert places == [*left, *right, cut, "none 80+", "left 60"]
-    assert any("too few to be shown" in text for text in said)
-    assert "Pale: stayed. Strong: moved. Hatched: drawn anew." in said
-    whole = words(flow(MOVES.drop_nulls("n")))
-    assert not any("+" in text or "too few" in text for text in whole)
-
-
-def test_places_that_are_no_segments_have_colours_of_their_own():
-    stages = pl.DataFrame({"before": ["new", "active"], "now": ["active", "active"], "n": [9, 7]})
-    figure = charts.flow(stages, "before", "now", ["new", "active"])
-    assert len({tuple(band.get_facecolor()[:3]) for band in figure.axes[0].patches}) == 2
-    assert "Pale: stayed. Strong: moved." in words(figure)
-
-
-def test_a_segment_looks_the_same_whatever_others_there_are():
-    colours = [drawing.of_segment(f"s{number}") for number in range(1, 13)]
-
-    assert colours == [*drawing.PALETTE, *drawing.PALETTE]
-    for other in ("none", "vip", "s0", "s1x", "", None):
-        assert drawing.of_segment(other) == drawing.GREY
 
 
 CONES = {

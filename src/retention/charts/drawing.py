@@ -1,7 +1,5 @@
 """What charts are drawn with: colours, axes of rows, lines with intervals, heat maps."""
 
-import re
-
 import numpy as np
 import polars as pl
 import seaborn as sns
@@ -21,13 +19,6 @@ DASHES = ("-", "--")
 def look(number: int) -> dict[str, str]:
     """Six colours, then the same dashed."""
     return {"color": PALETTE[number % 6], "linestyle": DASHES[number // 6 % 2]}
-
-
-def of_segment(segment: str | None) -> str:
-    """The colour of a segment, by the number in its id alone: s3 looks the same at every refresh.
-    Grey for what has no such id."""
-    numbered = re.fullmatch(r"s([1-9]\d*)", segment or "")
-    return look(int(numbered[1]) - 1)["color"] if numbered else GREY
 
 
 def in_percent(value: str) -> bool:

@@ -71,21 +71,27 @@ def causes(migrations: pl.DataFrame, confidence: float) -> pl.DataFrame:
 def moves(r: Refresh, migrations: pl.DataFrame) -> Exhibit:
     """Who went from which segment to which, and why: the table "migrations", of strata and natural
     groups; strata are drawn and said."""
-    strata = migrations.filter(kind=STRATUM)
-    told = r.hide(causes(strata, r.confidence)).row(0, named=True)
-    names = {*strata["previous_segment"], *strata["segment"]} - {None, NONE}
-    order = [*sorted(names, key=lambda name: (len(name), name)), NONE]
-    draw = partial(charts.flow, before="previous_segment", after="segment", order=order)
+    told = r.hide(causes(migrations.filter(kind=STRATUM), r.confidence)).row(0, named=True)
+    heat = partial(charts.heat_map, row="previous_segment", column="segment", value="share")
     return Exhibit(
         migrations,
         _headline(told),
-        draw=lambda table: draw(
-            table.filter(kind=STRATUM), hatched=("moved_by", "definition", "drawn anew")
-        ),
+        draw=lambda table: heat(places(table), title="Of each row, per cent who are there now"),
         findings=_redrawn(told),
         empty="This is the first refresh that knows segments: nobody can have moved yet.",
         name="migrations",
     )
+
+
+def places(table: pl.DataFrame) -> pl.DataFrame:
+    """Of those who were in each stratum, which share is in which now, by the counts that are shown:
+    previous_segment, segment, share (null where none is shown)."""
+    before, after, n = pl.col("previous_segment"), pl.col("segment"), pl.col("n")
+    named = table.with_columns(before.fill_null("entered"), after.fill_null("left"))
+    pairs = named.filter(kind=STRATUM).group_by("previous_segment", "segment").agg(n.sum())
+    share = pl.when(n > 0).then(n) / n.sum().over("previous_segment")
+    order = (before.str.len_chars(), before, after.str.len_chars(), after)  # s2 before s10
+    return pairs.sort(order).select("previous_segment", "segment", share=share)
 
 
 def _headline(told: dict) -> str:
