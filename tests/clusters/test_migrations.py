@@ -1,6 +1,5 @@
 """Moves between segments: who moved, and where the definition did."""
 
-from functools import partial
 from types import SimpleNamespace
 
 import polars as pl
@@ -101,8 +100,7 @@ def test_small_counts_of_either_cause_are_not_said(customer, definition, headlin
             "kind": "stratum",
         }
     )
-    hide = partial(disclosure.hide, level=disclosure.Level(10))
-    shown = migrations.moves(SimpleNamespace(hide=hide, confidence=0.95), table)
+    shown = migrations.moves(SimpleNamespace(hide=disclosure.hide, confidence=0.95), table)
 
     assert shown.headline == headline
     assert [finding.value for finding in shown.findings] == ([share] if share else [])

@@ -1,17 +1,17 @@
 """Who changed segment since the last refresh, and whether they moved or the segments did."""
 
-from functools import partial
-
 import polars as pl
+from matplotlib.figure import Figure
 
 from retention import charts, words
 from retention.clusters.previous_segments import STRATUM, Previous
 from retention.errors import Failed
 from retention.exhibit import Exhibit, Finding
 from retention.refresh import Refresh
-from retention.stats.intervals import wilson
+from retention.stats.intervals import share
 
 NONE = "none"  # compared, but in no segment: noise, or a cluster that is not trusted
+REDRAWN = ("share_redrawn", "ci_lower", "ci_upper")
 MOVED_BY = ("stayed", "customer", "definition", "entered", "left")
 
 
@@ -63,24 +63,28 @@ def causes(migrations: pl.DataFrame, confidence: float) -> pl.DataFrame:
         migrations.select(**by)
         .with_columns(n_moved=pl.col("customer") + pl.col("definition"))
         .select(n=moved + pl.col("stayed"), n_moved=moved, n_redrawn="definition")
-        .with_columns(share_redrawn=pl.col("n_redrawn") / pl.when(moved > 0).then(moved))
-        .with_columns(wilson("n_redrawn", "n_moved", confidence))
+        .with_columns(share("n_redrawn", "n_moved", confidence, REDRAWN))
     )
 
 
 def moves(r: Refresh, migrations: pl.DataFrame) -> Exhibit:
     """Who went from which segment to which, and why: the table "migrations", of strata and natural
     groups; strata are drawn and said."""
-    told = r.hide(causes(migrations.filter(kind=STRATUM), r.confidence)).row(0, named=True)
-    heat = partial(charts.heat_map, row="previous_segment", column="segment", value="share")
+    strata = migrations.filter(kind=STRATUM)
+    told = r.hide(causes(strata, r.confidence)).row(0, named=True)
     return Exhibit(
         migrations,
         _headline(told),
-        draw=lambda table: heat(places(table), title="Of each row, per cent who are there now"),
+        draw=_drawn if strata.height else None,
         findings=_redrawn(told),
         empty="This is the first refresh that knows segments: nobody can have moved yet.",
         name="migrations",
     )
+
+
+def _drawn(table: pl.DataFrame) -> Figure:
+    title = "Of each row, per cent who are there now"
+    return charts.heat_map(places(table), "previous_segment", "segment", "share", title=title)
 
 
 def places(table: pl.DataFrame) -> pl.DataFrame:

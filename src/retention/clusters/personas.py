@@ -173,11 +173,10 @@ def segments(r: Refresh, found: Clustering, grades: dict[str, str]) -> Exhibit:
 def by_state(r: Refresh) -> Exhibit:
     """Where in their life the customers of each stratum are: how many, and their share of it."""
     strata = names(r).filter(kind=STRATUM)
-    whole = pl.len().over("name").cast(pl.Int64)
     table = (
         r.tables.members.join(strata, on="segment")
         .join(r.tables.lifecycle.select("customer_id", "lifecycle"), on="customer_id")
-        .with_columns(n_group=whole)
+        .with_columns(n_group=pl.len().over("name").cast(pl.Int64))
         .group_by("segment", "name", "lifecycle")
         .agg(n=pl.len().cast(pl.Int64), n_group=pl.col("n_group").first())
         .with_columns(share_of_segment=pl.col("n") / pl.col("n_group"))

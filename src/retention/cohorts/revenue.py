@@ -167,13 +167,6 @@ def ledgers(
     return [ledger for ledger in both if ledger.booked_cents] or both[1:]
 
 
-def reached(cells: pl.DataFrame, snapshot_day: int) -> pl.DataFrame:
-    """Cells with their ``reach``: the last month of life that is over for all of a cohort who are
-    counted together."""
-    over = (snapshot_day - pl.col("until_day") + 1) // MONTH - 1
-    return cells.select("cell", "cohort_by", "cohort", reach=over)
-
-
 def revenue_retention(
     found: list[Ledger],
     members: pl.DataFrame,
@@ -196,7 +189,9 @@ def revenue_retention(
     customers). Checked by literal addition in tests/cohorts/test_revenue.py.
     """
     sizes = members.group_by("cell").agg(n_start=pl.len().cast(pl.Int64))
-    grid = reached(cells, snapshot_day).filter(pl.col("reach") >= 0).join(sizes, on="cell")
+    over = (snapshot_day - pl.col("until_day") + 1) // MONTH - 1  # the last month of life that is
+    grid = cells.select("cell", "cohort_by", "cohort", reach=over).filter(pl.col("reach") >= 0)
+    grid = grid.join(sizes, on="cell")
     grid = grid.with_columns(age=pl.int_ranges(0, pl.col("reach") + 1)).explode("age")
     return pl.concat(_retained(ledger, grid, confidence) for ledger in found).sort(KEY)
 

@@ -1,4 +1,4 @@
-"""Silences: what follows an active day, and how often a silence has ended by a day."""
+"""Silences: what follows an active day."""
 
 import polars as pl
 
@@ -30,12 +30,3 @@ def of(activity: pl.DataFrame, churn: Churn, snapshot_day: int) -> pl.DataFrame:
         .sort("customer_id", "day")
         .with_columns((until - day).alias("silent_days"), ended.alias("ended"))
     )
-
-
-def ended_by(curve: pl.DataFrame, day: float) -> list[float | None]:
-    """The share that has ended by ``day`` with its limits, by a curve of Kaplan and Meier; null
-    where the curve begins late or ends before."""
-    known = 0 in curve["duration_days"] and curve["duration_days"].max() >= day
-    last = curve.filter(pl.col("duration_days") <= day).tail(1)
-    names = ("survival", "ci_upper", "ci_lower")
-    return [1 - last[name].item() if known else None for name in names]

@@ -14,7 +14,7 @@ from retention import charts
 from retention.book import Churn
 from retention.exhibit import Exhibit, Finding
 from retention.refresh import Refresh
-from retention.stats.intervals import wilson
+from retention.stats.intervals import share
 
 JUDGED = {"wrongly_gone": "n", "wrongly_active": "n_active"}  # the errors, and of how many
 COUNTS = ("after_days", "reference_days", "n", "back", "n_active", "silent")
@@ -93,9 +93,8 @@ def judged(
     table = pl.DataFrame(rows, dict.fromkeys(COUNTS, pl.Int64), orient="row")
     for error, wrong in zip(JUDGED, ("back", "silent"), strict=True):
         n = JUDGED[error]
-        limits = (end.name.suffix(f"_{error}") for end in wilson(wrong, n, confidence))
-        share = pl.col(wrong) / pl.when(pl.col(n) > 0).then(pl.col(n))
-        table = table.with_columns(share.alias(error), *limits)
+        names = (error, f"ci_lower_{error}", f"ci_upper_{error}")
+        table = table.with_columns(share(wrong, n, confidence, names))
     return table.drop("back", "silent").with_columns(
         chosen=pl.col("after_days") == churn.after_days
     )

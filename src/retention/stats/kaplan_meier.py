@@ -49,14 +49,11 @@ def curve(
 def _limits(
     survival: np.ndarray, at_risk: np.ndarray, ends: np.ndarray, confidence: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Log-log limits; the share itself where it is 1 or 0, of which no error can be estimated."""
-    variance = survival**2 * np.cumsum(_greenwood(at_risk, ends))
+    """Log-log limits after Greenwood; the share itself where it is 1 or 0, of which no error can be
+    estimated."""
+    stay = at_risk - ends
+    added = np.divide(ends, at_risk * stay, out=np.zeros(len(ends)), where=stay > 0)
+    variance = survival**2 * np.cumsum(added)
     lower, upper = intervals.log_log(survival, variance, confidence)
     known = ~np.isnan(lower)
     return np.where(known, lower, survival), np.where(known, upper, survival)
-
-
-def _greenwood(at_risk: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """What each time adds to the variance of a log share; 0 where all at risk leave."""
-    stay = at_risk - ends
-    return np.divide(ends, at_risk * stay, out=np.zeros(len(ends)), where=stay > 0)
