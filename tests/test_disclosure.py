@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retention import disclosure
-from retention.disclosure import Level
 
 TABLE = drawn("""
     | cohort | n_start | n_active | retention | ci_lower | ci_upper |
@@ -21,7 +20,7 @@ TABLE = drawn("""
 
 
 def test_small_counts_their_complements_and_what_rests_on_them_are_hidden():
-    shown = disclosure.hide(TABLE, Level(10))
+    shown = disclosure.hide(TABLE)
 
     assert shown.rows()[1:4] == [
         ("small", None, None, None, None, None),
@@ -29,12 +28,12 @@ def test_small_counts_their_complements_and_what_rests_on_them_are_hidden():
         ("nearly", 200, None, None, None, None),
     ]
     assert shown[[0, 4, 5]].equals(TABLE[[0, 4, 5]])
-    assert disclosure.hide(shown, Level(10)).equals(shown)
+    assert disclosure.hide(shown).equals(shown)
 
 
 def test_a_share_whose_count_stands_beside_it_tells_its_part():
     table = TABLE.drop("n_active")
-    assert disclosure.hide(table, Level(10))["retention"].null_count() == 3
+    assert disclosure.hide(table)["retention"].null_count() == 3
 
 
 def test_a_measure_rests_on_the_last_count_before_it_and_keys_on_none():
@@ -43,7 +42,7 @@ def test_a_measure_rests_on_the_last_count_before_it_and_keys_on_none():
         | gone      | 8  | 0.4   | 0.3      | 0.5      | 0.1             | 30         |
         | active    | 12 | 0.6   | 0.5      | 0.7      | 0.9             | 30         |
     """)
-    shown = disclosure.hide(table, Level(10))
+    shown = disclosure.hide(table)
     assert shown.row(0) == ("gone", None, None, None, None, None, 30)
     assert shown.row(1) == table.row(1)
 
@@ -55,13 +54,13 @@ def test_of_a_curve_only_small_numbers_of_events_are_hidden():
         | all   | 2             | 96      | 10     | 0.86     | 0.8      | 0.9      |
         | all   | 3             | 9       | 0      | 0.86     | 0.8      | 0.9      |
     """)
-    shown = disclosure.hide(curve, Level(10), "survival_curves")
+    shown = disclosure.hide(curve, "survival_curves")
     assert shown["events"].to_list() == [None, 10, None]
     assert shown["survival"].to_list() == [0.96, 0.86, None]
 
 
 def test_strict_rounds_counts_computes_shares_from_them_and_steps_in_full_cells():
-    shown = disclosure.hide(TABLE.with_columns(n_start=pl.col("n_start") + 2), Level(10, True))
+    shown = disclosure.hide(TABLE.with_columns(n_start=pl.col("n_start") + 2), strict=True)
     assert shown.row(0)[:4] == ("large", 200, 50, 0.25)
     assert shown["ci_lower"][0] == pytest.approx(0.19508, abs=1e-5)
     curve = pl.DataFrame(
@@ -73,7 +72,7 @@ def test_strict_rounds_counts_computes_shares_from_them_and_steps_in_full_cells(
             "survival": [0.9612, 0.8534, 0.8, 0.7, 0.86, 0.7],
         }
     )
-    shown = disclosure.hide(curve, Level(10, True), "survival_curves")
+    shown = disclosure.hide(curve, "survival_curves", strict=True)
     assert shown.rows() == [("a", 2, 95, 15, 0.85), ("a", 4, 80, 10, 0.7), ("b", 2, 45, 15, 0.7)]
 
 
@@ -86,12 +85,13 @@ def test_strict_shows_amounts_only_where_no_customer_holds_over_half():
             "largest_share": [0.6, 0.2],
         }
     )
-    strict = disclosure.hide(table, Level(10, True))
+    strict = disclosure.hide(table, strict=True)
     assert strict.rows() == [("s1", 50, None), ("s2", 60, 654_000)]
-    assert disclosure.hide(table, Level(10)).columns == ["segment", "n", "amount_cents"]
-    assert disclosure.hide(table.drop("largest_share"), Level(10, True))[
-        "amount_cents"
-    ].to_list() == [None, None]
+    assert disclosure.hide(table).columns == ["segment", "n", "amount_cents"]
+    assert disclosure.hide(table.drop("largest_share"), strict=True)["amount_cents"].to_list() == [
+        None,
+        None,
+    ]
 
 
 @given(
@@ -103,7 +103,7 @@ def test_no_small_count_nor_complement_is_ever_shown(rows, strict):
     table = pl.DataFrame({"cohort": list(map(str, whole)), "n_start": whole, "n_active": part})
     rate = pl.when(pl.col("n_start") > 0).then(pl.col("n_active") / pl.col("n_start"))
     table = table.with_columns(retention=rate)
-    shown = disclosure.hide(table, Level(10, strict))
+    shown = disclosure.hide(table, strict=strict)
     for row, n, active in zip(shown.iter_rows(named=True), whole, part, strict=True):
         tells = any(0 < count < 10 for count in (n, active, n - active))
         assert (row["n_active"] is None) == tells

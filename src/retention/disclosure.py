@@ -11,8 +11,6 @@ holds over half.
 Its claim: no count below ``min_cell`` follows exactly from any two published figures.
 """
 
-from dataclasses import dataclass
-
 import polars as pl
 
 from retention import schema
@@ -23,35 +21,29 @@ STEP = 5  # customers: published counts of the strict level are multiples of it
 LARGEST = "largest_share"  # a column that tells what share of an amount one customer holds at most
 
 
-@dataclass(frozen=True)
-class Level:
-    """How much is hidden: counts of fewer than ``min_cell`` customers, and whether strictly."""
-
-    min_cell: int = 10
-    strict: bool = False
-    confidence: float = 0.95
-
-
-def hide(table: pl.DataFrame, level: Level, name: str = "") -> pl.DataFrame:
+def hide(
+    table: pl.DataFrame, name: str = "", min_cell: int = 10, strict: bool = False, confidence=0.95
+) -> pl.DataFrame:
     """The ``table`` as it may be published.
 
-    Takes   any tidy table with columns of the schema; ``name``: which of its tables it is, if any
+    Takes   any tidy table with columns of the schema; ``name``: which of its tables it is, if any;
+            ``min_cell``: customers; smaller counts are hidden
     Returns the same rows and columns, null where something is hidden; what was hidden before stays
-            so. At the strict level a curve has fewer rows. A column ``largest_share`` is taken off.
+            so. If ``strict``, a curve has fewer rows. A column ``largest_share`` is taken off.
 
     Checked in tests/test_disclosure.py, by hand and for every table of a refresh.
     """
     columns = [schema.column(one, name) for one in table.columns if one != LARGEST]
-    if level.strict:
-        table = _in_steps(table, columns, level.min_cell)
-    hidden = _hidden(columns, level.min_cell)
-    if level.strict:
+    if strict:
+        table = _in_steps(table, columns, min_cell)
+    hidden = _hidden(columns, min_cell)
+    if strict:
         alone = pl.col(LARGEST) > 0.5 if LARGEST in table.columns else pl.lit(True)
         hidden |= {one: hidden.get(one, False) | alone for one in _of_kind(columns, *MONEY)}
     shown = table.with_columns(
         pl.when(~cell.fill_null(False)).then(one).alias(one) for one, cell in hidden.items()
     ).drop(LARGEST, strict=False)
-    return _rounded(shown, columns, level.confidence) if level.strict else shown
+    return _rounded(shown, columns, confidence) if strict else shown
 
 
 MONEY = ("money", "mean_money")

@@ -71,10 +71,8 @@ class Refresh:
 
     def hide(self, table: pl.DataFrame, name: str = "") -> pl.DataFrame:
         """The ``table`` as it may be published: see `disclosure`."""
-        level = disclosure.Level(
-            self.min_cell, self.book.disclosure == "strict", self.book.confidence
-        )
-        return disclosure.hide(table, level, name)
+        strict = self.book.disclosure == "strict"
+        return disclosure.hide(table, name, self.min_cell, strict, self.confidence)
 
     def show(self, *shown: exhibit.Exhibit) -> None:
         """Show exhibits, in JupyterLab and on the page alike.

@@ -64,7 +64,7 @@ def workbook() -> Workbook:
         warm=(
             *("pandas", "matplotlib.pyplot", "matplotlib_inline.backend_inline", "seaborn"),
             *("scipy.stats", "sklearn.preprocessing", "lifelines", "hdbscan"),
-            *("jinja2", "markupsafe", "PIL.Image", "pydantic", "yaml", "narwhals"),
+            *("jinja2", "markupsafe", "pydantic", "yaml", "narwhals"),
             "retention.book",
         ),
         builders=("retention.tables.task", "retention_intake.intake", "retention_demo.readers"),

@@ -73,15 +73,6 @@ GROUPS = pl.DataFrame(
 )
 
 
-POINTS = pl.DataFrame(
-    {
-        "x": np.sin(np.arange(3000)) + np.arange(3000) % 4 * 3,
-        "y": np.cos(np.arange(3000) * 1.3) + np.arange(3000) % 4 // 2 * 3,
-        "segment": [[None, "s1", "s2", "s13"][i % 4] for i in range(3000)],
-        "name": [[None, "Families", "Quiet regulars", EVIL][i % 4] for i in range(3000)],
-        "n": 750,
-    }
-)
 NODES = pl.DataFrame(
     [
         (0, None, 900, 800, 0.0, 1.0, -1),
@@ -98,26 +89,6 @@ CELLS = pl.DataFrame(
     ["segment", "trait", "difference", "share"],
     orient="row",
 )
-MOVES = pl.DataFrame(
-    [
-        ("s1", "s1", 900, "stayed"),
-        ("s1", "s12", 120, "definition"),
-        ("s1", "none", None, "customer"),
-        ("none", "s12", 40, "customer"),
-        ("none", "none", 80, "stayed"),
-        (EVIL, EVIL, 77, "stayed"),
-        (None, "s12", 30, "entered"),
-        ("s1", None, 60, "left"),
-    ],
-    schema=["previous_segment", "segment", "n", "moved_by"],
-    orient="row",
-)
-ORDER = ["s1", "s12", EVIL, "none"]
-
-
-def flow(moves: pl.DataFrame):
-    hatched = ("moved_by", "definition", "drawn anew")
-    return charts.flow(moves, "previous_segment", "segment", ORDER, hatched)
 
 
 def heat_map(cells: pl.DataFrame, value: str, **how):
@@ -131,10 +102,8 @@ def figures() -> dict[str, Figure]:
         "triangle": charts.triangle(TRIANGLE, "retention", "Months since the start"),
         "points": charts.points(SLOPES, lambda row: row["definition"], "slope", percent=True),
         "comparison": charts.comparison(GROUPS),
-        "scatter": charts.scatter(POINTS),
         "tree": charts.condensed_tree(NODES),
         "heat map": heat_map(CELLS, "share"),
-        "flow": flow(MOVES),
     }
 
 
@@ -236,11 +205,6 @@ def test_long_curves_stay_small():
     assert len(svg.inline(survival(long), "t", "a")) < 60_000
 
 
-def test_a_map_names_segments_and_counts_everybody():
-    named = {"s1 Families, n 750", "s2 Quiet regulars, n 750", "Grey: in no segment, n 750"}
-    assert named <= set(words(charts.scatter(POINTS)))
-
-
 def test_branches_stand_within_the_one_they_split_off_from_and_name_each_cluster_once():
     figure = charts.condensed_tree(NODES)
     assert sorted(word for word in words(figure) if word.startswith("n ")) == ["n 300", "n 500"]
@@ -256,36 +220,6 @@ def test_a_heat_map_prints_shares_in_per_cent_and_leaves_unknown_cells_hatched()
     assert {"-0.5", "+1.0", "Difference"} <= set(words(differences))
     assert "nan" not in "".join(words(shares))
     assert "pattern" in svg.inline(shares, "t", "a")
-
-
-def test_moves_say_how_many_each_place_holds_in_the_given_order():
-    said = words(flow(MOVES))
-
-    places = [text for text in said if text[-1].isdigit() or text.endswith("+")]
-    cut = "<script>ale… 77"
-    left, right = ["s1 1,080+", cut, "none 120", "entered 30"], ["s1 900", "s12 190"]
-    assert places == [*left, *right, cut, "none 80+", "left 60"]
-    assert any("too few to be shown" in text for text in said)
-    assert "Pale: stayed. Strong: moved. Hatched: drawn anew." in said
-    whole = words(flow(MOVES.drop_nulls("n")))
-    assert not any("+" in text or "too few" in text for text in whole)
-
-
-def test_places_that_are_no_segments_have_colours_of_their_own():
-    stages = pl.DataFrame({"before": ["new", "active"], "now": ["active", "active"], "n": [9, 7]})
-    figure = charts.flow(stages, "before", "now", ["new", "active"])
-    assert len({tuple(band.get_facecolor()[:3]) for band in figure.axes[0].patches}) == 2
-    assert "Pale: stayed. Strong: moved." in words(figure)
-
-
-def test_a_segment_looks_the_same_whatever_others_there_are():
-    looks = [drawing.of_segment(f"s{number}") for number in range(1, 13)]
-
-    assert len({tuple(look.items()) for look in looks}) == 12
-    assert looks[2]["color"] == looks[8]["color"] == drawing.PALETTE[2]
-    assert looks[2]["linestyle"] != looks[8]["linestyle"]
-    for other in ("none", "vip", "s0", "s1x", "", None):
-        assert drawing.of_segment(other)["color"] == drawing.GREY
 
 
 CONES = {

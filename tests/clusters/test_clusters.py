@@ -142,8 +142,6 @@ def test_the_model_follows_customers_who_move_and_not_groups_that_do():
     assert (placed["segment"] == "s2").sum() >= 45
     nobody = clusters.placed(model.clear(), there, some.to_frame())
     assert nobody["segment"].null_count() == 50
-    assert clusters.lost(model, there.drop("rate")) == ["rate"]
-    assert clusters.lost(model, there) == []
     assert clusters.placed(model, there.drop("rate"), some.to_frame())["segment"].null_count() == 50
 
 

@@ -1,6 +1,5 @@
 """Moves between segments: who moved, and where the definition did."""
 
-from functools import partial
 from types import SimpleNamespace
 
 import polars as pl
@@ -101,11 +100,32 @@ def test_small_counts_of_either_cause_are_not_said(customer, definition, headlin
             "kind": "stratum",
         }
     )
-    hide = partial(disclosure.hide, level=disclosure.Level(10))
-    shown = migrations.moves(SimpleNamespace(hide=hide, confidence=0.95), table)
+    shown = migrations.moves(SimpleNamespace(hide=disclosure.hide, confidence=0.95), table)
 
     assert shown.headline == headline
     assert [finding.value for finding in shown.findings] == ([share] if share else [])
+
+
+def test_shares_of_where_those_of_a_stratum_are_now_rest_on_what_is_shown():
+    table = drawn("""
+        | previous_segment | segment | n  | moved_by   | kind    |
+        | s10              | s2      |    | customer   | stratum |
+        | s10              | s10     | 30 | stayed     | stratum |
+        | s2               | s10     | 20 | definition | stratum |
+        | s2               | s10     | 10 | customer   | stratum |
+        | s2               | s2      | 60 | stayed     | stratum |
+        | s2               |         | 10 | left       | stratum |
+        |                  | s2      | 12 | entered    | stratum |
+        | s1               | s3      | 50 | customer   | other   |
+    """)
+    assert migrations.places(table).rows() == [
+        ("s2", "s2", 0.6),
+        ("s2", "s10", 0.3),
+        ("s2", "left", 0.1),
+        ("s10", "s2", None),
+        ("s10", "s10", 1.0),
+        ("entered", "s2", 1.0),
+    ]
 
 
 PLACES = st.sampled_from(["s1", "s2", "none"])

@@ -4,7 +4,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
-from matplotlib.figure import Figure
 
 from retention.book import Rule
 from retention.clusters import personas
@@ -110,11 +109,7 @@ def test_segments_have_size_shares_and_medians():
 def test_a_segment_is_shown_by_what_sets_it_apart():
     """Three customers much alike and two others, one of them by a rule of the book as well."""
     table = CUSTOMERS.select("customer_id", "tenure_days", "shoe_size")[:5]
-    found = SimpleNamespace(
-        points=np.array([[0.0, 1], [0, 1], [0, 1], [9, 1], [8, 2]]),
-        of=Behaviour(table, table, []),
-        table=table.select("customer_id"),
-    )
+    found = SimpleNamespace(of=Behaviour(table, table, []), table=table.select("customer_id"))
     rules = {"vip": Rule.model_validate({"for": {"plan": "pro"}, "name": "Best"})}
     own = pl.lit(None, pl.String)
     tables = SimpleNamespace(
@@ -124,26 +119,13 @@ def test_a_segment_is_shown_by_what_sets_it_apart():
         lifecycle=CUSTOMERS.select("customer_id", "lifecycle"),
         known_segments=NAMES.filter(pl.col("kind") != "rule").drop("grade"),
     )
-    r = SimpleNamespace(tables=tables, book=SimpleNamespace(segments=rules, names={"s2": "Two"}))
-    shown = personas.segment_map(r, found, {"s1": "strong", "s10": "fair"})
+    r = SimpleNamespace(tables=tables, book=SimpleNamespace(segments=rules))
+    shown = personas.segments(r, found, {"s1": "strong", "s10": "fair"})
     profiles, states = personas.profiles(r, found), personas.by_state(r)
 
     assert shown.headline(shown.table) == "3 segments; the largest: One, 40% of all"
     assert shown.table["grade"].to_list() == ["strong", "fair", None]
-    assert shown.definition.startswith("By rule, overlapping others: Best: plan is pro. No refresh")
-    assert isinstance(shown.draw(shown.table), Figure)
+    assert shown.definition == "By rule, overlapping others: Best: plan is pro."
     assert profiles.headline(profiles.table) == "Ten (s10) stands out most: long with us"
     assert profiles.table["segment"].unique().to_list() == ["s10"]
     assert states.table.rows() == [("One", "active", 2, 2, 1.0)]
-
-
-def test_the_map_draws_a_seeded_sample_and_counts_everybody():
-    points = np.random.default_rng(0).normal(size=(personas.POINTS + 50, 3)) * (5, 1, 0.1)
-    segments = pl.Series(["s1", None] * (len(points) // 2))
-
-    drawn = personas.picture(points, segments, NAMES)
-
-    assert drawn.height == personas.POINTS
-    assert drawn["n"].unique().to_list() == [len(points) // 2]
-    assert drawn["x"].std() > 4 > drawn["y"].std() > 0.8
-    assert drawn.equals(personas.picture(points, segments, NAMES))

@@ -67,13 +67,10 @@ def test_two_of_one_name_are_refused():
         segment_names.carried(BEFORE, today(), {"s2": "Families"}, 300)
 
 
-def test_an_id_that_is_yet_to_come_is_said_and_waits():
+def test_a_name_for_an_id_that_is_yet_to_come_waits():
     table = segment_names.carried(EMPTY, today(s1=None), {"s10": "Later", "s3": "Soon"}, 300)
 
     assert named(table) == {"s1": None}
-    said = segment_names.to_come(table, {"s10": "Later", "s3": "Soon", "s1": "Now"})
-    assert said == "No refresh has had s3, s10 so far: see `names:`."
-    assert segment_names.to_come(table, {"s1": "Now"}) == ""
     assert named(segment_names.carried(table, today(s3="x"), {"s3": "Soon"}, 400))["s3"] == "Soon"
 
 

@@ -20,7 +20,7 @@ def since(opened):
         measures.measure(opened(then, LAST))
         r = opened(now, LAST + 1)
         measures.measure(r)
-        given = {"history": 0.01, "nulls": 0.05, "new_levels": 0, "drift_limit": 0.25} | limits
+        given = {"history": 0.01, "nulls": 0.05, "drift_limit": 0.25} | limits
         rows = {row[1]: row for row in changes.since(r, **given) if row[0] == check}
         kept = found(rows.values())
         return {of: (*kept[f"{check} of {of}"], row[-1]) for of, row in rows.items()}
@@ -36,7 +36,7 @@ def held(per_day: dict[int, int] | None = None, **columns) -> dict[str, pl.DataF
 def test_without_an_earlier_refresh_nothing_is_compared(opened):
     r = opened(held(), LAST)
     measures.measure(r)
-    assert list(changes.since(r, 0.01, 0.05, 0, 0.25)) == []
+    assert list(changes.since(r, 0.01, 0.05, 0.25)) == []
 
 
 def test_a_refresh_is_compared_with_one_that_was_pruned(since, opened, tmp_path):
@@ -68,14 +68,6 @@ def test_nulls_that_grow_are_found(since, now, worst):
     rows = since("nulls", held(value=ALL, other=ALL), held(**now))
     column, share, verdict = worst
     assert rows[f"customers_at.{column}"][:3] == (share, 0, verdict)
-
-
-def test_levels_that_come_and_go_are_found_and_small_ones_never_named(since):
-    then = held(plan=["basic"] * 20 + ["gold"] * 20 + ["rare"] * 3)
-    assert {row[2] for row in since("levels", then, then).values()} == {FINE}
-    now = held(plan=["basic"] * 20 + ["silver"] * 20 + ["new"] * 4)
-    moved = "1 levels have come (silver), 1 have gone (gold)."
-    assert since("levels", then, now)["customers_at.plan"] == (2, 0, ATTENTION, moved)
 
 
 def test_a_feature_that_shifts_by_a_known_amount_is_found(since):

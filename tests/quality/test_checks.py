@@ -151,34 +151,19 @@ def test_only_whole_windows_of_enough_customers_count():
     assert of_kinds(pl.concat([activity, rare]), "rare") == {}
 
 
-WHOLE = {"hour": pl.Int64, "events": pl.Int64}
-
-
-def of_events(hours: dict[int | None, int], duplicates: int = 0) -> dict[str, tuple]:
-    habits = pl.DataFrame({"hour": hours.keys(), "events": hours.values()}, WHOLE)
-    intake = drawn(f"""
-        | table     | measure          | n                  |
-        | customers | rows             | 9                  |
-        | events    | duplicates       | {duplicates or ""} |
-        | events    | left out by only | 500                |
-        | events    | rows             | 2500               |
-    """)
-    return found(checks.of_events(refresh(habits=habits, intake=intake), 3.0, 0.01))
-
-
-def test_an_hour_that_carries_a_batch_is_found_and_a_busy_evening_is_not():
-    even = {hour: 100 + 40 * (hour > 17) for hour in range(8, 22)}
-    assert of_events(even)["hours of events"][2] == FINE
-    batch = pytest.approx(600 / 2160)
-    assert of_events(even | {0: 600})["hours of events"] == (batch, 1 / 24, ATTENTION)
-    assert of_events({None: 7})["hours of events"] == (None, None, "not testable")
-
-
 @pytest.mark.parametrize(
     ("n", "share", "verdict"), [(0, 0, FINE), (20, 0.01, FINE), (40, 0.02, ATTENTION)]
 )
 def test_duplicates_are_a_share_of_what_is_kept(n, share, verdict):
-    assert of_events({12: 1}, n)["duplicates of events"] == (share, 0, verdict)
+    intake = drawn(f"""
+        | table     | measure          | n         |
+        | customers | rows             | 9         |
+        | events    | duplicates       | {n or ""} |
+        | events    | left out by only | 500       |
+        | events    | rows             | 2500      |
+    """)
+    rows = found(checks.of_events(refresh(intake=intake), 0.01))
+    assert rows == {"duplicates of events": (share, 0, verdict)}
 
 
 ROWS = [

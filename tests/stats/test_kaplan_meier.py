@@ -1,4 +1,4 @@
-"""The curve and the mean days under it: against lifelines, by counting, and of planted lives."""
+"""The curve against lifelines, and by counting."""
 
 import numpy as np
 import polars as pl
@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lifelines import KaplanMeierFitter
-from lifelines.utils import restricted_mean_survival_time
 
 from retention.stats import kaplan_meier
 
@@ -64,44 +63,3 @@ def test_a_curve_stops_where_too_few_are_at_risk_and_is_otherwise_the_same(drawn
     whole, cut = (kaplan_meier.curve(durations, events, least=n) for n in (1, least))
 
     assert cut.equals(whole.filter((pl.col("at_risk") >= least).cum_prod().cast(bool)))
-
-
-@given(rows, st.integers(2, 40))
-def test_mean_days_are_those_of_lifelines(drawn, until):
-    durations, events, _ = arrays(drawn)
-    durations[0], events[0] = 41, False  # somebody is at risk all the while
-
-    mean, _ = kaplan_meier.restricted_mean(durations, events, until=until)
-
-    fitter = theirs(durations, events)
-    assert mean == pytest.approx(restricted_mean_survival_time(fitter, t=until))
-
-
-@given(st.lists(st.integers(1, 40), min_size=2, max_size=60), st.integers(2, 39))
-def test_without_censoring_the_mean_is_a_plain_mean_with_its_own_error(durations, until):
-    durations = np.array(durations)
-
-    mean, variance = kaplan_meier.restricted_mean(durations, durations > 0, until=until)
-
-    lived = np.minimum(durations, until)
-    assert mean == pytest.approx(lived.mean())
-    assert variance == pytest.approx(lived.var() / len(lived), abs=1e-9)
-
-
-@pytest.mark.parametrize("since", [0, 20])
-def test_limits_cover_the_planted_mean_as_often_as_they_say(since):
-    """Exponential lives of 60 days in whole days, censored evenly, a half of them seen late."""
-    rng, until, hits, draws = np.random.default_rng(1), 90, 0, 600
-    days = np.arange(since, until)
-    truth = np.exp(-(days - since) / 60).sum()
-    for _ in range(draws):
-        life = np.ceil(rng.exponential(60, 400)).astype(int)
-        entry = rng.integers(0, 40, 400) * (rng.random(400) < 0.5)
-        end = rng.integers(60, 200, 400)
-        seen = (life > entry) & (end > entry)
-        durations, events = np.minimum(life, end)[seen], (life <= end)[seen]
-        mean, variance = kaplan_meier.restricted_mean(
-            durations, events, entry[seen], until=until, since=since
-        )
-        hits += abs(mean - truth) <= 1.96 * np.sqrt(variance)
-    assert 0.925 <= hits / draws <= 0.975  # 99.5 % of binomial draws of 600 at 95 %

@@ -10,7 +10,7 @@ from lifelines.statistics import multivariate_logrank_test
 from lives import lives, weeks
 
 from retention.stats import rank_tests
-from retention.survival import comparisons, survival
+from retention.survival import comparisons
 
 
 def overall(data: pl.DataFrame, by: str) -> float:
@@ -92,66 +92,3 @@ def test_of_one_group_or_none_leaving_there_is_nothing_to_test():
     assert comparisons.log_rank(lives("1 2", group=["a", "a"]), "group").is_empty()
     nobody = comparisons.log_rank(lives("1+ 2+", group=["a", "b"]), "group")
     assert nobody["p_value"].to_list() == [1.0, 1.0]
-
-
-def means_of(data: pl.DataFrame, days: list[int], least: int = 10):
-    curves = survival.kaplan_meier(data, "plan", least=least)
-    return comparisons.restricted_means(data, "plan", curves, days)
-
-
-def test_planted_days_apart_are_found():
-    truth = {name: sum(np.exp(-day / mean) for day in range(180)) for name, mean in
-             {"long": 300, "short": 100}.items()}  # fmt: skip
-    means = means_of(drawn({"long": 300, "short": 100}, 3_000, 4), [30, 180, 500])
-
-    assert means.select("group", "other", "from_days", "tau_days", "n").rows() == [
-        ("long", None, 0, 180, 3000),
-        ("short", "long", 0, 180, 3000),
-    ]
-    for row in means.iter_rows(named=True):
-        assert row["ci_lower"] < truth[row["group"]] < row["ci_upper"]
-    last = means.row(-1, named=True)
-    apart = truth["short"] - truth["long"]
-    assert last["difference_lower"] < apart < last["difference_upper"] < 0
-    (said,) = comparisons.farthest(means)
-    assert said.name == "days_long_over_short"
-    assert said.ci[0] < -apart < said.ci[1]
-    assert "no clear difference" not in said.sentence
-
-
-def test_the_horizon_is_the_longest_day_that_every_group_reaches_with_enough_at_risk():
-    data = pl.concat([
-        lives(" ".join(["5", *["90+"] * 20]), plan=["a"] * 21),
-        lives(" ".join(["7", *["40+"] * 20]), plan=["b"] * 21),
-    ])  # fmt: skip
-
-    assert means_of(data, [30, 40, 60])["tau_days"].to_list() == [40, 40]
-    assert means_of(data, [30, 60], least=21)["tau_days"].to_list() == []
-    assert means_of(data, [60]).is_empty()
-    assert comparisons.farthest(means_of(data, [60])) == []
-
-
-def test_with_late_entry_days_count_from_when_all_curves_have_begun():
-    early = lives("50 70+ 90+", plan=["a"] * 3, entry_days=[0] * 3)
-    late = lives("10 60 90+", plan=["b"] * 3, entry_days=[0, 30, 30])
-
-    means = means_of(pl.concat([early, late]), [25, 55, 90], least=2)
-
-    assert means.select("from_days", "tau_days", "n", "mean_days").rows() == [
-        (30, 55, 3, pytest.approx(20 + 5 * 2 / 3)),
-        (30, 55, 2, 25.0),
-    ]
-
-
-def test_who_never_leaves_has_no_limits():
-    data = pl.concat([
-        lives(" ".join(["90+"] * 20), plan=["a"] * 20), drawn({"b": 30}, 20, 0).select(
-            customer_id=pl.lit("c"), duration_days="duration_days",
-            event_observed="event_observed", plan="plan"),
-    ])  # fmt: skip
-
-    means = means_of(data, [20])
-
-    a = means.row(0, named=True)
-    assert (a["mean_days"], a["ci_lower"], a["ci_upper"]) == (20.0, None, None)
-    assert means["p_adjusted"].null_count() == 2

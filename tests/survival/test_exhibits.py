@@ -68,8 +68,6 @@ def test_every_section_states_what_was_planted(r):
     assert stay.behind(stay.table)["group"].to_list() == ["basic"] * 3 + ["pro"] * 3
     tests = survival.tests(r, divided[1])
     assert said(tests)[0] == "1 of 1 pairs of groups differ by more than chance explains"
-    apart = survival.days_apart(r, divided[1], curves, DAYS)
-    assert said(apart)[1] == ["days_pro_over_basic"]
     causes = survival.causes_of_leaving(r, divided, DAYS)
     assert said(causes)[0].startswith("Within 180 days have left: ")
     assert said(causes)[1] == ["left_by_price_180_days"]
@@ -86,7 +84,7 @@ def test_every_section_states_what_was_planted(r):
     nothing, done = survival.first_days(r, 30, [])
     assert (nothing.table.height, said(nothing)[1]) == (0, ["still_there"])
     assert done.table["done"].to_list() == ["left out"] * 2
-    r.show(stay, tests, apart, causes, back, *shown, nothing, done)
+    r.show(stay, tests, causes, back, *shown, nothing, done)
 
 
 def test_a_page_of_nobody_says_why_there_is_nothing(r):
@@ -95,6 +93,5 @@ def test_a_page_of_nobody_says_why_there_is_nothing(r):
     curves = survival.curves(r, divided)
 
     r.show(survival.stay(r, curves, "plan", DAYS), survival.tests(r, divided[1]))
-    r.show(survival.days_apart(r, divided[1], curves, DAYS))
     r.show(*survival.hazard_ratios(r, observed, [], []))
     assert curves.is_empty()

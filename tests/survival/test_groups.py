@@ -17,7 +17,7 @@ from retention.tables import workspace
 DAY = 1_000  # of the previous refresh
 SEGMENTS = pl.DataFrame(
     {"segment": ["s1", "s2", "vip"], "name": ["Often", "Seldom", "VIP"]}
-).with_columns(kind=pl.Series(["cluster", "cluster", "rule"]))
+).with_columns(kind=pl.Series(["stratum", "stratum", "rule"]))
 
 
 @pytest.fixture

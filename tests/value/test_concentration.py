@@ -47,7 +47,7 @@ def test_segments_overlap_and_all_others_are_told_apart():
         ("in no segment", 1, 0.2, 0, 0.0, 0, 0, 0),
         ("no longer a customer", 1, 0.2, 0, 0.0, 0, 0, 0),
     ]
-    written = disclosure.hide(table, disclosure.Level(1), "revenue_by_segment")
+    written = disclosure.hide(table, "revenue_by_segment", 1)
     assert rules.broken(written, schema.TABLES["revenue_by_segment"]) == []
     assert concentration._foremost(table) == (
         "Most of last year's amount, 90%, was paid by 40% of customers: Best"
@@ -72,7 +72,7 @@ def test_those_who_bring_most_come_first_and_a_part_of_a_customer_is_one():
     assert shown.headline(table) == "The 20% of customers who pay most bring 75% of the amount"
     [finding] = shown.findings(table)
     assert (finding.value, finding.further["n"]) == (0.75, 2)
-    hidden = disclosure.hide(table, disclosure.Level(10), "concentration")
+    hidden = disclosure.hide(table, "concentration")
     assert hidden["share"].null_count() == hidden.height
     assert shown.findings(hidden) == []
     assert shown.headline(hidden).startswith("Too few")
@@ -122,9 +122,9 @@ def test_strictly_no_amount_is_told_where_one_customer_holds_over_half_of_any(me
 
     assert table["largest_share"].to_list() == pytest.approx([20 / 39, 1 / 20])
     names = ["amount_cents", "value_cents", "value_at_risk_cents"]
-    strict = disclosure.hide(table, disclosure.Level(10, strict=True), "revenue_by_segment")
+    strict = disclosure.hide(table, "revenue_by_segment", strict=True)
     assert strict.select(names).rows() == [(None,) * 3, (20_000,) * 3]
-    standard = disclosure.hide(table, disclosure.Level(10), "revenue_by_segment")
+    standard = disclosure.hide(table, "revenue_by_segment")
     assert standard.equals(table.drop("largest_share"))
 
 

@@ -61,7 +61,7 @@ def test_words_say_how_far_off_and_in_which_direction():
 
 
 def test_nothing_is_said_of_what_is_hidden():
-    hidden = disclosure.hide(compared(), disclosure.Level(10), "value_holdout")
+    hidden = disclosure.hide(compared(), "value_holdout")
     shown = value_holdout.by_week(R, value_holdout.Held(hidden, 15))
 
     assert hidden["predicted"].null_count() == hidden.height

@@ -8,7 +8,6 @@ and the table without which it is not published.
 from retention.charts.bars import bars, comparison, points
 from retention.charts.cohorts import curves, triangle
 from retention.charts.days import days
-from retention.charts.flow import flow
 from retention.charts.forest import forest
-from retention.charts.maps import heat_map, scatter
+from retention.charts.maps import heat_map
 from retention.charts.tree import condensed_tree

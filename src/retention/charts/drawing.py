@@ -1,7 +1,5 @@
 """What charts are drawn with: colours, axes of rows, lines with intervals, heat maps."""
 
-import re
-
 import numpy as np
 import polars as pl
 import seaborn as sns
@@ -9,7 +7,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from retention import schema, words
-from retention.charts.style import TEXT
 
 GREY = "#7A7A7A"
 # Chosen by search: every pair differs by 0.1 in OKLab, or 0.17 to full colour vision, also
@@ -22,16 +19,6 @@ DASHES = ("-", "--")
 def look(number: int) -> dict[str, str]:
     """Six colours, then the same dashed."""
     return {"color": PALETTE[number % 6], "linestyle": DASHES[number // 6 % 2]}
-
-
-def of_segment(segment: str | None) -> dict[str, str]:
-    """Colour, dashes and marker of a segment, by the number in its id alone: s3 looks the same at
-    every refresh. Grey points for what is no segment of clusters."""
-    numbered = re.fullmatch(r"s([1-9]\d*)", segment or "")
-    if not numbered:
-        return {"color": GREY, "linestyle": "-", "marker": "."}
-    number = int(numbered[1]) - 1
-    return look(number) | {"marker": MARKERS[(number + number // 6) % 6]}
 
 
 def in_percent(value: str) -> bool:
@@ -105,23 +92,6 @@ def heat(values: np.ndarray, rows: list[str], columns: list[str], form: str, **c
     )
     axes.tick_params(length=0, rotation=0)
     return axes
-
-
-def name_points(axes: Axes, middles: list[tuple[float, float, str]]) -> None:
-    """Write names at the right, each joined to its middle (y, x), lowest first."""
-    low, high = axes.get_ylim()
-    heights = apart([(y - low) / (high - low) for y, *_ in middles], gap=0.08, top=0.98)
-    for height, (y, x, name) in zip(heights, middles, strict=True):
-        line = {"arrowstyle": "-", "color": TEXT, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0}
-        axes.annotate(
-            name,
-            (x, y),
-            (1.02, height),
-            textcoords="axes fraction",
-            va="center",
-            annotation_clip=False,
-            arrowprops=line,
-        )
 
 
 def apart(heights: list[float], gap: float, top: float) -> list[float]:

@@ -1,39 +1,12 @@
-"""Maps: points in two dimensions, and a measure of every pair as a heat map."""
+"""A measure of every pair of labels as a heat map."""
 
 import polars as pl
-import seaborn as sns
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from retention import schema, words
+from retention import schema
 from retention.charts import drawing
 from retention.charts.style import LOOK
-
-
-@rc_context(LOOK)
-def scatter(points: pl.DataFrame) -> Figure:
-    """Draw points on a map, a colour, a marker and a name for each segment.
-
-    Takes   one row per point: x, y (any unit), segment (null = in none, grey), name, n (customers
-            of the whole segment)
-    Returns a rasterised scatter; names with n at the right, a line from the middle of each
-    """
-    axes, middles = drawing.canvas(5), []
-    marks = {"s": 20, "alpha": 0.45, "linewidth": 0, "rasterized": True}
-    ordered = points.sort(pl.col("segment").str.len_chars(), "segment", nulls_last=False)
-    for (segment,), part in ordered.group_by("segment", maintain_order=True):
-        look = drawing.of_segment(segment)
-        looks = marks | {"color": look["color"], "marker": look["marker"]}
-        sns.scatterplot(x=part["x"].to_numpy(), y=part["y"].to_numpy(), ax=axes, **looks)
-        size = f"n {part['n'][0]:,}"
-        if segment is None:
-            axes.set_title(f"Grey: in no segment, {size}")
-        else:
-            name = f"{segment} {words.short(part['name'][0], 16)}, {size}"
-            middles.append((part["y"].median(), part["x"].median(), name))
-    drawing.name_points(axes, sorted(middles))
-    axes.set_axis_off()
-    return axes.figure
 
 
 @rc_context(LOOK)

@@ -204,20 +204,20 @@ def placed(model: pl.DataFrame, customers: pl.DataFrame, ids: pl.DataFrame) -> p
     """The segment in which an earlier ``model`` would place customers as they are now.
 
     Takes   the table "cluster_model" of the previous refresh; customers_at of this one, or their
-            mix of habits; ``ids``:
-            the customer_id of whom to place
+            mix of habits; ``ids``: the customer_id of whom to place
     Returns customer_id, segment (null = none), sorted; who lacks a feature is in none, and
             everybody if there is no model
 
-    Where customers_at has a feature of the model no more, nobody can be placed: see `lost`.
+    Where customers_at has a feature of the model no more, nobody can be placed.
     """
     ids = ids.select("customer_id").sort("customer_id")
-    if model.is_empty() or lost(model, customers):
+    features = [name.removesuffix(LOG) for name in model.columns if name not in MODEL]
+    if model.is_empty() or not set(features) <= {*customers.columns}:
         return ids.with_columns(segment=pl.lit(None, pl.String))
     compared = model.select("customer_id", pl.exclude(MODEL))
     logged = [name.removesuffix(LOG) for name in compared.columns if name.endswith(LOG)]
     known = customers.join(ids, on="customer_id", how="semi")
-    now = scaling.compared(measured(known, _features(model), logged), logged)
+    now = scaling.compared(measured(known, features, logged), logged)
     groups = model.select("segment", "born_at").drop_nulls().unique().sort("segment")
     segments, births = [*groups["segment"], None], groups["born_at"].to_numpy()
     numbers = {segment: number for number, segment in enumerate(groups["segment"])}
@@ -233,15 +233,6 @@ def placed(model: pl.DataFrame, customers: pl.DataFrame, ids: pl.DataFrame) -> p
     segment = pl.Series([segments[label] for label in labels], dtype=pl.String)
     found = now.select("customer_id", segment=segment)
     return ids.join(found, on="customer_id", how="left", maintain_order="left")
-
-
-def lost(model: pl.DataFrame, customers: pl.DataFrame) -> list[str]:
-    """The features of an earlier ``model`` that customers_at has no more."""
-    return [name for name in _features(model) if name not in customers.columns]
-
-
-def _features(model: pl.DataFrame) -> list[str]:
-    return [name.removesuffix(LOG) for name in model.columns if name not in MODEL]
 
 
 def who_is_counted(r: Refresh, behaviour: Behaviour) -> Finding:

@@ -1,17 +1,17 @@
 """Who changed segment since the last refresh, and whether they moved or the segments did."""
 
-from functools import partial
-
 import polars as pl
+from matplotlib.figure import Figure
 
 from retention import charts, words
 from retention.clusters.previous_segments import STRATUM, Previous
 from retention.errors import Failed
 from retention.exhibit import Exhibit, Finding
 from retention.refresh import Refresh
-from retention.stats.intervals import wilson
+from retention.stats.intervals import share
 
 NONE = "none"  # compared, but in no segment: noise, or a cluster that is not trusted
+REDRAWN = ("share_redrawn", "ci_lower", "ci_upper")
 MOVED_BY = ("stayed", "customer", "definition", "entered", "left")
 
 
@@ -63,8 +63,7 @@ def causes(migrations: pl.DataFrame, confidence: float) -> pl.DataFrame:
         migrations.select(**by)
         .with_columns(n_moved=pl.col("customer") + pl.col("definition"))
         .select(n=moved + pl.col("stayed"), n_moved=moved, n_redrawn="definition")
-        .with_columns(share_redrawn=pl.col("n_redrawn") / pl.when(moved > 0).then(moved))
-        .with_columns(wilson("n_redrawn", "n_moved", confidence))
+        .with_columns(share("n_redrawn", "n_moved", confidence, REDRAWN))
     )
 
 
@@ -73,19 +72,30 @@ def moves(r: Refresh, migrations: pl.DataFrame) -> Exhibit:
     groups; strata are drawn and said."""
     strata = migrations.filter(kind=STRATUM)
     told = r.hide(causes(strata, r.confidence)).row(0, named=True)
-    names = {*strata["previous_segment"], *strata["segment"]} - {None, NONE}
-    order = [*sorted(names, key=lambda name: (len(name), name)), NONE]
-    draw = partial(charts.flow, before="previous_segment", after="segment", order=order)
     return Exhibit(
         migrations,
         _headline(told),
-        draw=lambda table: draw(
-            table.filter(kind=STRATUM), hatched=("moved_by", "definition", "drawn anew")
-        ),
+        draw=_drawn if strata.height else None,
         findings=_redrawn(told),
         empty="This is the first refresh that knows segments: nobody can have moved yet.",
         name="migrations",
     )
+
+
+def _drawn(table: pl.DataFrame) -> Figure:
+    title = "Of each row, per cent who are there now"
+    return charts.heat_map(places(table), "previous_segment", "segment", "share", title=title)
+
+
+def places(table: pl.DataFrame) -> pl.DataFrame:
+    """Of those who were in each stratum, which share is in which now, by the counts that are shown:
+    previous_segment, segment, share (null where none is shown)."""
+    before, after, n = pl.col("previous_segment"), pl.col("segment"), pl.col("n")
+    named = table.with_columns(before.fill_null("entered"), after.fill_null("left"))
+    pairs = named.filter(kind=STRATUM).group_by("previous_segment", "segment").agg(n.sum())
+    share = pl.when(n > 0).then(n) / n.sum().over("previous_segment")
+    order = (before.str.len_chars(), before, after.str.len_chars(), after)  # s2 before s10
+    return pairs.sort(order).select("previous_segment", "segment", share=share)
 
 
 def _headline(told: dict) -> str:

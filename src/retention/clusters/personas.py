@@ -2,12 +2,10 @@
 
 from functools import partial
 
-import numpy as np
 import polars as pl
-from sklearn.decomposition import PCA
 
 from retention import charts, schema
-from retention.clusters import rule_segments, segment_names
+from retention.clusters import rule_segments
 from retention.clusters.clusters import Clustering
 from retention.clusters.previous_segments import NATURAL, RULE, STRATUM
 from retention.exhibit import Exhibit
@@ -16,7 +14,6 @@ from retention.stats import scaling
 
 CLEAR = 0.25  # interquartile ranges from which on a trait may name a segment
 USUAL = ("days_since_last_activity", "active_days_90d", "amount_cents_365d", "tenure_days")
-POINTS = 4_000  # customers drawn on the map
 NATURAL_ORDER = (pl.col("segment").str.len_chars(), pl.col("segment"))  # s2 before s10
 # How a segment is called whose customers have much or little of a feature.
 TRAITS = {
@@ -155,27 +152,19 @@ def segment_table(
     )
 
 
-def segment_map(r: Refresh, found: Clustering, grades: dict[str, str]) -> Exhibit:
-    """Every segment, its size and its typical customer: the table "segments"; natural groups on a
-    map of the compared customers.
+def segments(r: Refresh, found: Clustering, grades: dict[str, str]) -> Exhibit:
+    """Every segment, its size and its typical customer: the table "segments".
 
     Takes   ``grades`` of strata and natural groups; rules have none
     """
-    whose, features = place(found, core(r, found)), found.of.table.columns[1:]
-    members, known = r.tables.members, r.tables.known_segments
-    rules = rule_segments.definition(r.book.segments, members)
+    features, current = found.of.table.columns[1:], r.tables.customers_at
     shown = [*USUAL, *(name for name in features if name not in USUAL)]
-    measured = [
-        name for name in shown if r.tables.customers_at.get_column(name, default=None) is not None
-    ]
+    measured = [name for name in shown if name in current.columns]
     named = names(r).with_columns(grade=pl.col("segment").replace_strict(grades, default=None))
-    table = segment_table(members, r.tables.customers_at, measured, named)
-    picture_of = picture(found.points, whose, known) if whose.count() else None
     return Exhibit(
-        table,
+        segment_table(r.tables.members, current, measured, named),
         _largest,
-        draw=None if picture_of is None else lambda _: charts.scatter(picture_of),
-        definition=" ".join(filter(None, (rules, segment_names.to_come(known, r.book.names)))),
+        definition=rule_segments.definition(r.book.segments, r.tables.members),
         empty="There are no segments.",
         name="segments",
     )
@@ -184,11 +173,10 @@ def segment_map(r: Refresh, found: Clustering, grades: dict[str, str]) -> Exhibi
 def by_state(r: Refresh) -> Exhibit:
     """Where in their life the customers of each stratum are: how many, and their share of it."""
     strata = names(r).filter(kind=STRATUM)
-    whole = pl.len().over("name").cast(pl.Int64)
     table = (
         r.tables.members.join(strata, on="segment")
         .join(r.tables.lifecycle.select("customer_id", "lifecycle"), on="customer_id")
-        .with_columns(n_group=whole)
+        .with_columns(n_group=pl.len().over("name").cast(pl.Int64))
         .group_by("segment", "name", "lifecycle")
         .agg(n=pl.len().cast(pl.Int64), n_group=pl.col("n_group").first())
         .with_columns(share_of_segment=pl.col("n") / pl.col("n_group"))
@@ -211,17 +199,3 @@ def _largest(segments: pl.DataFrame) -> str:
         return many
     largest = known.sort("n", "segment", descending=[True, False]).row(0, named=True)
     return f"{many}; the largest: {largest['name']}, {largest['share_of_customers']:.0%} of all"
-
-
-def picture(points: np.ndarray, segments: pl.Series, names: pl.DataFrame) -> pl.DataFrame:
-    """Customers in two dimensions, for a chart: x, y (principal components), segment, n, name.
-
-    Takes   ``points`` on the scale on which customers were compared; of the same rows
-            ``segments``, null = in none; names: segment, name
-    Returns at most `POINTS` customers, a seeded sample of more; n counts all of the segment
-    """
-    flat = PCA(min(2, points.shape[1])).fit_transform(points)
-    table = pl.DataFrame({"x": flat[:, 0], "y": flat[:, -1], "segment": segments})
-    few = np.sort(np.random.default_rng(0).permutation(len(points))[:POINTS])
-    drawn = table.with_columns(n=pl.len().over("segment"))[few]
-    return drawn.join(names, on="segment", how="left", maintain_order="left")

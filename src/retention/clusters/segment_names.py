@@ -19,7 +19,7 @@ def carried(
 
     A name once given stays with its id. Where the name of a new segment is another's already, its
     id is added to it. Ids in ``given`` that are yet to come are left alone, so that a book can be
-    refreshed again from its first day on (see `to_come`).
+    refreshed again from its first day on.
 
     Raises:
         Refused: ``given`` names what can be no id, or two segments would be called alike.
@@ -42,15 +42,6 @@ def carried(
         pl.coalesce("first_seen_day", "now"),
         pl.coalesce("now", "last_seen_day").alias("last_seen_day"),
     )
-
-
-def to_come(known: pl.DataFrame, given: dict[str, str]) -> str:
-    """Which ids of the book's ``names:`` no refresh has had so far, in a sentence; "" if none.
-
-    Takes   known: the table "known_segments" of this refresh
-    """
-    unknown = sorted(set(given) - set(known["segment"]), key=lambda name: (len(name), name))
-    return f"No refresh has had {', '.join(unknown)} so far: see `names:`." if unknown else ""
 
 
 def _names(whole: pl.DataFrame, given: dict[str, str]) -> dict[str, str]:

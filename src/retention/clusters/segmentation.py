@@ -180,7 +180,7 @@ def segmentation(r: Refresh, found: clusters.Clustering) -> Segments:
         trust.trust(judged, ids),
         described(drawn),
         usefulness.beside(r, drawn.useful),
-        personas.segment_map(r, found, grades),
+        personas.segments(r, found, grades),
         identity.changes(pl.concat([drawn.changes, changes]), before.date),
         migrations.moves(r, moves),
     )

@@ -19,16 +19,15 @@ from retention.stats.stability import AT_MOST, Sample, samples, shrunk, stabilit
 
 SAMPLES, ORDER, IDS, SPREAD = "other samples", "other order", "other ids", "counts spread"
 NULLS = "no groups in one bell"
-DISTINCT, SIZES, VERDICT = "distinct rows", "other sizes", "verdict"
+DISTINCT, VERDICT = "distinct rows", "verdict"
 ALL = "all clusters"
 BANDS = {0.85: "highly stable", 0.75: "stable", 0.6: "doubtful", -1.0: "unstable"}
 STABLE = 0.75  # of a cluster that has to be found again in other samples
-LEAST = 0.6  # of it in every other check but that of sizes
+LEAST = 0.6  # of it in every other check
 LEAST_NULLS = 0.9  # of bells without groups, in which none may be found
 DRAWN, AT_MOST_DRAWN, DRAWN_AGAIN = 20, 2_000, 3  # bells without groups, points, samples of each
 COPIES = 0.5  # distinct rows for each customer, below which a cluster is mostly copies
 AGAIN = (SAMPLES, ORDER, IDS, SPREAD)
-NEARBY = (0.75, 1.25)  # other smallest sizes, in parts of the one asked for
 WHY = {
     SAMPLES: "not found again in other samples of customers",
     ORDER: "different in another order of rows",
@@ -69,8 +68,7 @@ def checks(found: Clustering) -> pl.DataFrame:
     for check, theirs in changed:
         values[check] = np.minimum(values.get(check, 1), again(theirs))
         rand[check] = min(rand.get(check, 1), adjusted_rand_score(base.fit.labels, theirs))
-    nearby = [density.cut(base.fit, max(round(size * part), 2)).labels for part in NEARBY]
-    values |= {SIZES: np.min([*map(again, nearby)], axis=0), DISTINCT: _distinct(behaviour, labels)}
+    values[DISTINCT] = _distinct(behaviour, labels)
     wide = pl.DataFrame(values).with_row_index("cluster")
     sizes = pl.Series("n", np.bincount(labels[labels >= 0]))
     of_each = wide.with_columns(sizes).unpivot(

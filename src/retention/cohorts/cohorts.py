@@ -21,7 +21,6 @@ from retention.tables import calendar
 
 ALL = "all"
 BY_TIME = {f"start_{unit}": unit for unit in ("day", "week", "month")}
-FEW = 9  # different numbers; more are divided into quarters
 LEVELS = 8  # cohorts of an attribute at most: more take longer to be large enough
 FIRST = ("first_channel", "first_product", "first_category")
 NONE_YET = "none on the first day"
@@ -160,8 +159,6 @@ def _levels(known: pl.DataFrame, by: str, min_cell: int) -> pl.Series:
     column = known[by]
     if by in FIRST and column.null_count() < column.len():
         column = column.fill_null(NONE_YET)
-    if column.dtype.is_numeric() and column.n_unique() > FEW:
-        column = levels.quarters(column)
     return levels.collapsed(column, min_cell, LEVELS)
 
 

@@ -117,12 +117,11 @@ def added(sums: pl.DataFrame, by: list[str]) -> pl.DataFrame:
 
 
 class Ledger(NamedTuple):
-    """``sums`` by cell and month of life, and what was booked: in all, and before the start."""
+    """``sums`` by cell and month of life, and what was ``booked_cents`` in all."""
 
     name: str
     sums: pl.DataFrame
     booked_cents: int
-    before_cents: int
 
 
 def count(name: str, rows: pl.LazyFrame, members: pl.DataFrame, snapshot_day: int) -> Ledger:
@@ -153,7 +152,7 @@ def count(name: str, rows: pl.LazyFrame, members: pl.DataFrame, snapshot_day: in
     sums = added(pl.concat(found), ["cell", "age"])
     if (inside := sums["cents"].sum()) != booked - before:
         raise Failed(f"{name}: months of life hold {inside} cents of {booked - before} booked")
-    return Ledger(name, sums, booked, before)
+    return Ledger(name, sums, booked)
 
 
 def ledgers(
@@ -166,13 +165,6 @@ def ledgers(
     rows = {"contracts": terms, "events": activity}
     both = [count(name, rows[name], members, snapshot_day) for name in rows]
     return [ledger for ledger in both if ledger.booked_cents] or both[1:]
-
-
-def reached(cells: pl.DataFrame, snapshot_day: int) -> pl.DataFrame:
-    """Cells with their ``reach``: the last month of life that is over for all of a cohort who are
-    counted together."""
-    over = (snapshot_day - pl.col("until_day") + 1) // MONTH - 1
-    return cells.select("cell", "cohort_by", "cohort", reach=over)
 
 
 def revenue_retention(
@@ -197,7 +189,9 @@ def revenue_retention(
     customers). Checked by literal addition in tests/cohorts/test_revenue.py.
     """
     sizes = members.group_by("cell").agg(n_start=pl.len().cast(pl.Int64))
-    grid = reached(cells, snapshot_day).filter(pl.col("reach") >= 0).join(sizes, on="cell")
+    over = (snapshot_day - pl.col("until_day") + 1) // MONTH - 1  # the last month of life that is
+    grid = cells.select("cell", "cohort_by", "cohort", reach=over).filter(pl.col("reach") >= 0)
+    grid = grid.join(sizes, on="cell")
     grid = grid.with_columns(age=pl.int_ranges(0, pl.col("reach") + 1)).explode("age")
     return pl.concat(_retained(ledger, grid, confidence) for ledger in found).sort(KEY)
 
@@ -246,12 +240,10 @@ def enough(table: pl.DataFrame, min_cell: int) -> pl.DataFrame:
 
 
 class Revenue(NamedTuple):
-    """What is ``kept`` by cohort and month of life, the ``moves`` of everybody together, and that
-    it all ``adds_up``."""
+    """What is ``kept`` by cohort and month of life, and the ``moves`` of everybody together."""
 
     kept: pl.DataFrame
     moves: pl.DataFrame
-    adds_up: str
 
 
 def revenue(r: Refresh, members: Members) -> Revenue:
@@ -262,8 +254,7 @@ def revenue(r: Refresh, members: Members) -> Revenue:
     table = revenue_retention(found, who, members.cells, r.day, r.confidence)
     table = enough(table, r.min_cell)
     kept = r.keep("revenue_retention", table.select(COLUMNS))
-    whole = reached(members.cells.filter(cohort_by="all"), r.day)
-    return Revenue(kept, moves(table), adds_up(found, whole, r.book.currency))
+    return Revenue(kept, moves(table))
 
 
 def moves(table: pl.DataFrame) -> pl.DataFrame:
@@ -372,26 +363,6 @@ def _kept(rows: pl.DataFrame, ages: list[int]) -> list[Finding]:
         "{n_start} customers; ledger: {ledger})."
     )
     return said_of(known, "net_revenue_retention_{age}", sentence, "revenue_kept")
-
-
-def adds_up(found: list[Ledger], whole: pl.DataFrame, currency: str) -> str:
-    """That the months of life of the ``whole`` (see `reached`) add up to what was booked, and where
-    it lies, in a sentence."""
-    parts = []
-    for ledger in found:
-        sums = ledger.sums.join(whole, on="cell")
-        over = sums.filter(pl.col("age") <= pl.col("reach"))["cents"].sum()
-        inside = (over, sums["cents"].sum() - over, ledger.before_cents)
-        parts.append(
-            "{}: {:,.2f} {currency} booked by these customers = {:,.2f} in months of life that are "
-            "over for their cohort + {:,.2f} in months still running + {:,.2f} before the start."
-            "".format(
-                ledger.name.capitalize(),
-                *(cents / UNIT for cents in (ledger.booked_cents, *inside)),
-                currency=currency,
-            )
-        )
-    return " ".join(parts)
 
 
 def kept_means(confidence: float) -> str:

@@ -5,22 +5,10 @@ import polars as pl
 from retention import charts
 from retention.exhibit import Exhibit
 from retention.refresh import Refresh
+from retention.stats.rfm import NAMES, NAMES_OF
 from retention.stats.shares import shares
 
 ORDERS = ("days_since_last_order", "orders", "amount_cents")
-# By the score of recency and of frequency, five being best: the usual names of the usual grid.
-NAMES = {
-    "champions": ((5,), (4, 5)),
-    "loyal customers": ((3, 4), (4, 5)),
-    "potential loyalists": ((4, 5), (2, 3)),
-    "new customers": ((5,), (1,)),
-    "promising": ((4,), (1,)),
-    "need attention": ((3,), (3,)),
-    "about to sleep": ((3,), (1, 2)),
-    "at risk": ((1, 2), (3, 4)),
-    "cannot lose them": ((1, 2), (5,)),
-    "hibernating": ((1, 2), (1, 2)),
-}
 
 
 def orders(r: Refresh, rfm_days: int) -> pl.DataFrame:
@@ -63,9 +51,7 @@ def scored(ordered: pl.DataFrame) -> pl.DataFrame:
     tests/customers/test_rfm.py.
     """
     recency, frequency, amount = 6 - _fifth(ORDERS[0]), _fifth(ORDERS[1]), _fifth(ORDERS[2])
-    grid = {
-        10 * r + f: name for name, (recent, often) in NAMES.items() for r in recent for f in often
-    }
+    grid = {10 * recent + often: name for (recent, often), name in NAMES_OF.items()}
     cell = 10 * recency + frequency
     return ordered.with_columns(
         rfm_score=(10 * cell + amount).cast(pl.String),

@@ -15,7 +15,7 @@ from retention.book import Churn
 from retention.definition import gaps
 from retention.exhibit import Exhibit, Finding
 from retention.refresh import Refresh
-from retention.stats.intervals import wilson
+from retention.stats.intervals import share
 
 TRIED = (7, 14, 30, 45, 60, 90, 120, 180, 270, 365)  # days, for a new book
 TOLERATED = 0.2  # share of customers called gone who may come back after all
@@ -96,9 +96,8 @@ def judged(
     table = pl.DataFrame(rows, dict.fromkeys(COUNTS, pl.Int64), orient="row")
     for error, wrong in zip(JUDGED, ("back", "silent"), strict=True):
         n = JUDGED[error]
-        limits = (end.name.suffix(f"_{error}") for end in wilson(wrong, n, confidence))
-        share = pl.col(wrong) / pl.when(pl.col(n) > 0).then(pl.col(n))
-        table = table.with_columns(share.alias(error), *limits)
+        names = (error, f"ci_lower_{error}", f"ci_upper_{error}")
+        table = table.with_columns(share(wrong, n, confidence, names))
     return table.drop("back", "silent").with_columns(
         chosen=pl.col("after_days") == churn.after_days
     )

@@ -6,10 +6,9 @@ from functools import partial
 import polars as pl
 
 from retention import charts
-from retention.definition.gaps import ended_by
 from retention.exhibit import Exhibit
 from retention.refresh import Refresh
-from retention.stats import kaplan_meier
+from retention.stats import by_group, kaplan_meier
 from retention.tables import spells
 
 LEFT = ("share_gone", "ci_lower", "ci_upper")
@@ -65,9 +64,9 @@ def lives(r: Refresh, windows: Sequence[int], days: Sequence[int]) -> pl.DataFra
             activity, customers, kinds=churn.activity, snapshot_day=r.day, after_days=window
         )
         judged = other.filter(*known).join(customers, on="customer_id", how="semi").collect()
-        durations, late = judged["duration_days"], judged["entry_day"] - judged["start_day"]
-        parts = (column.to_numpy() for column in (durations, judged["event_observed"], late))
-        curves[window] = judged.height, kaplan_meier.curve(*parts, r.confidence, r.min_cell)
+        lives = judged.with_columns(entry_days=pl.col("entry_day") - pl.col("start_day"))
+        curve = kaplan_meier.curve(*by_group.lives(lives), r.confidence, r.min_cell)
+        curves[window] = judged.height, curve
     last = curves[churn.after_days][1]["duration_days"].max() or 0
     rows = [
         (window, day, n, *ended_by(curve, day))
@@ -76,6 +75,15 @@ def lives(r: Refresh, windows: Sequence[int], days: Sequence[int]) -> pl.DataFra
         if day <= last
     ]
     return pl.DataFrame(rows, LIVES, orient="row")
+
+
+def ended_by(curve: pl.DataFrame, day: float) -> list[float | None]:
+    """The share that has ended by ``day`` with its limits, by a curve of Kaplan and Meier; null
+    where the curve begins late or ends before."""
+    known = 0 in curve["duration_days"] and curve["duration_days"].max() >= day
+    last = curve.filter(pl.col("duration_days") <= day).tail(1)
+    names = ("survival", "ci_upper", "ci_lower")
+    return [1 - last[name].item() if known else None for name in names]
 
 
 def _headline(table: pl.DataFrame, own: int) -> str:

@@ -1,30 +1,25 @@
-"""Checks of the data against the previous refresh: history, nulls, levels and drift."""
+"""Checks of the data against the previous refresh: history, nulls and drift."""
 
 from collections.abc import Iterator
 
 import polars as pl
 
 from retention.quality import drift
-from retention.quality.checks import such
 from retention.quality.measures import unknowns
 from retention.refresh import Refresh
 from retention.tables import workspace
 
 
-def since(
-    r: Refresh, history: float, nulls: float, new_levels: int, drift_limit: float
-) -> Iterator[tuple]:
+def since(r: Refresh, history: float, nulls: float, drift_limit: float) -> Iterator[tuple]:
     """All checks against the previous refresh; none where there is none to compare with.
 
-    Takes   the shares by which events and nulls may have moved, how many levels may be new or gone,
-            and the highest index of a drift
+    Takes   the shares by which events and nulls may have moved, and the highest index of a drift
     """
     before = workspace.read_previous(r.space, "data_quality")
     profile = workspace.read_previous(r.space, "data_profile")
     if before.height:
         yield _history(r, before, history)
         yield from _nulls(unknowns(r), nulls)
-        yield from _levels(r.tables.data_profile, profile, new_levels)
         yield from _drifts(r, before, profile, drift_limit)
 
 
@@ -48,20 +43,6 @@ def _nulls(shares: pl.DataFrame, change: float) -> Iterator[tuple]:
         yield "nulls", f"{table}.{column}", now, then, *limits, said
 
 
-def _levels(now: pl.DataFrame, then: pl.DataFrame, allowed: int) -> Iterator[tuple]:
-    """A row per text: levels that have come or gone, of those with customers enough to be named."""
-    of = pl.format("{}.{}", "table", "column").alias("of")
-    now, then = (
-        {of: {*found} for of, found in rows.group_by(of).agg("level").sort("of").iter_rows()}
-        for rows in (frame.filter(pl.col("upper").count().over(of) == 0) for frame in (now, then))
-    )
-    for of in {**now, **then}:
-        both = now.get(of, set()), then.get(of, set())
-        come, gone = sorted(both[0] - both[1]), sorted(both[1] - both[0])
-        said = f"{len(come)} levels have come{such(come)}, {len(gone)} have gone{such(gone)}."
-        yield "levels", of, len(come) + len(gone), 0, None, allowed, said
-
-
 def _drifts(
     r: Refresh, before: pl.DataFrame, profile: pl.DataFrame, limit: float
 ) -> Iterator[tuple]:
@@ -70,8 +51,8 @@ def _drifts(
     The limit is never less than what chance alone would give so many customers.
     """
     now, whole = drift.in_force(r.tables.customers_at), int(_kept(before, "current customers"))
-    groups = profile.filter(table="customers_at").rename({"n": "was"})
-    for (name,), group in groups.group_by("column", maintain_order=True):
+    groups = profile.rename({"n": "was"}).group_by("column", maintain_order=True)
+    for (name,), group in groups:
         if name not in now.columns or now.is_empty() or not whole:
             continue
         was, sizes = drift.counted(now, name, group).drop_nulls("was").select("was", "n")

@@ -21,7 +21,7 @@ ROW = ("check", "of", *NUMBERS, "sentence")
 CHECK = dict.fromkeys(ROW, pl.String) | dict.fromkeys(NUMBERS, pl.Float64)
 VERDICTS = ["needs attention", "as expected", "not testable"]
 LEAST = 3  # gaps or windows; fewer make no rhythm and no range
-ALONE = "No earlier refresh to compare with: history, nulls, levels and drift stay unchecked."
+ALONE = "No earlier refresh to compare with: history, nulls and drift stay unchecked."
 AROUND = 9  # same weekdays whose median is usual: four before, the day, four after
 
 
@@ -113,24 +113,12 @@ def _volume(kind: str, counts: list[int], window_days: int, factor: float) -> tu
     return "volume", kind, now, usual, min(least, usual / factor), max(most, usual * factor), said
 
 
-def of_events(r: Refresh, hour_factor: float, duplicate_share: float) -> Iterator[tuple]:
-    """The row "duplicates", the share of events that equal another one in all that is read, and the
-    row "hours", the hour that stands out most from those beside it and from an even day."""
+def of_events(r: Refresh, duplicate_share: float) -> Iterator[tuple]:
+    """The row "duplicates": the share of events that equal another one in all that is read."""
     counts = dict(r.tables.intake.filter(table="events").select("measure", "n").iter_rows())
     share = (counts["duplicates"] or 0) / (counts["rows"] - (counts["left out by only"] or 0))
     said = f"{share:.1%} of events equal another one in every column that is read."
     yield "duplicates", "events", share, 0, None, duplicate_share, said
-    known = r.tables.habits.drop_nulls("hour").group_by("hour").agg(pl.col("events").sum())
-    if known.is_empty():
-        yield _not_testable("hours", "events", "Times of day are not known.")
-        return
-    found, whole = dict(known.iter_rows()), known["events"].sum()
-    share = [found.get(hour, 0) / whole for hour in range(24)]
-    beside = [max(share[hour - 1], share[(hour + 1) % 24], 1 / 24) for hour in range(24)]
-    worst = max(range(24), key=lambda hour: share[hour] / beside[hour])
-    value, usual = share[worst], beside[worst]
-    said = f"{value:.0%} of events fall from {worst}:00 to {worst}:59; {usual:.0%} would be usual."
-    yield "hours", "events", value, usual, None, hour_factor * usual, said
 
 
 def attention(r: Refresh, rows: Iterable[tuple]) -> Exhibit:

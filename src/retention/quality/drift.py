@@ -9,9 +9,7 @@ from collections.abc import Sequence
 import polars as pl
 
 UNKNOWN = "not known"
-TEXTS = {"activity": "kind", "habits": "channel", "baskets": "category", "spells": "cause"}
 TENTHS = [part / 10 for part in range(1, 10)]
-TABLES = [*TEXTS, "customers_at"]
 GROUP = {"level": pl.String, "upper": pl.Float64}
 
 
@@ -26,25 +24,21 @@ def in_force(customers_at: pl.DataFrame) -> pl.DataFrame:
     return kept.with_columns(texts, pl.exclude(pl.String, pl.Boolean).cast(pl.Float64))
 
 
-def profile(tables: dict[str, pl.DataFrame], min_cell: int) -> pl.DataFrame:
-    """Customers by level of every text, and by tenth of every number of current customers.
+def profile(now: pl.DataFrame, min_cell: int) -> pl.DataFrame:
+    """Customers by level of every text, and by tenth of every number.
 
-    Takes   activity, habits, baskets, spells and customers_at by their names
-    Returns the table "data_profile": table, column, level, upper, n (customers; null where
-            there are fewer than ``min_cell``, but not none); smaller levels have no row
+    Takes   current customers as `in_force` gives them
+    Returns the table "data_profile": column, level, upper, n (customers; null where there are fewer
+            than ``min_cell``, but not none); smaller levels have no row
 
     Tenths end at the deciles, to three figures; ties and constants make fewer of them.
     """
-    now = in_force(tables["customers_at"])
-    columns = [(table, text, tables[table]) for table, text in TEXTS.items()]
-    columns += [("customers_at", name, now) for name in now.columns if name != "customer_id"]
     groups = pl.concat(
-        counted(frame, name, _groups(frame[name])).select(
-            pl.lit(table).alias("table"), pl.lit(name).alias("column"), *GROUP, "n"
-        )
-        for table, name, frame in columns
+        counted(now, name, _groups(now[name])).select(pl.lit(name).alias("column"), *GROUP, "n")
+        for name in now.columns
+        if name != "customer_id"
     )
-    enough, is_number = pl.col("n") >= min_cell, pl.col("upper").count().over("table", "column") > 0
+    enough, is_number = pl.col("n") >= min_cell, pl.col("upper").count().over("column") > 0
     shown = groups.filter(enough | is_number)
     return shown.with_columns(pl.when(enough | (pl.col("n") == 0)).then("n").alias("n"))
 
@@ -62,13 +56,13 @@ def _groups(values: pl.Series) -> pl.DataFrame:
 
 def counted(frame: pl.DataFrame, name: str, groups: pl.DataFrame) -> pl.DataFrame:
     """``groups`` with n: how many customers of ``frame`` are in each by the column ``name``."""
-    own, ends = frame.select("customer_id", value=name), groups.drop_nulls("upper")
+    own, ends = frame.select(value=name), groups.drop_nulls("upper")
     if frame[name].dtype == pl.String or ends.is_empty():
         own = own.with_columns(level=pl.col("value").cast(pl.String))
     else:
         own = own.cast({"value": pl.Float64}).sort("value")
         own = own.join_asof(ends, left_on="value", right_on="upper", strategy="forward")
-    customers = pl.col("customer_id").n_unique().cast(pl.Int64)
+    customers = pl.len().cast(pl.Int64)
     sizes = own.group_by(pl.col("level").fill_null(UNKNOWN)).agg(n=customers).sort("level")
     found = groups.join(sizes, on="level", how="left", maintain_order="left")
     return found.with_columns(pl.col("n").fill_null(0))

@@ -11,6 +11,7 @@ from retention.tables import calendar, workspace
 
 MEASURE = {"table": pl.String, "column": pl.String, "measure": pl.String, "value": pl.Float64}
 UNKNOWN = "share of nulls"
+TABLES = ("activity", "habits", "baskets", "spells", "customers_at")
 
 
 def measure(r: Refresh) -> pl.DataFrame:
@@ -20,9 +21,9 @@ def measure(r: Refresh) -> pl.DataFrame:
             nulls" (0 to 1); "snapshot day"; "events"; "current customers" (customers); "median" of
             every number of current customers, where any is known
     """
-    tables = {name: getattr(r.tables, name) for name in drift.TABLES}
-    r.keep("data_profile", drift.profile(tables, r.min_cell))
+    tables = {name: getattr(r.tables, name) for name in TABLES}
     now = drift.in_force(tables["customers_at"])
+    r.keep("data_profile", drift.profile(now, r.min_cell))
     numbers = [column for column in now if column.dtype == pl.Float64 and column.count()]
     rows = [
         ("activity", None, "snapshot day", r.day),

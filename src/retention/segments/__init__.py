@@ -8,5 +8,3 @@ from retention.segments.segments import (
     traits,
     who_is_counted,
 )
-
-__all__ = ["by_habit", "by_kind", "by_stage", "compared", "traits", "who_is_counted"]

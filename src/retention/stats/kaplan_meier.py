@@ -1,4 +1,4 @@
-"""The Kaplan-Meier curve with its limits, and the mean number of days up to a horizon."""
+"""The Kaplan-Meier curve with its limits."""
 
 import numpy as np
 import polars as pl
@@ -46,44 +46,14 @@ def curve(
     return whole.filter((pl.col("at_risk") >= least).cum_prod().cast(pl.Boolean))
 
 
-def restricted_mean(
-    durations: np.ndarray,
-    events: np.ndarray,
-    entry: np.ndarray | None = None,
-    *,
-    until: int,
-    since: int = 0,
-) -> tuple[float, float]:
-    """Mean days from ``since`` to ``until`` that those still there after ``since`` stay.
-
-    Takes   durations, events, entry as `curve`; somebody must be at risk on every day between
-    Returns the area under the curve, and the variance of that estimate (not of the days); 0 where
-            nobody left
-
-    Source: Klein and Moeschberger (2003), Survival Analysis, section 4.5; Royston and Parmar
-    (2013), BMC Med Res Methodol 13:152. Checked on planted lives and against lifelines in
-    tests/test_kaplan_meier.py.
-    """
-    durations, events, entry = risk_sets.since(since, durations, events, entry)
-    times = np.unique(durations[events & (durations < until)])
-    at_risk, ends = risk_sets.at(times, durations, events, entry)
-    survival = np.cumprod(1 - ends / at_risk)
-    steps = np.diff(np.concatenate([[since], times, [until]])) * np.append(1.0, survival)
-    after = np.cumsum(steps[::-1])[::-1][1:]  # area beyond each time
-    return float(steps.sum()), float((after**2 * _greenwood(at_risk, ends)).sum())
-
-
 def _limits(
     survival: np.ndarray, at_risk: np.ndarray, ends: np.ndarray, confidence: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Log-log limits; the share itself where it is 1 or 0, of which no error can be estimated."""
-    variance = survival**2 * np.cumsum(_greenwood(at_risk, ends))
+    """Log-log limits after Greenwood; the share itself where it is 1 or 0, of which no error can be
+    estimated."""
+    stay = at_risk - ends
+    added = np.divide(ends, at_risk * stay, out=np.zeros(len(ends)), where=stay > 0)
+    variance = survival**2 * np.cumsum(added)
     lower, upper = intervals.log_log(survival, variance, confidence)
     known = ~np.isnan(lower)
     return np.where(known, lower, survival), np.where(known, upper, survival)
-
-
-def _greenwood(at_risk: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """What each time adds to the variance of a log share; 0 where all at risk leave."""
-    stay = at_risk - ends
-    return np.divide(ends, at_risk * stay, out=np.zeros(len(ends)), where=stay > 0)

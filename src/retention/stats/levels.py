@@ -3,13 +3,18 @@
 import numpy as np
 import polars as pl
 
+FEW = 9  # different numbers; more are divided into quarters
+
 
 def collapsed(column: pl.Series, min_cell: int, most: int = 12) -> pl.Series:
     """``column`` as text, its levels that are small or too many as "other".
 
     Every level left stands for at least ``min_cell`` rows, so that none can be found again by
-    taking the others from all; at most ``most`` are left. The unknown is a level of its own.
+    taking the others from all; at most ``most`` are left. The unknown is a level of its own, and
+    so is each of the `quarters` of more than FEW different numbers.
     """
+    if column.dtype.is_numeric() and column.n_unique() > FEW:
+        column = quarters(column)
     levels = column.cast(pl.String).fill_null("not known")
     counts = levels.value_counts().sort(["count", levels.name], descending=[True, False])
     kept = counts.filter(pl.col("count") >= min_cell)

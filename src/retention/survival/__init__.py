@@ -1,6 +1,6 @@
 """How long do customers stay, and what makes them leave? What `20_survival` shows."""
 
-from retention.survival.comparisons import days_apart, tests
+from retention.survival.comparisons import tests
 from retention.survival.friction import first_days
 from retention.survival.groups import divide
 from retention.survival.hazards import gate, hazard_ratios, refusals

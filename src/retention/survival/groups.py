@@ -13,7 +13,6 @@ from retention.stats import levels
 from retention.tables import calendar, workspace
 
 SEGMENT, NONE = "segment", "no segment"
-FEW = 9  # different numbers; more are divided into quarters
 CAUSES = 11  # so that a chart has room for any cause besides
 
 
@@ -50,9 +49,7 @@ def divide(r: Refresh, observed: pl.DataFrame, names: list[str]) -> list[Divisio
         elif by not in observed.columns:
             known = ", ".join(observed.columns)
             raise Refused(f"no attribute {by!r} is known at the start (there are: {known})")
-        column = lives[by]
-        many = column.dtype.is_numeric() and column.n_unique() > FEW
-        column = levels.collapsed(levels.quarters(column) if many else column, r.min_cell)
+        column = levels.collapsed(lives[by], r.min_cell)
         said = said or f"Compared by {by.replace('_', ' ')}: {column.n_unique()} groups."
         found.append(Division(by, lives.with_columns(column), said))
     return found
@@ -83,21 +80,19 @@ def by_segment(
     """Those of ``observed`` who stayed beyond ``day``, with the segment they were in on it.
 
     Takes   observed; spells; members and segments as of ``day``
-    Returns their rows with ``segment``: the name of the cluster, or "no segment"; ``entry_days``
+    Returns their rows with ``segment``: the name of the stratum, or "no segment"; ``entry_days``
             is what they had lived by the end of ``day``
 
     A segment is known only of who was still there: counted from the start, the days before would
     be days on which nobody in a segment could leave. They enter late instead. Checked on planted
     lives in tests/survival/test_groups.py.
     """
-    clusters = segments.filter(kind="cluster").select("segment", "name")
-    named = members.join(clusters, on="segment").select("customer_id", segment="name")
+    strata = segments.filter(kind="stratum").select("segment", "name")
+    named = members.join(strata, on="segment").select("customer_id", segment="name")
     starts = spells.filter(spell=1).select("customer_id", "start_day")
     lived = day + 1 - pl.col("start_day")
-    lives = observed
-    for more in (starts, named):
-        how = {"how": "left", "maintain_order": "left", "validate": "1:1"}
-        lives = lives.join(more, on="customer_id", **how)
+    how = {"on": "customer_id", "how": "left", "maintain_order": "left", "validate": "1:1"}
+    lives = observed.join(starts, **how).join(named, **how)
     entry = pl.max_horizontal("entry_days", lived)
     lives = lives.with_columns(pl.col("segment").fill_null(NONE), entry_days=entry)
     later = pl.col("duration_days") > pl.col("entry_days")

@@ -38,18 +38,15 @@ def returned(gone: pl.DataFrame, confidence: float = 0.95, least: int = 1) -> pl
     Who has not returned by the snapshot is censored: may still return. Checked by hand and on
     planted returns in tests/survival/test_returns.py.
     """
-
-    def curve(frame: pl.DataFrame) -> pl.DataFrame:
-        away = kaplan_meier.curve(*by_group.lives(frame), confidence, least)
-        some = pl.when(pl.col("survival") < 1)
-        return away.select(
-            *("duration_days", "at_risk", "events"),
-            returned=1 - pl.col("survival"),
-            ci_lower=some.then(1 - pl.col("ci_upper")),
-            ci_upper=some.then(1 - pl.col("ci_lower")),
-        )
-
-    return by_group.each(gone, None, curve)
+    how = {"confidence": confidence, "least": least}
+    away = by_group.each(gone, None, lambda one: kaplan_meier.curve(*by_group.lives(one), **how))
+    some = pl.when(pl.col("survival") < 1)
+    return away.select(
+        *("by", "group", "duration_days", "at_risk", "events"),
+        returned=1 - pl.col("survival"),
+        ci_lower=some.then(1 - pl.col("ci_upper")),
+        ci_upper=some.then(1 - pl.col("ci_lower")),
+    )
 
 
 def coming_back(r: Refresh, days: list[int]) -> Exhibit:

@@ -16,7 +16,7 @@ import polars as pl
 from retention.book import Churn
 from retention.errors import Refused
 from retention.refresh import Refresh
-from retention.stats import bg_nbd, forecast, kaplan_meier, remaining
+from retention.stats import bg_nbd, by_group, forecast, kaplan_meier, remaining
 from retention.tables import spells, workspace
 
 Ahead = Callable[[float], np.ndarray]
@@ -228,5 +228,4 @@ def _contract_models(known: Known) -> dict[str, Ahead]:
 
 
 def _curve(judged: pl.DataFrame) -> pl.DataFrame:
-    durations, events = judged["duration_days"].to_numpy(), judged["event_observed"].to_numpy()
-    return kaplan_meier.curve(durations, events, least=LEAST_AT_RISK)
+    return kaplan_meier.curve(*by_group.lives(judged), least=LEAST_AT_RISK)
