@@ -249,7 +249,7 @@ def out_of_time(name: str, data: Path | None) -> dict[str, float]:
     some = landmarks.sampled(made["customers_at"], 20_000, seed=1)
     past = landmarks.Past(some, made["activity"].lazy(), made["terms"].lazy())
     first = made["spells"]["entry_day"].min()
-    days = landmarks.days(day - horizon, first + 1, 30)
+    days = landmarks.days(day - horizon, first + 1, 30, horizon, 6)
     rows = landmarks.rows(past, made["spells"], own.churn, days, horizon)
     tested = backtest.testable(rows, horizon, 6, first + own.churn.after_days)
     learners = risk.learners(risk.signals(rows, [], []))

@@ -49,9 +49,10 @@ def past_of(activity: pl.DataFrame, day: int) -> tuple[landmarks.Past, pl.DataFr
 
 
 def test_days_go_back_from_the_last_whose_outcome_is_known():
-    assert landmarks.days(250, 100, 60) == [250, 190, 130]
-    assert landmarks.days(250, 130, 60) == [250, 190, 130]
-    assert landmarks.days(50, 100, 60) == []
+    assert landmarks.days(250, 100, 60, 90, 6) == [250, 190, 130]
+    assert landmarks.days(250, 130, 60, 90, 6) == [250, 190, 130]
+    assert landmarks.days(50, 100, 60, 90, 6) == []
+    assert len(landmarks.days(9_000, 0, 60, 90, 6)) == 6 + 3 + 2
 
 
 def test_the_newest_dates_up_to_a_day_are_learned_from():

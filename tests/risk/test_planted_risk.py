@@ -54,7 +54,8 @@ def landmark_rows(seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     acts, terms, day = world["activity"].lazy(), world["terms"].lazy(), world["snapshot_day"]
     at, spells = derived(world, day)
     horizon = HORIZONS[-1]
-    days = landmarks.days(day - horizon - CHURN.after_days, spells["entry_day"].min(), 30)
+    known = horizon + CHURN.after_days
+    days = landmarks.days(day - known, spells["entry_day"].min(), 30, known, 0)
     past = landmarks.Past(at, acts, terms)
     rows = landmarks.rows(past, spells, CHURN, days[: landmarks.LEARN_FROM], horizon)
     current = at.filter(standing="current")

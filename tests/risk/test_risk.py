@@ -219,7 +219,7 @@ def cdnow() -> tuple[pl.DataFrame, pl.DataFrame]:
     at, stretches = (derived[name].collect().to_native() for name in ("customers_at", "spells"))
     none = pl.LazyFrame(schema={"customer_id": pl.String})
     past = landmarks.Past(at, then.lazy(), none)
-    days = landmarks.days(today - 90, stretches["entry_day"].min() + 1, 14)
+    days = landmarks.days(today - 90, stretches["entry_day"].min() + 1, 14, 90, 30)
     rows = landmarks.rows(past, stretches, churn, days, 90)
     at = landmarks.with_signals(at, past, stretches, churn, today, 90)
     later = acts.filter(pl.col("day").is_between(today, end, closed="right"))["customer_id"]

@@ -68,7 +68,6 @@ def test_groups_are_those_of_the_package_the_largest_first():
     assert adjusted_rand_score(theirs.labels_, fit.labels) == 1
     assert ((theirs.labels_ < 0) == (fit.labels < 0)).all()
     assert (theirs.probabilities_ == fit.membership).all()
-    assert (theirs.outlier_scores_.clip(0) == density.outlier_scores(fit)).all()
     sizes = np.bincount(fit.labels[fit.labels >= 0])
     assert len(sizes) == 3
     assert (np.diff(sizes) <= 0).all()
@@ -118,5 +117,4 @@ def test_too_few_points_are_noise_and_stop_nothing(n):
     fit = density.fit(blobs()[:n], 50, 10)
     assert (fit.labels == -1).all()
     assert density.nodes(fit).is_empty()
-    assert density.outlier_scores(fit).tolist() == [0] * n
     assert (density.cut(fit, 20).labels == -1).all()

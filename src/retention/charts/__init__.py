@@ -10,4 +10,3 @@ from retention.charts.cohorts import curves, triangle
 from retention.charts.days import days
 from retention.charts.forest import forest
 from retention.charts.maps import heat_map
-from retention.charts.tree import condensed_tree

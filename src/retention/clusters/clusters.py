@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from retention import charts, schema
+from retention import schema
 from retention.clusters import habits
 from retention.errors import Refused, nearest
 from retention.exhibit import Exhibit, Finding
@@ -17,7 +17,7 @@ from retention.stats.scaling import LOG
 from retention.stats.stability import Sample, shrunk
 
 MODEL = ("customer_id", "segment", "min_samples", "core_distance", "born_at")
-TABLE = ("customer_id", "cluster", "membership", "outlier_score")
+TABLE = ("customer_id", "cluster", "membership")
 LEAST_DAYS = 5  # active days, or habits are not known
 LEAST_SHARE, LEAST_SIZE = 0.02, 10  # of the compared: the smallest group, if the book names none
 NEIGHBOURS = 25  # members of segments that say which one is nearest
@@ -59,7 +59,7 @@ class Clustering:
     rows: np.ndarray  # of the customers that were fitted; the others are assigned
     fit: density.Fit
     smallest: int  # size of a cluster among the fitted
-    table: pl.DataFrame  # customer_id, cluster (-1 = noise), membership, outlier_score (0 to 1)
+    table: pl.DataFrame  # customer_id, cluster (-1 = noise), membership (0 to 1)
 
     @cached_property
     def samples(self) -> list[Sample]:
@@ -145,12 +145,11 @@ def fit(
         size = max(shrunk(min_cluster_size, fit_at_most, n), min_samples)
     points = scaling.points(compared, compared[rows])
     fitted = density.fit(points[rows], size, min_samples)
-    labels, membership, scores = fitted.labels, fitted.membership, density.outlier_scores(fitted)
+    labels, membership = fitted.labels, fitted.membership
     if len(rows) < n:
-        labels, membership, nearest = density.assign(density.model(fitted), points)
+        labels, membership, _ = density.assign(density.model(fitted), points)
         labels[rows], membership[rows] = fitted.labels, fitted.membership
-        scores = np.append(scores, 1.0)[nearest]
-    columns = (behaviour.table["customer_id"], labels, membership, scores)
+    columns = (behaviour.table["customer_id"], labels, membership)
     table = pl.DataFrame(dict(zip(TABLE, columns, strict=True)))
     return Clustering(behaviour, min_cluster_size, points, rows, fitted, size, table)
 
@@ -160,7 +159,7 @@ def with_nearest(found: Clustering, ids: pl.DataFrame) -> pl.DataFrame:
     segment.
 
     Takes   ids: cluster, segment: which segment each trusted cluster is
-    Returns customer_id, cluster, membership, outlier_score; nearest_segment, the commonest segment
+    Returns customer_id, cluster, membership; nearest_segment, the commonest segment
             among the nearest `NEIGHBOURS` customers in one, and nearest_probability, its share of
             them; both null of who is in a segment, and where there is none
     """
@@ -249,7 +248,6 @@ def tree(r: Refresh, found: Clustering) -> Exhibit:
     return Exhibit(
         density.nodes(found.fit).rename({"group": "cluster"}),
         lambda nodes: f"{nodes['cluster'].max() + 1} clusters stand out",
-        draw=charts.condensed_tree,
         definition=_definition(found),
         findings=_noise(r, found),
         empty="No natural groups: no region of behaviour stands out, customers differ by degree.",

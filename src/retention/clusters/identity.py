@@ -14,6 +14,7 @@ from retention.clusters.previous_segments import Previous
 from retention.errors import Failed
 from retention.exhibit import Exhibit, Finding
 
+CHANGES = ("previous_segment", "segment", "kind", "n", "jaccard")
 KINDS = ("same", "split", "merged", "new", "gone")
 PART = 10  # a part of a split or merger is at least this-th of the whole
 
@@ -59,39 +60,21 @@ def match(
         .join(found, on="previous_segment", how="anti")
         .with_columns(kind=pl.lit("gone"))
     )
-    columns = ["previous_segment", "segment", "kind", "n", "jaccard"]
-    changes = pl.concat([found.select(columns), born, ended], how="diagonal")
+    changes = pl.concat([found.select(CHANGES), born, ended], how="diagonal")
     order = [number(name).alias(f"_{name}") for name in ("previous_segment", "segment")]
-    return changes.sort(order, nulls_last=True).select(columns), ids.select("cluster", "segment")
+    return changes.sort(order, nulls_last=True).select(CHANGES), ids.select("cluster", "segment")
 
 
-def carried_on(now: pl.DataFrame, before: Previous) -> pl.DataFrame:
+def carried_on(placed: pl.DataFrame, ids: pl.DataFrame, before: Previous) -> pl.DataFrame:
     """The table "segment_changes" of segments whose definition stands: all are the same.
 
-    Takes   now: customer_id, segment; before: what the previous refresh knew
+    Takes   placed: customer_id, cluster; ids: cluster, segment; before: what the previous refresh
+            knew
     """
-    then = before.members.rename({"segment": "previous_segment"})
-    both = now.join(then, on="customer_id", validate="1:1")
-    same = pl.col("segment") == pl.col("previous_segment")
-    in_now, in_then, shared = (
-        frame.group_by("segment").agg(pl.len().cast(pl.Int64).alias(name))
-        for name, frame in {
-            "n_now": both,
-            "n_then": both.select(segment="previous_segment"),
-            "n": both.filter(same),
-        }.items()
-    )
-    table = now.select("segment").unique().sort(number("segment"))
-    for part in (in_now, in_then, shared):
-        table = table.join(part, on="segment", how="left", maintain_order="left")
-    counts = table.with_columns(pl.col("n_now", "n_then", "n").fill_null(0))
-    either = pl.col("n_now") + pl.col("n_then") - pl.col("n")
-    return counts.select(
-        pl.col("segment").alias("previous_segment"),
-        "segment",
-        pl.lit("same").alias("kind"),
-        "n",
-        jaccard=(pl.col("n") / either).fill_nan(None),
+    pairs = _pairs(placed, _groups(placed, ids["cluster"].to_list()), before)
+    same = pairs.join(ids, on="cluster").filter(pl.col("segment") == pl.col("previous_segment"))
+    return same.select(*CHANGES[:2], pl.lit("same").alias("kind"), *CHANGES[3:]).sort(
+        number("segment")
     )
 
 

@@ -8,6 +8,7 @@ import polars as pl
 from retention.clusters.strata import Lines
 from retention.tables import workspace
 
+MIDDLE, SPREAD = " middle", " spread"  # of an axis, in the names of columns
 STRATUM, NATURAL, RULE = "stratum", "natural group", "rule"  # kinds of segment
 
 
@@ -55,27 +56,25 @@ def read(space: workspace.Workspace) -> dict[str, Previous]:
 def lines_of(table: pl.DataFrame) -> tuple[Lines, list[str]] | None:
     """Lines as the table "strata" keeps them, and the segment of each stratum; None without rows.
 
-    Takes   segment, axis ("" where all are in one stratum), middle, spread, centre
+    Takes   segment, and of each axis its centres, the middle and the spread
     """
     if table.is_empty():
         return None
-    wide = table.sort("axis", pl.col("segment").str.slice(1).cast(pl.Int64))
-    segments = wide["segment"].unique(maintain_order=True).to_list()
-    axes = [axis for axis in wide["axis"].unique(maintain_order=True) if axis]
-    of = [wide.filter(axis=axis) for axis in axes]
-    middle, spread = (np.array([part[name][0] for part in of]) for name in ("middle", "spread"))
-    centres = np.array([part["centre"].to_numpy() for part in of]).T.reshape(len(segments), -1)
-    return Lines(tuple(axes), middle, spread, centres), segments
+    rows = table.sort(pl.col("segment").str.slice(1).cast(pl.Int64))
+    axes = [name.removesuffix(MIDDLE) for name in rows.columns if name.endswith(MIDDLE)]
+    middle, spread = ([rows[axis + of][0] for axis in axes] for of in (MIDDLE, SPREAD))
+    centres = rows.select(axes).to_numpy().reshape(rows.height, len(axes))
+    return Lines(tuple(axes), np.array(middle), np.array(spread), centres), rows[
+        "segment"
+    ].to_list()
 
 
 def kept(lines: Lines, segments: list[str]) -> pl.DataFrame:
     """The table "strata" of ``lines`` and the segment of each stratum; see `lines_of`."""
-    rows = [
-        (segment, axis, float(middle), float(spread), float(centre))
-        for segment, own in zip(segments, lines.centres, strict=True)
-        for axis, middle, spread, centre in zip(
-            lines.axes, lines.middle, lines.spread, own, strict=True
-        )
-    ]
-    rows = rows or [(segment, "", 0.0, 1.0, 0.0) for segment in segments]
-    return pl.DataFrame(rows, ["segment", "axis", "middle", "spread", "centre"], orient="row")
+    table = pl.DataFrame({"segment": segments})
+    for axis, middle, spread, own in zip(
+        lines.axes, lines.middle, lines.spread, lines.centres.T, strict=True
+    ):
+        named = {axis: pl.Series(own), axis + MIDDLE: middle, axis + SPREAD: spread}
+        table = table.with_columns(**named)
+    return table

@@ -72,12 +72,10 @@ def stratify(r: Refresh) -> Strata:
     placed = now.select("customer_id", cluster=pl.Series(numbers, dtype=pl.Int64))
     if kept:
         ids = pl.DataFrame({"cluster": range(len(old[1])), "segment": old[1]})
-        changes = identity.carried_on(
-            placed.join(ids.cast({"cluster": pl.Int64}), on="cluster"), before
-        )
+        changes = identity.carried_on(placed, ids, before)
     else:
         changes, ids = identity.match(placed, sorted(set(numbers.tolist())), before)
-    ids = ids.cast({"cluster": pl.Int64}).sort("cluster")
+    ids = ids.sort("cluster")
     own = placed.join(ids, on="cluster", maintain_order="left")
     sure = pl.Series("confidence", strata.confidence(past, now, lines, r.day)).fill_nan(None)
     under = own.select("customer_id", "segment")

@@ -4,18 +4,3 @@ from retention.risk.backtest import calibration, judge_models, lead, model_score
 from retention.risk.decline import left_by_usage
 from retention.risk.landmarks import history, who_is_counted
 from retention.risk.risk import bands, looks_at, score, signal_strengths, signals
-
-__all__ = [
-    "bands",
-    "calibration",
-    "history",
-    "judge_models",
-    "lead",
-    "left_by_usage",
-    "looks_at",
-    "model_scores",
-    "score",
-    "signal_strengths",
-    "signals",
-    "who_is_counted",
-]

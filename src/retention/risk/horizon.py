@@ -30,8 +30,7 @@ def chosen(book: Book, tables: Mapping[str, pl.DataFrame]) -> tuple[int, str]:
     tried = []
     for horizon in HORIZONS:
         known_after = landmarks.days_until_known(churn, horizon)
-        most = TESTED + landmarks.LEARN_FROM + -(-known_after // STEP_DAYS)
-        days = landmarks.days(day - known_after, first + 1, STEP_DAYS)[:most]
+        days = landmarks.days(day - known_after, first + 1, STEP_DAYS, known_after, TESTED)
         rows = landmarks.rows(past, spells, churn, days, horizon)
         ripe = first + churn.after_days
         tested = backtest.testable(rows, known_after, TESTED, ripe)

@@ -58,10 +58,8 @@ def history(r: Refresh, step_days: int, tested: int, most_customers: int, seed: 
     spells, customers = r.tables.spells, r.tables.customers_at
     activity, terms = (workspace.scan_table(r.space, name) for name in ("activity", "terms"))
     past = Past(sampled(customers, most_customers, seed), activity, terms)
-    known_after = days_until_known(churn, horizon)
-    first = spells["entry_day"].min()
-    most = tested + LEARN_FROM + -(-known_after // step_days)
-    chosen = days(r.day - known_after, first + 1, step_days)[:most]
+    known_after, first = days_until_known(churn, horizon), spells["entry_day"].min()
+    chosen = days(r.day - known_after, first + 1, step_days, known_after, tested)
     made = rows(past, spells, churn, chosen, horizon)
     current = with_signals(customers.filter(CURRENT), past, spells, churn, r.day, horizon)
     return History(made, current, horizon, known_after, step_days, first + churn.after_days)
@@ -72,10 +70,11 @@ def days_until_known(churn: Churn, horizon_days: int) -> int:
     return horizon_days + (churn.after_days if churn.kind == "contract" else 0)
 
 
-def days(last: int, first: int, step_days: int) -> list[int]:
+def days(last: int, first: int, step_days: int, known_after: int, tested: int) -> list[int]:
     """Test dates, the newest first: every ``step_days`` back from ``last``, the newest day with a
-    known outcome, to ``first``."""
-    return list(range(last, first - 1, -step_days))
+    known outcome, to ``first``; as many as ``tested`` dates and what they learn from need."""
+    most = tested + LEARN_FROM + -(-known_after // step_days)
+    return list(range(last, first - 1, -step_days))[:most]
 
 
 def newest(rows: pl.DataFrame, last: int) -> pl.DataFrame:

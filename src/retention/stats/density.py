@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 import hdbscan
 import numpy as np
 import polars as pl
-from hdbscan._hdbscan_tree import outlier_scores as glosh
 from hdbscan.hdbscan_ import _tree_to_labels
 from scipy.spatial import cKDTree
 
@@ -90,15 +89,6 @@ def _ordered(fit: Fit) -> Fit:
     number = np.append(np.argsort(order), -1)  # the last stands for noise
     persistence = np.asarray(fit.persistence, float)[order]
     return replace(fit, labels=number[fit.labels], persistence=persistence)
-
-
-def outlier_scores(fit: Fit) -> np.ndarray:
-    """How far each point lies outside of what is dense near it, 0 to 1.
-
-    Source: GLOSH, in Campello, Moulavi, Zimek and Sander (2015), ACM TKDD 10(1):5.
-    """
-    scores = glosh(fit.condensed) if len(fit.condensed) else np.zeros(len(fit.points))
-    return np.nan_to_num(scores).clip(0, 1)
 
 
 def nodes(fit: Fit) -> pl.DataFrame:
