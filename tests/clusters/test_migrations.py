@@ -124,7 +124,10 @@ def test_shares_of_where_those_of_a_stratum_are_now_rest_on_what_is_shown():
         ("s2", "left", 0.1),
         ("s10", "s2", None),
         ("s10", "s10", 1.0),
+        ("s10", "left", None),
         ("entered", "s2", 1.0),
+        ("entered", "s10", None),
+        ("entered", "left", None),
     ]
 
 

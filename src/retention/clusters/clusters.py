@@ -239,8 +239,7 @@ def who_is_counted(r: Refresh, behaviour: Behaviour) -> Finding:
     sentence = "The behaviour of {value} of {current} current customers is known well enough to "
     sentence += "look for natural groups among them."
     current = {"current": r.tables.customers_at.filter(standing="current").height}
-    n = behaviour.table.height
-    return Finding("compared", sentence, n, "customers", further=current)
+    return Finding("compared", sentence, behaviour.table.height, "customers", further=current)
 
 
 def tree(r: Refresh, found: Clustering) -> Exhibit:

@@ -89,13 +89,16 @@ def _drawn(table: pl.DataFrame) -> Figure:
 
 def places(table: pl.DataFrame) -> pl.DataFrame:
     """Of those who were in each stratum, which share is in which now, by the counts that are shown:
-    previous_segment, segment, share (null where none is shown)."""
+    previous_segment, segment, share (null where none is shown), every pair of places in order."""
     before, after, n = pl.col("previous_segment"), pl.col("segment"), pl.col("n")
     named = table.with_columns(before.fill_null("entered"), after.fill_null("left"))
     pairs = named.filter(kind=STRATUM).group_by("previous_segment", "segment").agg(n.sum())
     share = pl.when(n > 0).then(n) / n.sum().over("previous_segment")
-    order = (before.str.len_chars(), before, after.str.len_chars(), after)  # s2 before s10
-    return pairs.sort(order).select("previous_segment", "segment", share=share)
+    shares = pairs.select("previous_segment", "segment", share=share)
+    ordered = shares.sort(after.str.len_chars(), after)  # s2 before s10
+    wide = ordered.pivot("segment", index="previous_segment", values="share")
+    every = wide.unpivot(index="previous_segment", variable_name="segment", value_name="share")
+    return every.sort(before.str.len_chars(), before, maintain_order=True)
 
 
 def _headline(told: dict) -> str:

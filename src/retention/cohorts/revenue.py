@@ -140,8 +140,7 @@ def count(name: str, rows: pl.LazyFrame, members: pl.DataFrame, snapshot_day: in
     for block in blocks.blocks(rows.select("customer_id", *dates, "amount_cents"), members):
         if name == "events":
             payments = paid(block.lazy())
-            early = block.filter(pl.col("day") < pl.col("start_day"))
-            before += early["amount_cents"].sum()
+            before += block.filter(pl.col("day") < pl.col("start_day"))["amount_cents"].sum()
             booked += block["amount_cents"].sum()
         else:
             payments = accrued(block.lazy(), snapshot_day)

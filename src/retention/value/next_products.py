@@ -14,7 +14,7 @@ from scipy.stats import hypergeom, norm
 from retention import charts, schema
 from retention.exhibit import Exhibit
 from retention.refresh import Refresh
-from retention.stats.intervals import wilson
+from retention.stats import intervals
 from retention.tables import task, workspace
 
 MOST_ITEMS = 60  # items looked at in a segment: those that most of its customers bought
@@ -159,9 +159,8 @@ def _scored(pairs: pl.DataFrame, confidence: float) -> pl.DataFrame:
     clear = 2 * by_chance * pairs["n_pairs"].to_numpy() < 1 - confidence
     lift = share / base
     scored = pairs.with_columns(
-        *wilson("n_next", "n", confidence),
+        *intervals.share("n_next", "n", confidence),
         support=pl.col("n_next") / pl.col("n_all"),
-        share=share,
         lift=lift,
         lift_lower=lift * (-z * error).exp(),
         lift_upper=lift * (z * error).exp(),
