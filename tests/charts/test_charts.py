@@ -73,17 +73,6 @@ GROUPS = pl.DataFrame(
 )
 
 
-NODES = pl.DataFrame(
-    [
-        (0, None, 900, 800, 0.0, 1.0, -1),
-        (1, 0, 300, 0, 1.0, 6.0, 1),
-        (2, 0, 500, None, 1.0, 2.0, 0),
-        (3, 2, 200, 0, 2.0, 9.0, 0),
-        (4, 2, 200, 0, 2.0, 5.0, 0),
-    ],
-    schema=["node", "parent", "n", "n_at_death", "birth", "death", "cluster"],
-    orient="row",
-)
 CELLS = pl.DataFrame(
     [("s1", "orders", -0.5, 0.25), ("s1", EVIL, None, None), ("s2", "orders", 1.0, 1.0)],
     ["segment", "trait", "difference", "share"],
@@ -102,7 +91,6 @@ def figures() -> dict[str, Figure]:
         "triangle": charts.triangle(TRIANGLE, "retention", "Months since the start"),
         "points": charts.points(SLOPES, lambda row: row["definition"], "slope", percent=True),
         "comparison": charts.comparison(GROUPS),
-        "tree": charts.condensed_tree(NODES),
         "heat map": heat_map(CELLS, "share"),
     }
 
@@ -203,15 +191,6 @@ def test_long_curves_stay_small():
         group=pl.lit("all"), at_risk=900, survival=share, ci_lower=share, ci_upper=share
     )
     assert len(svg.inline(survival(long), "t", "a")) < 60_000
-
-
-def test_branches_stand_within_the_one_they_split_off_from_and_name_each_cluster_once():
-    figure = charts.condensed_tree(NODES)
-    assert sorted(word for word in words(figure) if word.startswith("n ")) == ["n 300", "n 500"]
-    spans = [(bar.get_xy()[:, 0].min(), bar.get_xy()[:, 0].max()) for bar in figure.axes[0].patches]
-    for node, parent in NODES.select("node", "parent").drop_nulls().iter_rows():
-        assert spans[parent][0] <= spans[node][0]
-        assert spans[node][1] <= spans[parent][1]
 
 
 def test_a_heat_map_prints_shares_in_per_cent_and_leaves_unknown_cells_hatched():

@@ -14,7 +14,7 @@ from retention.stats import scaling
 
 CLEAR = 0.25  # interquartile ranges from which on a trait may name a segment
 USUAL = ("days_since_last_activity", "active_days_90d", "amount_cents_365d", "tenure_days")
-NATURAL_ORDER = (pl.col("segment").str.len_chars(), pl.col("segment"))  # s2 before s10
+IN_ORDER = (pl.col("segment").str.len_chars(), pl.col("segment"))  # s2 before s10
 # How a segment is called whose customers have much or little of a feature.
 TRAITS = {
     "tenure_days": ("long with us", "with us for a short time"),
@@ -54,7 +54,7 @@ def profile(found: Clustering, segments: pl.Series) -> pl.DataFrame:
         .group_by("segment", maintain_order=True)
         .agg(pl.col(features).median())
         .unpivot(index="segment", variable_name="trait", value_name="difference")
-        .sort(*NATURAL_ORDER, "trait")
+        .sort(*IN_ORDER, "trait")
     )
 
 
@@ -66,9 +66,7 @@ def named(profile: pl.DataFrame, taken: list[str]) -> pl.DataFrame:
             there is no other
     """
     names, strength = {}, pl.col("difference").abs()
-    ordered = profile.sort(
-        *NATURAL_ORDER, strength, "trait", descending=[False, False, True, False]
-    )
+    ordered = profile.sort(*IN_ORDER, strength, "trait", descending=[False, False, True, False])
     for (segment,), traits in ordered.group_by("segment", maintain_order=True):
         clear = traits.filter(strength >= CLEAR)
         chosen = clear if clear.height else traits[:1]
@@ -148,7 +146,7 @@ def segment_table(
             share_of_amount=(pl.col("amount_cents_365d").sum() / total).cast(pl.Float64),
             **{name: pl.col(name).cast(pl.Float64).median() for name in features},
         )
-        .sort(NATURAL_ORDER)
+        .sort(IN_ORDER)
     )
 
 
@@ -180,7 +178,7 @@ def by_state(r: Refresh) -> Exhibit:
         .group_by("segment", "name", "lifecycle")
         .agg(n=pl.len().cast(pl.Int64), n_group=pl.col("n_group").first())
         .with_columns(share_of_segment=pl.col("n") / pl.col("n_group"))
-        .sort(*NATURAL_ORDER, "lifecycle")
+        .sort(*IN_ORDER, "lifecycle")
     )
     heat = partial(charts.heat_map, row="name", column="lifecycle", value="share_of_segment")
     return Exhibit(

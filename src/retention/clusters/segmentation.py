@@ -24,8 +24,6 @@ from retention.exhibit import Exhibit, Finding
 from retention.refresh import Refresh
 from retention.tables import task, workspace
 
-STRONG, FAIR, WEAK = "strong", "fair", "weak"
-
 
 class Strata(NamedTuple):
     """Every current customer's stratum: ``members`` (customer_id, segment, confidence), the
@@ -81,19 +79,16 @@ def stratify(r: Refresh) -> Strata:
     under = own.select("customer_id", "segment")
     if old and not kept and list(old[0].axes) == now.columns[1:]:
         there = strata.placed(now, old[0])
-        under = now.select(
-            "customer_id", segment=pl.Series([old[1][at] for at in there], dtype=pl.String)
-        )
+        segment = pl.Series([old[1][at] for at in there], dtype=pl.String)
+        under = now.select("customer_id", segment=segment)
     moves = migrations.migrations(own, own, before, under)
     r.keep("strata", previous_segments.kept(lines, ids["segment"].to_list()))
-    k = len(lines.centres)
     said, explained = in_words.rules(now, numbers, r.book.currency)
-    table = usefulness.tested(r, past, k)
+    called = in_words.names(now, numbers, r.book.currency)
+    table = usefulness.tested(r, past, len(lines.centres))
     named = ids.with_columns(
-        name=pl.Series(
-            [in_words.names(now, numbers, r.book.currency)[at] for at in ids["cluster"]]
-        ),
-        rule=pl.Series([said[at] for at in ids["cluster"]]),
+        name=pl.Series([called.get(at) for at in ids["cluster"]], dtype=pl.String),
+        rule=pl.Series([said.get(at) for at in ids["cluster"]], dtype=pl.String),
         grade=pl.lit(grade(choice, table)),
     )
     members = own.select("customer_id", "segment", confidence=sure)
@@ -104,8 +99,8 @@ def grade(choice: strata.Choice, useful: pl.DataFrame) -> str:
     """Strong: found again in samples and over 30 days, and nearly as useful as KMeans; fair: found
     again; weak: else."""
     if choice.jaccard < strata.LEAST_JACCARD or choice.agreement < strata.LEAST_AGREEMENT:
-        return WEAK
-    return STRONG if usefulness.useful(useful) else FAIR
+        return "weak"
+    return "strong" if usefulness.useful(useful) else "fair"
 
 
 def near(placed: pl.DataFrame, own: pl.DataFrame) -> pl.DataFrame:
@@ -173,7 +168,7 @@ def segmentation(r: Refresh, found: clusters.Clustering) -> Segments:
         }.items()
     )
     grades = dict(drawn.described.select("segment", "grade").iter_rows())
-    grades |= dict.fromkeys(ids["segment"], FAIR)
+    grades |= dict.fromkeys(ids["segment"], "fair")
     return Segments(
         trust.trust(judged, ids),
         described(drawn),

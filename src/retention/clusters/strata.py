@@ -46,11 +46,11 @@ class Choice(NamedTuple):
 
 
 class Past(NamedTuple):
-    """Where strata are measured: the table activity, the kinds of event that count (none: all),
-    and whether the data are too young on the snapshot for a year to be counted."""
+    """Where strata are measured: the activity that counts, its first day (none: null), and whether
+    that is too near the snapshot for a year to be counted."""
 
     activity: pl.LazyFrame
-    kinds: list[str]
+    first: int | None
     young: bool
 
 
@@ -58,7 +58,7 @@ def past(activity: pl.LazyFrame, kinds: list[str], day: int) -> Past:
     """What happened up to the snapshot ``day``."""
     own = activity.filter(pl.col("kind").is_in(kinds)) if kinds else activity
     first = own.select(pl.col("day").min()).collect().item()
-    return Past(own, kinds, first is not None and first > day - LOOK_BACK + 1)
+    return Past(own, first, first is not None and first > day - LOOK_BACK + 1)
 
 
 def measured(past: Past, customers: pl.DataFrame, day: int) -> pl.DataFrame:
@@ -83,8 +83,7 @@ def measured(past: Past, customers: pl.DataFrame, day: int) -> pl.DataFrame:
         priced = [] if known["price_cents"].null_count() else ["price_cents", "tenure_days"]
         return known.select("customer_id", *priced)
     if past.young:
-        span = day - own.select(on.min()).collect().item()
-        axes = dict(zip(EXPECTED, _expected(known, span), strict=True))
+        axes = dict(zip(EXPECTED, _expected(known, day - past.first), strict=True))
     else:
         axes = dict(zip(COUNTED, (known["days"], known["cents"]), strict=True))
     if not known["cents"].sum():
@@ -179,8 +178,7 @@ def confidence(past: Past, measured: pl.DataFrame, lines: Lines, day: int) -> np
     """
     if lines.axes[:1] not in ((COUNTED[0],), (EXPECTED[0],)):
         return np.full(measured.height, np.nan)
-    first = past.activity.select(pl.col("day").min()).collect().item()
-    span = min(day - first, LOOK_BACK) or 1
+    span = min(day - past.first, LOOK_BACK) or 1
     now = placed(measured, lines)
     days = measured[lines.axes[0]].to_numpy() * (span / LOOK_BACK if past.young else 1)
     share, same = (np.arange(DRAWS) + 0.5) / DRAWS, np.zeros(measured.height)

@@ -43,5 +43,7 @@ def chosen(book: Book, tables: Mapping[str, pl.DataFrame]) -> tuple[int, str]:
     untested, _, horizon, rate, last = min(tried, key=lambda one: one[:3])
     if untested:
         return -horizon, f"the risk can be tested from about {words.printed(last, 'day')} on"
-    share = f"at past dates {rate:.0%} of current customers were quiet, or left, within as many"
-    return -horizon, f"{share} days: the longest of 90, 60 and 30 that can be tested"
+    why = (
+        f"at past dates {rate:.0%} of current customers were quiet, or left, within as many days: "
+    )
+    return -horizon, f"{why}the longest of 90, 60 and 30 that can be tested"
