@@ -51,8 +51,7 @@ def who_is_counted(r: Refresh, current: pl.DataFrame) -> list[Finding | str]:
     sentence = "{name}: {n} customers, {value} of all current ones ({ci})" + pays + "."
     return [
         *said_of(this, "share_of_customers", sentence),
-        f"It is a {known['kind']}. The others are all other current customers, including those in "
-        "no segment; customers who left are in neither group.",
+        f"It is a {known['kind']}. The others are all other current customers.",
     ]
 
 
