@@ -244,7 +244,7 @@ FAULTS: dict[tuple[str, ...], list[Bad]] = {
     (*DUCKDB, "postgres"): [
         wrong("events", every(at=pl.lit("2024")), "column 'at' holds string, not dates ... view"),
         wrong("events", every(amount=pl.lit("1")), "column 'amount' holds string, not numbers"),
-        lies("orders", NO_TABLE),
+        lies("no_such_orders", NO_TABLE),
         lies("sales.events", NO_TABLE),
     ],
     CSV: [
