@@ -92,12 +92,10 @@ def test_lines_stay_where_they_fit_and_are_kept_as_they_are():
 
     assert segments == [f"s{n + 1}" for n in range(len(choice.lines.centres))]
     assert (strata.placed(now, lines) == strata.placed(now, choice.lines)).all()
-    assert strata.kept(choice, lines, now)
-    far = choice.lines._replace(centres=choice.lines.centres[::-1] * 0.1)
-    assert not strata.kept(choice, far, now)
-    assert not strata.kept(choice, None, now)
-    other = choice.lines._replace(axes=("price_cents", "tenure_days"))
-    assert not strata.kept(choice, other, now)
+    assert strata.kept(choice, lines)
+    assert not strata.kept(choice._replace(agreement=0.6), lines)
+    assert not strata.kept(choice, None)
+    assert not strata.kept(choice, lines._replace(axes=("price_cents", "tenure_days")))
 
 
 def test_the_order_of_rows_moves_nobody():

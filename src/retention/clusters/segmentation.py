@@ -64,7 +64,7 @@ def stratify(r: Refresh) -> Strata:
     then = strata.measured(past, earlier.filter(standing="current"), r.day - strata.EARLIER)
     choice, before = strata.chosen(now, then), previous_segments.read(r.space)[STRATUM]
     old = previous_segments.lines_of(before.model)
-    kept = old is not None and strata.kept(choice, old[0], now)
+    kept = old is not None and strata.kept(choice, old[0])
     lines = old[0] if kept else choice.lines
     numbers = strata.placed(now, lines)
     placed = now.select("customer_id", cluster=pl.Series(numbers, dtype=pl.Int64))

@@ -191,10 +191,8 @@ def confidence(past: Past, measured: pl.DataFrame, lines: Lines, day: int) -> np
     return same / DRAWS
 
 
-def kept(choice: Choice, before: Lines | None, now: pl.DataFrame) -> bool:
-    """Whether the lines ``before`` stay: on the same axes, and near enough to those drawn today."""
-    return (
-        before is not None
-        and before.axes == choice.lines.axes
-        and (not before.axes or agree(now, before, choice.lines) >= LEAST_AGREEMENT)
-    )
+def kept(choice: Choice, before: Lines | None) -> bool:
+    """Whether the lines ``before`` stay: on the same axes, as long as lines drawn today agree with
+    those that would have been drawn 30 days ago."""
+    same = before is not None and before.axes == choice.lines.axes
+    return same and not choice.agreement < LEAST_AGREEMENT
