@@ -193,11 +193,13 @@ def described(drawn: Strata) -> Exhibit:
         sentence += f", lines drawn 30 days earlier to {choice.agreement:.2f}"
     sentence += f"; the worst stratum is found again by {choice.jaccard:.2f} (Jaccard)."
     lines = "Lines are those of the refresh before." if drawn.kept else "Lines were drawn today."
+    said = drawn.described.drop_nulls("rule").select("name", "rule").iter_rows()
+    rules = " ".join(f"{name}: {rule}." for name, rule in said)
     return Exhibit(
-        table.select("name", "n", "share_of_customers", "rule", "grade", "confidence"),
+        table.select("name", "n", "share_of_customers", "grade", "confidence"),
         lambda shown: f"{shown.height} strata divide all current customers",
-        definition=f"{lines} The rules are those of a small tree, which puts {drawn.explained:.0%} "
-        "of customers where they are. Confidence: the mean share of draws from what a customer's "
-        "rate may be that fall into the stratum.",
+        definition=f"{lines} {rules} These are the rules of a small tree, which puts "
+        f"{drawn.explained:.0%} of customers where they are. Confidence: the mean share of draws "
+        "from what a customer's rate may be that fall into the stratum.",
         findings=[Finding("strata_again", sentence, choice.rand, "rand")],
     )
