@@ -26,7 +26,7 @@ def trends(retention: pl.DataFrame, ages: list[int], confidence: float = 0.95) -
             of them have no row.
 
     Unbounded retention is left out: older cohorts have had longer to come back. Checked on
-    planted trends in tests/test_trends.py.
+    planted trends in tests/cohorts/test_trends.py.
     """
     rows = []
     for definition, age in product(COMPARED, sorted(set(ages))):

@@ -9,7 +9,7 @@ there is none) and ``age`` (since the first).
 
 Source: Fader, Hardie and Lee (2005), Marketing Science 24:275; MBG/NBD: Batislam, Denizel and
 Filiztekin (2007), Int. J. of Research in Marketing 24:201. Checked on the published fit
-(`make numbers`), by simulation and against lifetimes in tests/test_bg_nbd.py.
+(`make numbers`), by simulation and against lifetimes in tests/stats/test_bg_nbd.py.
 """
 
 from functools import partial

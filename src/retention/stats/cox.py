@@ -46,7 +46,7 @@ def fit(
         Refused: no end was seen, or the fit does not converge.
 
     Source: Cox (1972), JRSS B 34:187; Efron (1977), JASA 72:557. Checked on Rossi's data in
-    tests/test_numbers.py.
+    tests/published/test_numbers.py.
     """
     if not events.any():
         raise Refused("no customer left: nothing to fit")
@@ -81,8 +81,8 @@ def conditional_risk(
     hazard is not zero but unknown.
 
     Source: 1 - S(since + horizon) / S(since), S the survival of the fit; only the two baseline
-    values needed are read, never a curve per customer. Checked on Telco in tests/test_numbers.py
-    and against lifelines in tests/test_cox.py.
+    values needed are read, never a curve per customer. Checked on Telco in
+    tests/published/test_numbers.py and against lifelines in tests/stats/test_cox.py.
     """
     steps = np.concatenate([[0.0], base.cumulative])
     since = np.asarray(since, dtype=float)

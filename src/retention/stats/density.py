@@ -36,7 +36,7 @@ def fit(points: np.ndarray, min_cluster_size: int, min_samples: int, *, exact: b
     all noise.
 
     Source: Campello, Moulavi and Sander (2013), LNCS 7819:160; McInnes, Healy and Astels (2017),
-    JOSS 2:205, package hdbscan. Checked on published results in tests/test_density.py.
+    JOSS 2:205, package hdbscan. Checked on published results in tests/stats/test_density.py.
     """
     n = len(points)
     if n < max(2 * min_cluster_size, min_samples + 2):
@@ -67,7 +67,7 @@ def fit(points: np.ndarray, min_cluster_size: int, min_samples: int, *, exact: b
 def cut(fit: Fit, min_cluster_size: int) -> Fit:
     """The groups of the same points for another smallest size, in milliseconds: the tree stands.
 
-    Checked against a new fit in tests/test_density.py.
+    Checked against a new fit in tests/stats/test_density.py.
     """
     n = len(fit.points)
     if not len(fit.linkage) or n < 2 * min_cluster_size:
@@ -168,7 +168,7 @@ def assign(model: Model, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np
     Returns label, membership (0 to 1), and which point of ``model`` is nearest (-1: none is near)
 
     Source: as hdbscan's ``approximate_predict``, without its walk through the tree point by point;
-    checked against it in tests/test_density.py.
+    checked against it in tests/stats/test_density.py.
     """
     k, found = min(2 * model.min_samples, len(model.points)), []
     far = 1 / model.births.min(initial=np.inf)  # no group reaches farther

@@ -42,7 +42,7 @@ def checked(
             would be infinite) and collinear columns are left out.
 
     Source: monotone likelihood after Bryson and Johnson (1981), Technometrics 23:381; collinearity
-    by the variance that the columns before leave. Checked in tests/test_design.py.
+    by the variance that the columns before leave. Checked in tests/stats/test_design.py.
     """
     columns, done = [], []
     for column in covariates.get_columns():

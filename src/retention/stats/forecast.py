@@ -10,7 +10,7 @@ not sums: a season or a trend moves sums as much as a wrong model does.
 Source: Bates and Granger (1969), Operational Research Quarterly 20:451 (combining forecasts);
 Yao, Vehtari, Simpson and Gelman (2018), Bayesian Analysis 13:917 (weights by what was held out);
 `bg_nbd` and `forgetting` for the models. Chosen on CDNOW's 1/10 sample alone (benchmarks/value.py
-judges it on other customers). Checked in tests/test_forecast.py.
+judges it on other customers). Checked in tests/stats/test_forecast.py.
 """
 
 from typing import NamedTuple

@@ -7,7 +7,7 @@ before it, so that the likelihood of all months tells r, alpha and how soon to f
 
 Source: Harvey and Fernandes (1989), J. of Business and Economic Statistics 7:407 (counts with
 discounted gamma rates); Ehrenberg (1959), Applied Statistics 8:26 (NBD). Checked in
-tests/test_forgetting.py.
+tests/stats/test_forgetting.py.
 """
 
 from typing import NamedTuple

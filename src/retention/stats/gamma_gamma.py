@@ -5,7 +5,7 @@ to do with how often they buy, which must be checked (`correlation`).
 
 Source: Fader and Hardie (2013), "The Gamma-Gamma Model of Monetary Value", equations 1 and 3;
 Fader, Hardie and Lee (2005), J. of Marketing Research 42:415. Checked on the published fit
-(`make numbers`), on planted means and against lifetimes in tests/test_gamma_gamma.py.
+(`make numbers`), on planted means and against lifetimes in tests/stats/test_gamma_gamma.py.
 """
 
 from functools import partial

@@ -33,7 +33,7 @@ def cumulative_incidence(
     Source: Aalen and Johansen (1978), Scandinavian Journal of Statistics 5:141, as a product limit,
     exact with ties; variance by the delta method, Marubini and Valsecchi (1995), section 10.3:
     without censoring that of a plain share. Checked on Scrucca's data, against scikit-survival
-    and with planted causes in tests/test_incidence.py.
+    and with planted causes in tests/stats/test_incidence.py.
     """
     if entry is not None and not (entry < durations).all():
         raise Refused("everyone must enter observation before their duration ends")

@@ -11,7 +11,7 @@ def wilson(count: str, n: str, confidence: float = 0.95) -> tuple[pl.Expr, pl.Ex
     """Limits of the rate ``count / n``, named ci_lower and ci_upper; null where n is 0 or null.
 
     Source: Wilson (1927), JASA 22:209. Checked against scipy's binomtest in
-    tests/test_intervals.py.
+    tests/stats/test_intervals.py.
     """
     z = float(norm.ppf(0.5 + confidence / 2))
     k, size = pl.col(count).cast(pl.Float64), pl.when(pl.col(n) > 0).then(pl.col(n))
@@ -46,7 +46,7 @@ def net(plus: str, minus: str, n: str, confidence: float = 0.95) -> tuple[pl.Exp
 
     Source: Bonett and Price (2012), Journal of Educational and Behavioral Statistics 37:479 (a
     difference of paired proportions is a net share). Coverage is counted out over all outcomes in
-    tests/test_intervals.py.
+    tests/stats/test_intervals.py.
     """
     z = float(norm.ppf(0.5 + confidence / 2))
     size = pl.when(pl.col(n) > 0).then(pl.col(n)) + 2

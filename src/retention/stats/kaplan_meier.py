@@ -29,7 +29,7 @@ def curve(
 
     Source: Kaplan and Meier (1958), JASA 53:457; log-log limits after Kalbfleisch and Prentice
     (2002), section 1.4; late entry as delayed entry into the risk set. Checked on published data
-    and against lifelines in tests/test_kaplan_meier.py.
+    and against lifelines in tests/stats/test_kaplan_meier.py.
     """
     begin = risk_sets.begin(durations, events, entry, least)
     durations, events, entry = risk_sets.since(begin, durations, events, entry)

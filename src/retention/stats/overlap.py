@@ -8,7 +8,7 @@ def jaccard(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
 
     Takes   labels of the same rows, from 0; -1 belongs to no group
 
-    Source: Jaccard (1901). Checked on a literal count in tests/test_overlap.py.
+    Source: Jaccard (1901). Checked on a literal count in tests/stats/test_overlap.py.
     """
     k, m = ours.max(initial=-1) + 1, theirs.max(initial=-1) + 1
     both = np.zeros((k, m))

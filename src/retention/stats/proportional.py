@@ -122,7 +122,7 @@ def ratios(
     than ``least`` ends were seen.
 
     Source: Cox (1972); time-dependent effects by a step function at one time, Therneau and
-    Grambsch (2000), Modeling Survival Data, section 6.5. Checked in tests/test_hazards.py.
+    Grambsch (2000), Modeling Survival Data, section 6.5. Checked in tests/survival/test_hazards.py.
     """
     n, ends = len(lives.events), int(lives.events.sum())
     if ends < max(least, LEAST_ENDS):

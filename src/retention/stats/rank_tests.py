@@ -13,7 +13,7 @@ def log_rank(at_risk: np.ndarray, events: np.ndarray) -> tuple[float, int, float
 
     Source: Mantel (1966); with late entry the risk sets shrink accordingly (lifelines' test has
     none). Weak where curves cross. Checked on Walton's data and against lifelines in
-    tests/test_comparisons.py.
+    tests/survival/test_comparisons.py.
     """
     n, d = at_risk.sum(axis=0), events.sum(axis=0)
     at_risk, events, n, d = at_risk[:, n > 0], events[:, n > 0], n[n > 0], d[n > 0]
@@ -30,7 +30,8 @@ def holm(p_values: np.ndarray) -> np.ndarray:
     """``p_values`` of tests made together, each raised so that by chance alone one in all of them
     falls below a level no more often than the level says.
 
-    Source: Holm (1979), Scand J Statist 6:65. Checked by hand in tests/test_comparisons.py.
+    Source: Holm (1979), Scand J Statist 6:65. Checked by hand in
+    tests/survival/test_comparisons.py.
     """
     order = np.argsort(p_values, kind="stable")
     raised = np.maximum.accumulate(p_values[order] * np.arange(len(order), 0, -1))

@@ -20,7 +20,7 @@ def exact(
     Takes   recent and before (whole numbers): how often in recent_days and in before_days (> 0)
 
     Source: Przyborowski and Wilenski (1940), Biometrika 31:313; Clopper and Pearson (1934),
-    Biometrika 26:404. Checked against R's poisson.test and SciPy in tests/test_rate_ratio.py.
+    Biometrika 26:404. Checked against R's poisson.test and SciPy in tests/stats/test_rate_ratio.py.
     """
     tail = (1 - confidence) / 2
     times = before_days / recent_days

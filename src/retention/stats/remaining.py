@@ -19,7 +19,7 @@ def days(
     shorter; which is an assumption.
 
     Source: the mean residual life, Klein and Moeschberger (2003), Survival Analysis, section 2.4,
-    up to a horizon. Checked by hand and on planted lives in tests/test_remaining.py.
+    up to a horizon. Checked by hand and on planted lives in tests/stats/test_remaining.py.
     """
     left = np.full(len(tenure), float(ahead)) if until is None else np.minimum(ahead, until)
     survival = _daily(curve, int(tenure.max(initial=0) + np.ceil(ahead)) + 1)

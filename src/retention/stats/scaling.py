@@ -33,7 +33,7 @@ def points(compared: pl.DataFrame, like: pl.DataFrame | None = None, key: str = 
             a tiny jitter keyed to the customer's id (and ``key``): without it HDBSCAN's groups
             depend on the order of rows (DECISIONS: jitter)
 
-    Where the range is 0, standard deviations are the unit. Checked in tests/test_scaling.py.
+    Where the range is 0, standard deviations are the unit. Checked in tests/stats/test_scaling.py.
     """
     like = compared if like is None else like
     columns = scaled(compared, like)

@@ -49,7 +49,7 @@ def calibration(
             observed (the share with the event), ci_lower, ci_upper (Wilson's)
 
     Source: Wilson (1927), JASA 22:209. Checked by hand and with planted errors in
-    tests/test_scores.py.
+    tests/stats/test_scores.py.
     """
     rows, names = [], np.unique(group)
     for there in (group == name for name in names):

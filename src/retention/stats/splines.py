@@ -15,7 +15,7 @@ def natural(values: np.ndarray, at: np.ndarray) -> np.ndarray:
 
     A straight line alone where there are fewer than three knots.
 
-    Source: Harrell (2015), section 2.4.5. Checked in tests/test_splines.py.
+    Source: Harrell (2015), section 2.4.5. Checked in tests/stats/test_splines.py.
     """
     straight = values[:, None].astype(float)
     if len(at) < 3:

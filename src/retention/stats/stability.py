@@ -48,7 +48,7 @@ def stability(labels: np.ndarray, samples: list[Sample], min_cluster_size: int) 
 
     Source: Hennig (2007), Computational Statistics and Data Analysis 52:258; in samples without
     replacement, as copies of a point would be dense by themselves. Checked on published values in
-    tests/test_stability.py.
+    tests/stats/test_stability.py.
     """
     found = []
     for one in samples:

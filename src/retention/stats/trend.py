@@ -30,7 +30,7 @@ def trend(count: np.ndarray, n: np.ndarray, step: np.ndarray, confidence: float 
     shares of nothing but 0 or 1 leave nothing to judge by.
 
     Source: Armitage (1955), Biometrics 11:375; McCullagh and Nelder (1989), section 4.5, for the
-    dispersion. Checked on published data and on drawn groups in tests/test_trends.py.
+    dispersion. Checked on published data and on drawn groups in tests/cohorts/test_trends.py.
     """
     if len(n) < 3:
         return UNKNOWN

@@ -20,7 +20,7 @@ def activity(events):
 
     An order is a distinct ``order_id`` of a day and kind; where there is none, an event with an
     amount. One that lasts over two days counts on both.
-    Checked in tests/test_activity.py on drawn tables and on CDNOW's published totals.
+    Checked in tests/tables/test_activity.py on drawn tables and on CDNOW's published totals.
     """
     lines = events.group_by("customer_id", "day", "kind", "order_id").agg(
         nw.len().alias("events"),

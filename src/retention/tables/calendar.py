@@ -17,7 +17,8 @@ def month(day: str) -> nw.Expr:
     """Months since year 0 of the column ``day`` (days since 1970-01-01); 1970-01 is 23,640.
 
     Source: H. Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days.
-    Checked against Python's calendar for every day from 1900 to 2100 in tests/test_calendar.py.
+    Checked against Python's calendar for every day from 1900 to 2100 in
+    tests/tables/test_calendar.py.
     """
     shifted = nw.col(day).cast(nw.Int32) + 719_468  # half the width, a quarter of the time
     era = shifted // 146_097
@@ -36,7 +37,7 @@ def month_of(day: date) -> int:
 def period(day: str, unit: str) -> nw.Expr:
     """The period in which the column ``day`` lies: "day", "week" (from Monday) or "month".
 
-    Checked against Python's calendar in tests/test_calendar.py.
+    Checked against Python's calendar in tests/tables/test_calendar.py.
     """
     if unit == "month":
         return month(day)

@@ -77,7 +77,7 @@ def derive(
             when they became known count as booked, as they do today and not in the past
 
     So that an earlier day can be learnt from, the tables customers_at (those three) and terms of a
-    later refresh may stand for customers and contracts. Checked in tests/test_task.py.
+    later refresh may stand for customers and contracts. Checked in tests/tables/test_task.py.
     """
     if churn.kind == "contract":
         if contracts is None:
