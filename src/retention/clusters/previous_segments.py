@@ -34,12 +34,12 @@ def read(space: workspace.Workspace) -> dict[str, Previous]:
     known, members, segments, clusters, model, lines = (
         workspace.read_previous(space, name) for name in names
     )
-    before = workspace.previous(space) if known.height + model.height else None
-    date = before.name[:10] if before else ""
+    if "kind" not in known.columns:  # of before there were kinds of segment: as if at the first
+        known, members, segments, clusters, model, lines = map(workspace.none, names)
+    before = workspace.previous(space)
+    date = before.name[:10] if before and known.height + model.height else ""
     of = {
-        kind: members.join(segments.filter(kind=kind), on="segment", how="semi").select(
-            "customer_id", "segment"
-        )
+        kind: members.join(segments.filter(kind=kind), on="segment", how="semi")
         for kind in (STRATUM, NATURAL)
     }
     clusters = clusters if model.height else clusters.clear()
