@@ -115,7 +115,7 @@ def tables(folder: Path) -> tuple[list[int], Figure]:
     counted = {"churn": CHURN, "snapshot_day": SNAPSHOT, "scope": SCOPE}
     tally = count(activity, stretches, members, cells, **counted)
     whole = shares(tally, SCOPE)
-    shown = disclosure.hide(whole, disclosure.Level(MIN_CELL), "retention")
+    shown = disclosure.hide(whole, "retention", MIN_CELL)
     found = [shown, trends(whole, AGES), by_age(shown, MIN_CELL)]
     dates = (pl.col("day").alias(name) for name in ("started_day", "ended_day"))
     terms = activity.select("customer_id", *dates, "amount_cents").clear()  # of no contracts
