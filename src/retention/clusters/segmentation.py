@@ -18,7 +18,7 @@ from retention.clusters import (
     trust,
     usefulness,
 )
-from retention.clusters.previous_segments import NATURAL, STRATUM
+from retention.clusters.previous_segments import NATURAL, STRATUM, Previous
 from retention.errors import Refused
 from retention.exhibit import Exhibit, Finding
 from retention.refresh import Refresh
@@ -52,7 +52,7 @@ class Segments(NamedTuple):
     moves: Exhibit
 
 
-def stratify(r: Refresh) -> Strata:
+def stratify(r: Refresh, before: Previous) -> Strata:
     """Put every current customer in a stratum, by the lines of the previous refresh as long as they
     hold: the table "strata"."""
     customers, churn = r.tables.customers_at, r.book.churn
@@ -62,7 +62,7 @@ def stratify(r: Refresh) -> Strata:
     now = strata.measured(past, current, r.day)
     earlier, _ = task.as_of(customers, activity, terms, churn, r.day - strata.EARLIER)
     then = strata.measured(past, earlier.filter(standing="current"), r.day - strata.EARLIER)
-    choice, before = strata.chosen(now, then), previous_segments.read(r.space)[STRATUM]
+    choice = strata.chosen(now, then)
     old = previous_segments.lines_of(before.model)
     kept = old is not None and strata.kept(choice, old[0])
     lines = old[0] if kept else choice.lines
@@ -130,7 +130,8 @@ def segmentation(r: Refresh, found: clusters.Clustering) -> Segments:
     """
     if (size := found.min_cluster_size) < r.min_cell:
         raise Refused(f"min_cluster_size is {size}, below min_cell ({r.min_cell})")
-    drawn, before = stratify(r), previous_segments.read(r.space)[NATURAL]
+    of_then = previous_segments.read(r.space)
+    drawn, before = stratify(r, of_then[STRATUM]), of_then[NATURAL]
     known, strata_ids = before.known, drawn.described.select("segment")
     before = replace(before, known=pl.concat([known.select("segment"), strata_ids]).unique())
     judged = trust.judged(trust.checks(found))

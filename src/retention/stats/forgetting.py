@@ -17,7 +17,7 @@ from scipy.special import digamma, gammaln
 
 from retention.stats import likelihood
 
-MONTH = 30  # days that are foretold at a time where the parameters are learnt
+MONTH = 30  # days that are forecast at a time where the parameters are learned
 HALVES = (*(15 * 2 ** (step / 2) for step in range(13)), np.inf)  # days, from 15 to 960, and never
 MOST = 50_000  # customers learnt from: more are drawn from, always the same ones
 

@@ -109,7 +109,7 @@ def ranked(table: pl.DataFrame) -> pl.DataFrame:
 def ratios(
     covariates: pl.DataFrame, lives: Lives, confidence: float = 0.95, *, least: int = 10, **checks
 ) -> Answer:
-    """By which factor each term of ``covariates`` hastens an end, the others held fixed.
+    """How many times as fast an end comes by each term of ``covariates``, others held fixed.
 
     Takes   covariates and ``checks`` as `design.checked`; lives in the same order
     Returns ratios: term, period ("all", or "to day" and "after day" the median end), n, events,
